@@ -1,0 +1,1 @@
+"""The ground floor: what all rooms share (registry, models, prompt, chat, evaluation)."""

@@ -1,0 +1,105 @@
+"""Which base model a name means: `starter`, a local folder, a merged model of the registry, or a hub id.
+
+Not here: loading weights (`adapt.models`). This file imports neither torch nor transformers, so that a recipe can be
+checked in milliseconds.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+from adapt.errors import ModelError
+from adapt.registry import BaseRecord, Registry, sha256_file
+from adapt.workspace import Workspace, write_atomic
+
+STARTER = Path(__file__).parent / "starter" / "model"
+WEIGHTS = "*.safetensors"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model on this disk: how it was named, its folder, and the fingerprint of its weights and configuration."""
+
+    id: str
+    path: Path
+    sha256: str
+
+    @property
+    def record(self) -> BaseRecord:
+        """Return what a card keeps of it."""
+        return BaseRecord(id=self.id, sha256=self.sha256)
+
+
+def find_base(name: str, workspace: Workspace) -> Base:
+    """Return the base that a name means; a hub id is fetched unless `HF_HUB_OFFLINE` is set.
+
+    Raises:
+        ModelError: nothing of that name is here, or the folder is not a model in safetensors.
+    """
+    if name == "starter":
+        return _describe("starter", STARTER, workspace)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return _describe(str(folder.resolve()), folder.resolve(), workspace)
+    artifact = Registry(workspace).find(name)
+    if artifact is not None:
+        if artifact.card.kind not in ("model", "base"):
+            raise ModelError(
+                f"{artifact.reference} is an {artifact.card.kind}, not a base model; "
+                "merge it first, or name its base"
+            )
+        return _describe(artifact.reference, artifact.path, workspace)
+    return _describe(name, _download(name), workspace)
+
+
+def _download(name: str) -> Path:
+    wanted = ["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted))
+    except HFValidationError as error:
+        raise ModelError(
+            f"base '{name}': no such folder, and not the id of a model on the hub (owner/name)"
+        ) from error
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        raise ModelError(
+            f"base '{name}': no such folder or registered model, and the hub did not give it "
+            f"({type(error).__name__}); check the id and the network, or name a local folder"
+        ) from error
+
+
+def _describe(name: str, folder: Path, workspace: Workspace) -> Base:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(f"base '{name}': {folder} has no config.json; is it a model folder?")
+    weights = sorted(folder.glob(WEIGHTS))
+    if not weights:
+        raise ModelError(
+            f"base '{name}': {folder} has no *.safetensors; convert the model to safetensors first "
+            "(other weight files can run code and are not read)"
+        )
+    return Base(name, folder, fingerprint([config, *weights], workspace))
+
+
+def fingerprint(files: list[Path], workspace: Workspace) -> str:
+    """Return one hash over the names and contents of files; remembered by path, size and time of change."""
+    remembered = workspace.cache / "fingerprints.json"
+    try:
+        known = json.loads(remembered.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        known = {}  # a cache only: missing or damaged means hashing again
+    digest = hashlib.sha256()
+    changed = False
+    for file in files:
+        stat = file.stat()
+        key = f"{file.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+        if key not in known:
+            known[key] = sha256_file(file)
+            changed = True
+        digest.update(f"{file.name}\0{known[key]}\n".encode())
+    if changed:
+        write_atomic(remembered, json.dumps(known, indent=0))
+    return digest.hexdigest()

@@ -1,0 +1,200 @@
+"""`ChatEngine`: one turn from message to stored answer.
+
+Generation runs in a thread of its own and stores what it makes, so a page that is closed, or reruns because an old answer
+was rated, neither ends it nor loses it. Not here: which sources exist and who may use them (`ui.actions`).
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adapt.errors import AdaptError
+from adapt.prompt import Prompt, PromptBuilder, PromptSettings
+from adapt.protocols import ContextSource, TextGenerator, TurnStore
+from adapt.records import ContextPiece, Turn, TurnStatus
+
+logger = logging.getLogger(__name__)
+
+SAVE_EVERY_SECONDS = 1.0
+Clean = Callable[[str, Sequence[ContextPiece]], str]
+
+
+def keep(answer: str, _pieces: Sequence[ContextPiece]) -> str:
+    """Return an answer as it is."""
+    return answer
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks, and with which model, adapter and documents."""
+
+    question: str
+    user: str
+    session_id: str
+    model: str = ""
+    adapter: str | None = None
+    collection: str = ""
+    max_new_tokens: int | None = None
+
+
+class Generation:
+    """An answer that is being made; any number of viewers may look, none of them can harm it except by `stop`."""
+
+    def __init__(self, turn_id: str, prompt: Prompt) -> None:
+        self.turn_id = turn_id
+        self.prompt = prompt
+        self.error: Exception | None = None
+        self.first_token_seconds: float | None = None
+        self._text = ""
+        self._status: TurnStatus = "streaming"
+        self._changed = threading.Condition()
+        self._stop = threading.Event()
+
+    @property
+    def text(self) -> str:
+        """Return the answer as far as it has come."""
+        with self._changed:
+            return self._text
+
+    @property
+    def status(self) -> TurnStatus:
+        """Return `streaming`, `done`, `stopped` or `failed`."""
+        with self._changed:
+            return self._status
+
+    def stop(self) -> None:
+        """Ask the model to stop after the token that it is making."""
+        self._stop.set()
+
+    def stream(self) -> Iterator[str]:
+        """Yield the answer's pieces from its beginning until it ends."""
+        seen = 0
+        while True:
+            with self._changed:
+                while len(self._text) == seen and self._status == "streaming":
+                    self._changed.wait(timeout=1)
+                piece, seen = self._text[seen:], len(self._text)
+                ended = self._status != "streaming"
+            if piece:
+                yield piece
+            if ended:
+                return
+
+    def wait(self, timeout_seconds: float | None = None) -> str:
+        """Return the whole answer once it has ended.
+
+        Raises:
+            AdaptError: the generation failed; the text says why.
+            TimeoutError: it did not end in time; it goes on all the same.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._status != "streaming", timeout_seconds):
+                raise TimeoutError(f"no answer within {timeout_seconds} s")
+        if self.error is not None:
+            raise self.error
+        return self.text
+
+    def _append(self, piece: str) -> None:
+        with self._changed:
+            self._text += piece
+            self._changed.notify_all()
+
+    def _end(self, text: str, status: TurnStatus) -> None:
+        with self._changed:
+            self._text, self._status = text, status
+            self._changed.notify_all()
+
+
+class ChatEngine:
+    """Answers questions with one model and keeps every turn."""
+
+    def __init__(
+        self,
+        model: TextGenerator,
+        turns: TurnStore,
+        *,
+        settings: PromptSettings | None = None,
+        clean: Clean = keep,
+    ) -> None:
+        self._model = model
+        self._turns = turns
+        self._builder = PromptBuilder(model, settings)
+        self._clean = clean
+
+    def preview(self, request: Request, sources: Sequence[ContextSource] = ()) -> Prompt:
+        """Return the prompt that a request would make; nothing is stored or generated."""
+        history = self._turns.history(request.session_id, user=request.user)
+        return self._builder.build(
+            request.question, user=request.user, sources=sources, history=history
+        )
+
+    def ask(self, request: Request, sources: Sequence[ContextSource] = ()) -> Generation:
+        """Store the question, start the answer in a thread of its own, and return it as it grows.
+
+        Raises:
+            AdaptError: the question is empty or too long.
+        """
+        prompt = self.preview(request, sources)
+        turn = Turn(
+            turn_id=uuid.uuid4().hex,
+            session_id=request.session_id,
+            user=request.user,
+            question=request.question,
+            answer="",
+            status="streaming",
+            model=request.model,
+            adapter=request.adapter or "",
+            collection=request.collection,
+            created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        )
+        self._turns.begin_turn(turn, account=prompt.as_account())
+        generation = Generation(turn.turn_id, prompt)
+        # Not a daemon: an answer under way is finished and stored even when the program is about to end.
+        threading.Thread(
+            target=self._run, args=(request, generation), name=f"turn-{turn.turn_id[:8]}"
+        ).start()
+        return generation
+
+    def _run(self, request: Request, generation: Generation) -> None:
+        started = time.monotonic()
+        saved = started
+
+        def on_text(piece: str) -> None:
+            nonlocal saved
+            now = time.monotonic()
+            if generation.first_token_seconds is None:
+                generation.first_token_seconds = now - started
+            generation._append(piece)
+            if now - saved > SAVE_EVERY_SECONDS:
+                saved = now
+                self._turns.save_answer(generation.turn_id, generation.text, "streaming")
+
+        try:
+            text = self._model.generate(
+                generation.prompt.messages,
+                adapter=request.adapter,
+                on_text=on_text,
+                stop=generation._stop,
+                max_new_tokens=request.max_new_tokens,
+            )
+            status: TurnStatus = "stopped" if generation._stop.is_set() else "done"
+            text = self._clean(text, generation.prompt.cited)
+            self._turns.save_answer(generation.turn_id, text, status)
+        except Exception as error:
+            logger.info("generation of turn %s failed", generation.turn_id, exc_info=error)
+            generation.error = (
+                error if isinstance(error, AdaptError) else RuntimeError(f"no answer: {error!r}")
+            )
+            text, status = generation.text, "failed"
+            self._save_failure(generation.turn_id, text)
+        generation._end(text, status)
+
+    def _save_failure(self, turn_id: str, text: str) -> None:
+        try:
+            self._turns.save_answer(turn_id, text, "failed")
+        except Exception:
+            logger.exception("turn %s could not be stored", turn_id)

@@ -1,0 +1,327 @@
+"""`ModelRuntime`: one base model resident, adapters attached to it and switched per answer, streamed generation, stop.
+
+Not here: which base a name means (`adapt.bases`), what goes into a prompt (`adapt.prompt`), training (`finetune`).
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from safetensors import SafetensorError, safe_open
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    TextStreamer,
+)
+
+from adapt.bases import Base
+from adapt.config import Settings
+from adapt.errors import ModelError
+from adapt.records import Message
+from adapt.registry import Artifact
+from adapt.rendering import encode, prepare_tokenizer, render
+
+LARGE_PARAMETERS = (
+    1_000_000_000  # above it, bf16 on the CPU too: fp32 would not fit the memory of a laptop
+)
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+
+class GenerationSettings(Settings):
+    """Section `[generation]`."""
+
+    max_new_tokens: int = 160
+    temperature: float = 0.0  # 0 is greedy: the same question gets the same answer
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a model folder, with a padding token and a chat template.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(f"{folder}: no usable tokenizer ({first_line(error)})") from error
+    prepare_tokenizer(tokenizer)
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_base(base: Base) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a base model and its tokenizer for inference or training; safetensors only, no remote code.
+
+    Weights are fp32 on a CPU (bf16 from one billion parameters), bf16 on a GPU that has it.
+
+    Raises:
+        ModelError: a weight file is damaged, a weight is missing, or the architecture is unknown.
+    """
+    check_safetensors(base.path.glob("*.safetensors"))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
+    small_on_cpu = device == "cpu" and size < 2 * LARGE_PARAMETERS
+    try:
+        model, report = AutoModelForCausalLM.from_pretrained(
+            base.path,
+            dtype=torch.float32 if small_on_cpu else torch.bfloat16,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        raise ModelError(f"base '{base.id}' cannot be loaded: {first_line(error)}") from error
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"base '{base.id}': {len(missing)} weights are missing from its files, the first is {missing[0]}"
+        )
+    model.to(device)
+    model.eval()
+    return model, load_tokenizer(base.path)
+
+
+def check_safetensors(files: Iterator[Path] | Sequence[Path]) -> None:
+    """Open each file's header.
+
+    Raises:
+        ModelError: one is not a whole safetensors file; the text names it.
+    """
+    for file in files:
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise ModelError(
+                f"{file}: damaged or not a safetensors file ({first_line(error)}); fetch or publish it again"
+            ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, or its kind where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+class _Callback(TextStreamer):  # type: ignore[misc]  # transformers exports it untyped
+    """Hands each finished piece of text on."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, on_text: Callable[[str], None]) -> None:
+        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        self._on_text = on_text
+
+    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+        """Pass a piece of text on; the end brings what was still held back."""
+        if text:
+            self._on_text(text)
+
+
+class _Stop(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
+    """Ends generation when an event is set."""
+
+    def __init__(self, event: threading.Event) -> None:
+        self._event = event
+
+    def __call__(
+        self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object
+    ) -> torch.BoolTensor:
+        """Return one flag per sequence, shape [batch]."""
+        flags = torch.full((input_ids.shape[0],), self._event.is_set(), device=input_ids.device)
+        return flags.bool()  # type: ignore[return-value]  # torch types bool() as Tensor
+
+
+class ModelRuntime:
+    """A resident base with any number of attached adapters; one generation at a time, callers wait their turn."""
+
+    def __init__(self, base: Base, settings: GenerationSettings | None = None) -> None:
+        self.base = base
+        self.settings = settings or GenerationSettings()
+        self._model, self.tokenizer = load_base(base)
+        self._peft: PeftModel | None = None
+        self._attached: dict[str, tuple[str, Path]] = {}
+        self._turn = threading.Lock()
+
+    @property
+    def context_length(self) -> int:
+        """Return how many tokens prompt and answer may have together."""
+        config = self._model.config.get_text_config()
+        return int(getattr(config, "max_position_embeddings", None) or 2048)
+
+    @property
+    def adapters(self) -> list[str]:
+        """Return the names of the attached adapters."""
+        return list(self._attached)
+
+    def attach_artifact(self, artifact: Artifact) -> str:
+        """Attach a published adapter under its `name@version` and return that.
+
+        Raises:
+            ModelError: it is not an adapter, or it was trained on another base.
+        """
+        card = artifact.card
+        if card.kind != "adapter":
+            raise ModelError(f"{artifact.reference} is a {card.kind}, not an adapter")
+        if card.base is not None and card.base.sha256 != self.base.sha256:
+            raise ModelError(
+                f"adapter {artifact.reference} was trained on base '{card.base.id}', not on "
+                f"'{self.base.id}'; use it with --base {card.base.id}"
+            )
+        self.attach(artifact.reference, artifact.path)
+        return artifact.reference
+
+    def attach(self, name: str, folder: Path) -> None:
+        """Attach a LoRA adapter folder under a name; again under the same name is a no-op for the same folder.
+
+        Raises:
+            ModelError: the folder is no adapter in safetensors, it is damaged, or it does not fit the base.
+        """
+        if self._attached.get(name, ("", None))[1] == folder:
+            return
+        weights = folder / ADAPTER_WEIGHTS
+        if not weights.is_file():
+            raise ModelError(
+                f"{folder}: no {ADAPTER_WEIGHTS}; is it a LoRA adapter in safetensors?"
+            )
+        check_safetensors([weights])
+        # peft uses the name as a module's key, which may hold no dot; `billing@1.2` may.
+        key = f"adapter{len(self._attached)}"
+        with self._turn:
+            try:
+                if self._peft is None:
+                    self._peft = PeftModel.from_pretrained(
+                        self._model, folder, adapter_name=key, local_files_only=True
+                    )
+                else:
+                    self._peft.load_adapter(folder, adapter_name=key, local_files_only=True)
+            except (ValueError, RuntimeError, KeyError, OSError, TypeError) as error:
+                raise ModelError(
+                    f"adapter {name} does not fit base '{self.base.id}': {first_line(error)}"
+                ) from error
+            self._peft.eval()
+            self._attached[name] = (key, folder)
+
+    @contextmanager
+    def _active(self, adapter: str | None) -> Iterator[PreTrainedModel | PeftModel]:
+        """Yield the model with one adapter, or none, switched on; others wait."""
+        if adapter is not None and adapter not in self._attached:
+            raise ValueError(f"adapter {adapter} is not attached")
+        with self._turn, torch.inference_mode():
+            if self._peft is None:
+                yield self._model
+            elif adapter is None:
+                with self._peft.disable_adapter():
+                    yield self._peft
+            else:
+                self._peft.set_adapter(self._attached[adapter][0], inference_mode=True)
+                yield self._peft
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return the length in tokens of the prompt that these messages make."""
+        return len(
+            encode(self.tokenizer, render(self.tokenizer, messages, add_generation_prompt=True))
+        )
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        adapter: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+        stop: threading.Event | None = None,
+        max_new_tokens: int | None = None,
+    ) -> str:
+        """Continue a conversation and return the answer; `on_text` gets it piece by piece as it comes.
+
+        Raises:
+            ModelError: the prompt leaves no room for an answer.
+        """
+        ids = self._encode(messages)
+        room = self.context_length - len(ids)
+        if room < 1:
+            raise ModelError(
+                f"the prompt has {len(ids)} tokens and '{self.base.id}' reads {self.context_length}; shorten it"
+            )
+        limit = min(max_new_tokens or self.settings.max_new_tokens, room)
+        streamer = _Callback(self.tokenizer, on_text) if on_text else None
+        criteria = StoppingCriteriaList([_Stop(stop)] if stop else [])
+        inputs = torch.tensor([ids])
+        output = self._run(inputs, torch.ones_like(inputs), adapter, limit, streamer, criteria)
+        text = self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)
+        return str(text).strip()
+
+    def generate_batch(
+        self,
+        prompts: Sequence[Sequence[Message]],
+        *,
+        adapter: str | None = None,
+        max_new_tokens: int = 64,
+        on_batch: Callable[[int], None] | None = None,
+        batch_size: int = 32,
+    ) -> list[str]:
+        """Return the greedy answer to each prompt, in order; `on_batch` gets the number of prompts done.
+
+        Prompts longer than the context keep their end.
+        """
+        encoded = [
+            self._encode(messages)[-(self.context_length - max_new_tokens) :]
+            for messages in prompts
+        ]
+        by_length = sorted(range(len(encoded)), key=lambda i: len(encoded[i]))
+        answers = [""] * len(encoded)
+        for start in range(0, len(by_length), batch_size):
+            indices = by_length[start : start + batch_size]
+            width = max(len(encoded[i]) for i in indices)
+            pad = int(self.tokenizer.pad_token_id)
+            rows = [[pad] * (width - len(encoded[i])) + encoded[i] for i in indices]
+            mask = [[0] * (width - len(encoded[i])) + [1] * len(encoded[i]) for i in indices]
+            output = self._run(
+                torch.tensor(rows), torch.tensor(mask), adapter, max_new_tokens, None, None
+            )
+            for row, index in zip(output, indices, strict=True):
+                text = self.tokenizer.decode(row[width:], skip_special_tokens=True)
+                answers[index] = str(text).strip()
+            if on_batch:
+                on_batch(start + len(indices))
+        return answers
+
+    def _encode(self, messages: Sequence[Message]) -> list[int]:
+        return encode(self.tokenizer, render(self.tokenizer, messages, add_generation_prompt=True))
+
+    def _run(
+        self,
+        inputs: torch.Tensor,
+        mask: torch.Tensor,
+        adapter: str | None,
+        max_new_tokens: int,
+        streamer: TextStreamer | None,
+        criteria: StoppingCriteriaList | None,
+    ) -> torch.Tensor:
+        """Run `generate` on token ids of shape [batch, length]; greedy for batches and at temperature 0."""
+        sample = self.settings.temperature > 0 and inputs.shape[0] == 1 and criteria is not None
+        ends = {int(self.tokenizer.eos_token_id)}
+        configured = self._model.generation_config.eos_token_id
+        ends |= set(configured) if isinstance(configured, list) else {configured or 0} - {0}
+        with self._active(adapter) as model:
+            output = model.generate(
+                input_ids=inputs.to(self._model.device),
+                attention_mask=mask.to(self._model.device),
+                max_new_tokens=max_new_tokens,
+                do_sample=sample,
+                temperature=self.settings.temperature if sample else None,
+                top_p=None,
+                top_k=None,
+                eos_token_id=sorted(ends),
+                pad_token_id=int(self.tokenizer.pad_token_id),
+                streamer=streamer,
+                stopping_criteria=criteria,
+            )
+        return torch.as_tensor(output).cpu()

@@ -1,0 +1,193 @@
+"""`PromptBuilder`: system text, the sources' pieces and the conversation under one token budget, with an account.
+
+The question is always whole. Then sources take their pieces in the order given, each at most its share of the budget,
+then the conversation takes what is left, newest first. Nothing is cut in silence: the account names every piece, kept or not.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from pydantic import Field, JsonValue
+
+from adapt.config import Settings
+from adapt.errors import AdaptError
+from adapt.protocols import ContextSource, TextGenerator
+from adapt.records import ContextPiece, Message
+
+
+class PromptSettings(Settings):
+    """Section `[prompt]`."""
+
+    system: str = "You are Adapt, a helpful assistant."
+    answer_tokens: int = Field(160, ge=8)  # kept free for the answer
+    source_share: float = Field(0.6, gt=0, le=1)  # no single source takes more of the budget
+
+
+@dataclass(frozen=True)
+class AccountEntry:
+    """What became of one piece: kept in the prompt, under which [number], at which cost; or cut, and why."""
+
+    source: str
+    piece_id: str
+    label: str
+    text: str
+    score: float
+    kept: bool
+    tokens: int = 0
+    number: int | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Assembled messages and the account of how they came about."""
+
+    messages: tuple[Message, ...]
+    pieces: tuple[ContextPiece, ...]
+    account: tuple[AccountEntry, ...]
+    tokens: int
+    budget: int
+    history_kept: int
+    history_cut: int
+
+    @property
+    def cited(self) -> tuple[ContextPiece, ...]:
+        """Return the numbered pieces in the order of their numbers, so that `[n]` is item n - 1."""
+        return tuple(piece for piece in self.pieces if piece.passage is not None)
+
+    def as_account(self) -> dict[str, JsonValue]:
+        """Return the account as JSON, to be stored with the turn and shown to the user."""
+        return {
+            "tokens": self.tokens,
+            "budget": self.budget,
+            "history_kept": self.history_kept,
+            "history_cut": self.history_cut,
+            "pieces": [asdict(entry) for entry in self.account],
+            "messages": [m.as_dict() for m in self.messages],
+        }
+
+
+class PromptBuilder:
+    """Builds prompts for one model."""
+
+    def __init__(self, model: TextGenerator, settings: PromptSettings | None = None) -> None:
+        self._model = model
+        self._settings = settings or PromptSettings()
+
+    def build(
+        self,
+        question: str,
+        *,
+        user: str,
+        sources: Sequence[ContextSource] = (),
+        history: Sequence[Message] = (),
+    ) -> Prompt:
+        """Return the prompt for a question.
+
+        Raises:
+            AdaptError: the question is empty, or alone too long for the model.
+        """
+        if not question.strip():
+            raise AdaptError("the message is empty; write something to ask")
+        draft = _Draft(self._model, self._settings, question)
+        for source in sources:
+            draft.add_source(source, source.offer(question, user=user))
+        draft.add_history(history)
+        return draft.finish()
+
+
+class _Draft:
+    """A prompt under construction."""
+
+    def __init__(self, model: TextGenerator, settings: PromptSettings, question: str) -> None:
+        self._model = model
+        self._settings = settings
+        self._question = question
+        self._sections: list[tuple[str, list[ContextPiece]]] = []
+        self._history: list[Message] = []
+        self._history_cut = 0
+        self._account: list[AccountEntry] = []
+        self._budget = model.context_length - min(settings.answer_tokens, model.context_length // 2)
+        self._tokens = self._count()
+        if self._tokens > self._budget:
+            raise AdaptError(
+                f"the message is too long: {self._tokens} tokens, and this model leaves room for "
+                f"{self._budget}; shorten it, or put the text into a collection with 'adapt ingest'"
+            )
+
+    def add_source(self, source: ContextSource, pieces: Sequence[ContextPiece]) -> None:
+        """Take a source's pieces, best first, while they fit its share and the budget."""
+        kept: list[ContextPiece] = []
+        self._sections.append((source.heading, kept))
+        before = self._tokens
+        limit = min(self._budget, before + int(self._budget * self._settings.source_share))
+        for piece in pieces:
+            kept.append(piece)
+            tokens = self._count()
+            if fits := tokens <= limit:
+                cost, self._tokens = tokens - self._tokens, tokens
+            else:
+                cost = tokens - self._tokens
+                kept.pop()
+            numbered = piece.passage is not None and fits
+            self._account.append(
+                AccountEntry(
+                    source=source.name,
+                    piece_id=piece.piece_id,
+                    label=piece.label,
+                    text=piece.text,
+                    score=piece.score,
+                    kept=fits,
+                    tokens=cost,
+                    number=sum(p.passage is not None for p in self._pieces()) if numbered else None,
+                    why="" if fits else "no room in the token budget",
+                )
+            )
+
+    def add_history(self, history: Sequence[Message]) -> None:
+        """Take the conversation from its end, whole turns only."""
+        turns = [list(history[i : i + 2]) for i in range(0, len(history), 2)]
+        for turn in reversed(turns):
+            self._history = turn + self._history
+            tokens = self._count()
+            if tokens > self._budget:
+                self._history = self._history[len(turn) :]
+                break
+            self._tokens = tokens
+        self._history_cut = len(history) - len(self._history)
+
+    def finish(self) -> Prompt:
+        """Return the prompt as it stands."""
+        return Prompt(
+            messages=tuple(self._messages()),
+            pieces=tuple(self._pieces()),
+            account=tuple(self._account),
+            tokens=self._tokens,
+            budget=self._budget,
+            history_kept=len(self._history),
+            history_cut=self._history_cut,
+        )
+
+    def _pieces(self) -> list[ContextPiece]:
+        return [piece for _, pieces in self._sections for piece in pieces]
+
+    def _messages(self) -> list[Message]:
+        parts = [self._settings.system]
+        number = 0
+        for heading, pieces in self._sections:
+            if not pieces:
+                continue
+            bullets, numbered = [], []
+            for piece in pieces:
+                if piece.passage is None:
+                    bullets.append(f"- {piece.text}")
+                else:
+                    number += 1
+                    numbered.append(f"[{number}] {piece.text}")
+            body = "\n".join(bullets + (["\n\n".join(numbered)] if numbered else []))
+            parts.append(f"{heading}\n{body}")
+        system = Message("system", "\n\n".join(parts))
+        return [system, *self._history, Message("user", self._question)]
+
+    def _count(self) -> int:
+        return self._model.count_tokens(self._messages())

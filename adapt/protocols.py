@@ -1,0 +1,104 @@
+"""What the rooms offer each other, so that none of them has to import another."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from adapt.records import ContextPiece, Message, Passage, ProgressEvent, Turn, TurnStatus
+
+Progress = Callable[[ProgressEvent], None]
+
+
+def no_progress(_event: ProgressEvent) -> None:
+    """Take a progress event and show nothing."""
+
+
+class ContextSource(Protocol):
+    """Something that has pieces to offer for a prompt: documents, feedback, a profile."""
+
+    @property
+    def name(self) -> str:
+        """Return the section's key, unique among the sources of one prompt: `documents`, `feedback`."""
+        ...
+
+    @property
+    def heading(self) -> str:
+        """Return the line that opens this source's section of the prompt."""
+        ...
+
+    def offer(self, question: str, *, user: str) -> Sequence[ContextPiece]:
+        """Return pieces for this question and this user, best first; empty when there is nothing."""
+        ...
+
+
+class Retriever(Protocol):
+    """Something that finds passages for a question."""
+
+    def search(self, question: str, *, top_k: int) -> list[Passage]:
+        """Return at most `top_k` passages, best first."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """Something that turns texts into vectors of length 1."""
+
+    @property
+    def identity(self) -> str:
+        """Return what tells this embedder from another: name and content hash; stored beside every vector."""
+        ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Return how many of its own tokens it reads of a text; the rest would be cut."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return how many of its tokens `text` has, special tokens not counted."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Return one vector per text, in order."""
+        ...
+
+
+class TextGenerator(Protocol):
+    """Something that continues a conversation."""
+
+    @property
+    def context_length(self) -> int:
+        """Return how many tokens prompt and answer may have together."""
+        ...
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """Return the length in tokens of the prompt that these messages make."""
+        ...
+
+    def generate(
+        self,
+        messages: Sequence[Message],
+        *,
+        adapter: str | None = None,
+        on_text: Callable[[str], None] | None = None,
+        stop: threading.Event | None = None,
+        max_new_tokens: int | None = None,
+    ) -> str:
+        """Return the answer; `on_text` gets it piece by piece as it comes."""
+        ...
+
+
+class TurnStore(Protocol):
+    """Where conversations are kept; every method sees only the rows of the user that it is given."""
+
+    def begin_turn(self, turn: Turn, *, account: JsonValue) -> None:
+        """Store a question before its answer exists, with the account of its prompt."""
+        ...
+
+    def save_answer(self, turn_id: str, answer: str, status: TurnStatus) -> None:
+        """Store the answer as far as it has come."""
+        ...
+
+    def history(self, session_id: str, *, user: str) -> list[Message]:
+        """Return the finished turns of a session as messages, oldest first."""
+        ...

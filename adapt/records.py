@@ -1,0 +1,145 @@
+"""The values that cross from one folder to another: frozen, comparable, without behaviour.
+
+Not here: rows of the database (`feedback.store`) and the card of an artifact (`adapt.registry`).
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Role = Literal["system", "user", "assistant"]
+TurnStatus = Literal["streaming", "done", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, as a chat template takes it."""
+
+    role: Role
+    content: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the form that transformers' chat templates read."""
+        return {"role": self.role, "content": self.content}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The text of one page of a document; `number` counts from 1, None where a format has no pages."""
+
+    text: str
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's text. `name` is its path relative to what was ingested, with forward slashes."""
+
+    name: str
+    sha256: str
+    pages: tuple[Page, ...]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document, small enough for the embedder; `start` and `end` are character offsets in its page."""
+
+    chunk_id: str
+    document: str
+    revision: str
+    text: str
+    page: int | None = None
+    heading: str = ""
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk found for a question; `score` is larger for better, `scores` holds it by part (dense, lexical)."""
+
+    chunk: Chunk
+    score: float
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Return the document and page as shown to people and to the model: `handbook.pdf, page 2`."""
+        page = f", page {self.chunk.page}" if self.chunk.page is not None else ""
+        return f"{self.chunk.document}{page}"
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPiece:
+    """One ranked piece that a source offers for the prompt; `piece_id` finds it again, `label` names it to people."""
+
+    piece_id: str
+    text: str
+    label: str = ""
+    score: float = 0.0
+    passage: Passage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a user said of one answer: rating +1 or -1 or None, a comment, and the answer that would have been right."""
+
+    turn_id: str
+    question: str
+    answer: str
+    rating: int | None = None
+    comment: str = ""
+    correction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One stored question and answer, with what went into its prompt."""
+
+    turn_id: str
+    session_id: str
+    user: str
+    question: str
+    answer: str
+    status: TurnStatus = "done"
+    model: str = ""
+    adapter: str = ""
+    collection: str = ""
+    created_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PreferencePair:
+    """Two answers to one prompt, the better first."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One row of a training or test set: the messages, the last of which is the answer to learn."""
+
+    messages: tuple[Message, ...]
+
+    @property
+    def prompt(self) -> tuple[Message, ...]:
+        """Return all messages but the answer."""
+        return self.messages[:-1]
+
+    @property
+    def answer(self) -> str:
+        """Return the answer to learn."""
+        return self.messages[-1].content
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """How far long work has come. `total` is None where it is not known; `detail` is one short line for people."""
+
+    stage: str
+    done: float = 0
+    total: float | None = None
+    detail: str = ""
+    values: dict[str, float] = field(default_factory=dict)

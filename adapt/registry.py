@@ -1,0 +1,418 @@
+"""`Registry`: bases, adapters, merged models and collections as versions in folders.
+
+The directory is the index: `artifacts/<name>/<version>/` is an artifact once `card.json` lies in it. Files are staged and
+hashed beside the others, the card is written last, and the whole folder takes its version by one rename, so no reader and
+no crash ever sees half of one. Aliases lie in `artifacts/<name>/aliases.json`.
+Not here: what the files mean (`adapt.models`) and the readable model card (`adapt.cards`).
+"""
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from adapt.errors import AdaptError, NotFoundError, WorkspaceError
+from adapt.workspace import Workspace, check_name, sync_folder, write_atomic
+
+Kind = Literal["base", "adapter", "model", "collection", "preferences"]
+CARD = "card.json"
+ALIASES = ("candidate", "production")
+
+
+class FileRecord(BaseModel):
+    """What a file held when it was published."""
+
+    model_config = ConfigDict(frozen=True)
+    sha256: str
+    bytes: int
+
+
+class BaseRecord(BaseModel):
+    """The base model that an artifact belongs to: how it was named, and the fingerprint of its weights."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    sha256: str
+
+
+class DataRecord(BaseModel):
+    """A file of examples that went into an artifact; `role` is train, test or validation."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    sha256: str
+    rows: int
+    role: str = "train"
+
+
+class Card(BaseModel):
+    """All that is known of an artifact; enough to repeat the run that made it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: int = 1
+    name: str
+    version: int
+    kind: Kind
+    base: BaseRecord | None = None
+    parents: tuple[str, ...] = ()
+    settings: dict[str, JsonValue] = {}
+    data: tuple[DataRecord, ...] = ()
+    metrics: dict[str, JsonValue] = {}
+    licence: str = ""
+    summary: str = ""
+    created_at: str
+    files: dict[str, FileRecord]
+
+
+class Artifact:
+    """A published version: its card and its folder."""
+
+    def __init__(self, path: Path, card: Card) -> None:
+        self.path = path
+        self.card = card
+
+    @property
+    def reference(self) -> str:
+        """Return `name@version`."""
+        return f"{self.card.name}@{self.card.version}"
+
+    def __repr__(self) -> str:
+        """Return kind and reference."""
+        return f"<{self.card.kind} {self.reference}>"
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Staging:
+    """A folder in which an artifact is made; it becomes one by `publish`, or vanishes."""
+
+    def __init__(self, registry: "Registry", name: str, path: Path) -> None:
+        self.path = path
+        self._registry = registry
+        self._name = name
+
+    def publish(
+        self,
+        kind: Kind,
+        *,
+        base: BaseRecord | None = None,
+        parents: Sequence[str] = (),
+        settings: Mapping[str, JsonValue] | None = None,
+        data: Sequence[DataRecord] = (),
+        metrics: Mapping[str, JsonValue] | None = None,
+        licence: str = "",
+        summary: str = "",
+    ) -> Artifact:
+        """Hash the staged files and make them the next version; `candidate` points to it from then on."""
+        files = {}
+        for file in sorted(p for p in self.path.rglob("*") if p.is_file()):
+            with file.open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+                os.fsync(handle.fileno())
+            record = FileRecord(sha256=digest, bytes=file.stat().st_size)
+            files[file.relative_to(self.path).as_posix()] = record
+        if not files:
+            raise ValueError("an artifact needs at least one file")
+        card = Card(
+            name=self._name,
+            version=0,
+            kind=kind,
+            base=base,
+            parents=tuple(parents),
+            settings=dict(settings or {}),
+            data=tuple(data),
+            metrics=dict(metrics or {}),
+            licence=licence,
+            summary=summary,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            files=files,
+        )
+        return self._registry._settle(self.path, card)
+
+
+class Registry:
+    """The artifacts of one workspace. Any number of processes may read and publish at once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._root = workspace.artifacts
+        self._staging = self._root / ".staging"
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Staging]:
+        """Yield an empty folder for the next version of `name`; it is removed unless it was published.
+
+        Raises:
+            AdaptError: the name is not safe, or the disk is full.
+        """
+        check_name("model", name)
+        self.sweep()
+        self._staging.mkdir(exist_ok=True)
+        path = self._staging / uuid.uuid4().hex
+        lock = FileLock(path.with_suffix(".lock"))
+        with lock:
+            path.mkdir()
+            try:
+                yield Staging(self, name, path)
+            except OSError as error:
+                if error.errno != 28:
+                    raise
+                raise WorkspaceError(
+                    f"{self._root}: the disk is full; free some space and run the same command again"
+                ) from error
+            finally:
+                shutil.rmtree(path, ignore_errors=True)
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+    def sweep(self) -> int:
+        """Remove what killed processes left in staging, and return how many such folders there were."""
+        swept = 0
+        for leftover in self._staging.glob("*.lock"):
+            lock = FileLock(leftover)
+            try:
+                with lock.acquire(timeout=0):
+                    folder = leftover.with_suffix("")
+                    swept += folder.is_dir()
+                    shutil.rmtree(folder, ignore_errors=True)
+                    leftover.unlink(missing_ok=True)
+            except Timeout:
+                continue  # its owner lives
+        return swept
+
+    def _settle(self, staged: Path, card: Card) -> Artifact:
+        """Give a staged folder its version by one rename."""
+        home = self._root / card.name
+        with self._lock(card.name):
+            home.mkdir(exist_ok=True)
+            highest = max([*self._numbers(card.name), self._aliases(card.name).highest], default=0)
+            settled = card.model_copy(update={"version": highest + 1})
+            write_atomic(staged / CARD, settled.model_dump_json(indent=2))
+            path = home / str(settled.version)
+            staged.rename(path)
+            sync_folder(home)
+            aliases = self._aliases(card.name)
+            aliases.highest = settled.version
+            aliases.names["candidate"] = settled.version
+            self._write_aliases(card.name, aliases)
+        return Artifact(path, settled)
+
+    def names(self) -> list[str]:
+        """Return the names that have at least one version."""
+        return sorted(p.name for p in self._root.iterdir() if p.is_dir() and self._numbers(p.name))
+
+    def versions(self, name: str) -> list[Artifact]:
+        """Return all versions of a name, oldest first; empty when there is none."""
+        return [self._read(name, number) for number in self._numbers(name)]
+
+    def list(self, kind: Kind | None = None) -> "list[Artifact]":
+        """Return every artifact, by name and version."""
+        found = [artifact for name in self.names() for artifact in self.versions(name)]
+        return [artifact for artifact in found if kind in (None, artifact.card.kind)]
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Return the aliases of a name and the versions that they point to."""
+        return dict(self._aliases(name).names)
+
+    def get(self, reference: str) -> Artifact:
+        """Return the artifact of `name`, `name@version` or `name@alias`.
+
+        A bare name is its `production` version where one was promoted, else its newest.
+
+        Raises:
+            NotFoundError: nothing is called that; the text offers what there is.
+        """
+        name, _, selector = reference.partition("@")
+        numbers = self._numbers(name)
+        if not numbers:
+            raise NotFoundError("model", name, self.names())
+        aliases = self._aliases(name).names
+        if not selector:
+            return self._read(name, aliases.get("production", numbers[-1]))
+        number = aliases.get(selector) or (int(selector) if selector.isdecimal() else 0)
+        if number not in numbers:
+            known = [*map(str, numbers), *aliases]
+            raise NotFoundError(f"version of '{name}'", selector, known)
+        return self._read(name, number)
+
+    def find(self, reference: str) -> Artifact | None:
+        """Return the artifact, or None where nothing is called that."""
+        try:
+            return self.get(reference)
+        except NotFoundError:
+            return None
+
+    def lineage(self, reference: str) -> "list[tuple[int, str, Artifact | None]]":
+        """Return an artifact and all its ancestors as (depth, reference, artifact or None where it was removed)."""
+        start = self.get(reference)
+        rows: list[tuple[int, str, Artifact | None]] = []
+
+        def walk(depth: int, name: str, artifact: Artifact | None) -> None:
+            rows.append((depth, name, artifact))
+            for parent in artifact.card.parents if artifact else ():
+                walk(depth + 1, parent, self.find(parent))
+
+        walk(0, start.reference, start)
+        return rows
+
+    def add_metrics(self, reference: str, metrics: Mapping[str, JsonValue]) -> Artifact:
+        """Write further measurements into a card; what it measured before stays unless named again."""
+        artifact = self.get(reference)
+        with self._lock(artifact.card.name):
+            artifact = self._read(artifact.card.name, artifact.card.version)
+            card = artifact.card.model_copy(
+                update={"metrics": {**artifact.card.metrics, **metrics}}
+            )
+            write_atomic(artifact.path / CARD, card.model_dump_json(indent=2))
+        return Artifact(artifact.path, card)
+
+    def promote(self, reference: str) -> Artifact:
+        """Make a version the `production` one; the one before is kept for `rollback`."""
+        artifact = self.get(reference if "@" in reference else f"{reference}@candidate")
+        with self._lock(artifact.card.name):
+            aliases = self._aliases(artifact.card.name)
+            before = aliases.names.get("production")
+            if before not in (None, artifact.card.version):
+                aliases.history.append(before)
+            aliases.names["production"] = artifact.card.version
+            self._write_aliases(artifact.card.name, aliases)
+        return artifact
+
+    def rollback(self, name: str) -> Artifact:
+        """Make the version that was in production before the last promotion the `production` one again."""
+        with self._lock(check_name("model", name)):
+            aliases = self._aliases(name)
+            numbers = self._numbers(name)
+            if not numbers:
+                raise NotFoundError("model", name, self.names())
+            earlier = [number for number in aliases.history if number in numbers]
+            if not earlier:
+                raise AdaptError(f"'{name}' has no earlier production version to go back to")
+            aliases.names["production"] = earlier[-1]
+            aliases.history = earlier[:-1]
+            self._write_aliases(name, aliases)
+        return self._read(name, earlier[-1])
+
+    def remove(self, reference: str, *, force: bool = False) -> Artifact:
+        """Remove one version; its number is never given again.
+
+        Raises:
+            AdaptError: it is in production, or another artifact was made from it, and `force` is not set.
+        """
+        artifact = self.get(reference)
+        name, version = artifact.card.name, artifact.card.version
+        children = [a.reference for a in self.list() if artifact.reference in a.card.parents]
+        production = self._aliases(name).names.get("production") == version
+        if not force and (children or production):
+            why = "it is in production" if production else f"{', '.join(children)} came from it"
+            raise AdaptError(
+                f"{artifact.reference} is not removed: {why}; --force removes it anyway"
+            )
+        with self._lock(name):
+            aliases = self._aliases(name)
+            aliases.highest = max(aliases.highest, *self._numbers(name))
+            aliases.history = [number for number in aliases.history if number != version]
+            aliases.names = {a: number for a, number in aliases.names.items() if number != version}
+            left = [number for number in self._numbers(name) if number != version]
+            if left:
+                aliases.names.setdefault("candidate", left[-1])
+            self._write_aliases(name, aliases)
+            self._staging.mkdir(exist_ok=True)
+            trash = self._staging / uuid.uuid4().hex
+            trash.with_suffix(".lock").touch()
+            artifact.path.rename(trash)
+        self.sweep()
+        return artifact
+
+    def verify(self, reference: str | None = None) -> "list[str]":
+        """Hash every file again and return the faults found, one sentence each; empty when all is well."""
+        faults = []
+        names = [reference.partition("@")[0]] if reference else self._folders()
+        for name in names:
+            for number in self._raw_numbers(name):
+                if reference and "@" in reference and self.get(reference).card.version != number:
+                    continue
+                faults += self._faults(name, number)
+            for alias, number in self._aliases(name).names.items():
+                if number not in self._raw_numbers(name):
+                    faults.append(f"{name}@{alias}: points to version {number}, which is not there")
+        return faults
+
+    def _faults(self, name: str, number: int) -> "list[str]":
+        path = self._root / name / str(number)
+        try:
+            card = self._read(name, number).card
+        except WorkspaceError as error:
+            return [str(error)]
+        present = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()} - {CARD}
+        where = f"{name}@{number}"
+        faults = [f"{where}: {f} is missing" for f in sorted(card.files.keys() - present)]
+        faults += [f"{where}: {f} is not in its card" for f in sorted(present - card.files.keys())]
+        for file in sorted(present & card.files.keys()):
+            if sha256_file(path / file) != card.files[file].sha256:
+                faults.append(f"{where}: {file} was changed after publication (SHA-256 differs)")
+        return faults
+
+    def _folders(self) -> "list[str]":
+        return sorted(
+            p.name for p in self._root.iterdir() if p.is_dir() and not p.name.startswith(".")
+        )
+
+    def _raw_numbers(self, name: str) -> "list[int]":
+        folder = self._root / name
+        if not folder.is_dir() or name.startswith("."):
+            return []
+        return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal() and p.is_dir())
+
+    def _numbers(self, name: str) -> "list[int]":
+        if not name or "/" in name or "\\" in name:
+            return []
+        return [n for n in self._raw_numbers(name) if (self._root / name / str(n) / CARD).is_file()]
+
+    def _read(self, name: str, number: int) -> Artifact:
+        path = self._root / name / str(number)
+        try:
+            return Artifact(path, Card.model_validate_json((path / CARD).read_bytes()))
+        except FileNotFoundError as error:
+            raise WorkspaceError(
+                f"{name}@{number}: has no card; remove the folder {path}"
+            ) from error
+        except ValidationError as error:
+            raise WorkspaceError(
+                f"{path / CARD}: damaged; remove the version's folder or restore it from a copy"
+            ) from error
+
+    def _lock(self, name: str) -> FileLock:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        return self._workspace.lock(f"artifact-{digest}")
+
+    def _aliases(self, name: str) -> "_Aliases":
+        path = self._root / name / "aliases.json"
+        if not path.is_file():
+            return _Aliases()
+        try:
+            return _Aliases.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise WorkspaceError(f"{path}: damaged; remove it, aliases can be set again") from error
+
+    def _write_aliases(self, name: str, aliases: "_Aliases") -> None:
+        write_atomic(self._root / name / "aliases.json", aliases.model_dump_json(indent=2))
+
+
+class _Aliases(BaseModel):
+    """Where a name's aliases point; `history` are earlier production versions, `highest` the last number given."""
+
+    names: dict[str, int] = {}
+    history: list[int] = []
+    highest: int = 0

@@ -1,0 +1,1 @@
+"""Feedback: conversations, ratings and corrections of a user, and what of them matters now."""

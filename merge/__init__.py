@@ -1,0 +1,1 @@
+"""Merging: from adapters to one deployable model, exact on their weight differences."""

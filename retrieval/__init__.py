@@ -1,0 +1,1 @@
+"""Retrieval: from a folder of documents to cited passages in the prompt."""

@@ -1,0 +1,1 @@
+"""The ways in: web app and command line, both over `ui.actions`."""
