@@ -12,8 +12,9 @@ from pathlib import Path
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
+from adapt.artifacts import BaseRecord, sha256_file
 from adapt.errors import ModelError
-from adapt.registry import BaseRecord, Registry, sha256_file
+from adapt.registry import Registry
 from adapt.workspace import Workspace, write_atomic
 
 STARTER = Path(__file__).parent / "starter" / "model"

@@ -52,7 +52,7 @@ class Generation:
         self._text = ""
         self._status: TurnStatus = "streaming"
         self._changed = threading.Condition()
-        self._stop = threading.Event()
+        self.stopping = threading.Event()
 
     @property
     def text(self) -> str:
@@ -68,7 +68,7 @@ class Generation:
 
     def stop(self) -> None:
         """Ask the model to stop after the token that it is making."""
-        self._stop.set()
+        self.stopping.set()
 
     def stream(self) -> Iterator[str]:
         """Yield the answer's pieces from its beginning until it ends."""
@@ -98,12 +98,14 @@ class Generation:
             raise self.error
         return self.text
 
-    def _append(self, piece: str) -> None:
+    def append(self, piece: str) -> None:
+        """Add a piece; only the thread that makes the answer calls this."""
         with self._changed:
             self._text += piece
             self._changed.notify_all()
 
-    def _end(self, text: str, status: TurnStatus) -> None:
+    def end(self, text: str, status: TurnStatus) -> None:
+        """Close the answer with its final text and wake every viewer."""
         with self._changed:
             self._text, self._status = text, status
             self._changed.notify_all()
@@ -168,7 +170,7 @@ class ChatEngine:
             now = time.monotonic()
             if generation.first_token_seconds is None:
                 generation.first_token_seconds = now - started
-            generation._append(piece)
+            generation.append(piece)
             if now - saved > SAVE_EVERY_SECONDS:
                 saved = now
                 self._turns.save_answer(generation.turn_id, generation.text, "streaming")
@@ -178,10 +180,10 @@ class ChatEngine:
                 generation.prompt.messages,
                 adapter=request.adapter,
                 on_text=on_text,
-                stop=generation._stop,
+                stop=generation.stopping,
                 max_new_tokens=request.max_new_tokens,
             )
-            status: TurnStatus = "stopped" if generation._stop.is_set() else "done"
+            status: TurnStatus = "stopped" if generation.stopping.is_set() else "done"
             text = self._clean(text, generation.prompt.cited)
             self._turns.save_answer(generation.turn_id, text, status)
         except Exception as error:
@@ -191,7 +193,7 @@ class ChatEngine:
             )
             text, status = generation.text, "failed"
             self._save_failure(generation.turn_id, text)
-        generation._end(text, status)
+        generation.end(text, status)
 
     def _save_failure(self, turn_id: str, text: str) -> None:
         try:

@@ -183,7 +183,7 @@ class Scoreboard:
         return cls(tuple(s.task for s in base), lines)
 
     def recovered(self, model: str, adapter: str, task: str) -> float | None:
-        """Return (model − base) / (adapter − base) on a task; None where the adapter gained nothing."""
+        """Return (model - base) / (adapter - base) on a task; None where the adapter gained nothing."""
         column = self.tasks.index(task)
         by_name = {line.model: line.scores[column].mean for line in self.lines}
         gain = by_name[adapter] - self.lines[0].scores[column].mean

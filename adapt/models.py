@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -21,11 +22,11 @@ from transformers import (
     TextStreamer,
 )
 
+from adapt.artifacts import Artifact
 from adapt.bases import Base
 from adapt.config import Settings
 from adapt.errors import ModelError
 from adapt.records import Message
-from adapt.registry import Artifact
 from adapt.rendering import encode, prepare_tokenizer, render
 
 LARGE_PARAMETERS = (
@@ -71,7 +72,7 @@ def load_base(base: Base) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     size = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
     small_on_cpu = device == "cpu" and size < 2 * LARGE_PARAMETERS
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             base.path,
             dtype=torch.float32 if small_on_cpu else torch.bfloat16,
             use_safetensors=True,
@@ -81,13 +82,14 @@ def load_base(base: Base) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise ModelError(f"base '{base.id}' cannot be loaded: {first_line(error)}") from error
-    missing = sorted(report["missing_keys"])
+    model: PreTrainedModel = loaded[0]
+    missing = sorted(loaded[1]["missing_keys"])
     if missing:
         raise ModelError(
             f"base '{base.id}': {len(missing)} weights are missing from its files, the first is {missing[0]}"
         )
-    model.to(device)
-    model.eval()
+    torch.nn.Module.to(model, device)
+    model.train(mode=False)
     return model, load_tokenizer(base.path)
 
 
@@ -112,7 +114,7 @@ def first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
-class _Callback(TextStreamer):  # type: ignore[misc]  # transformers exports it untyped
+class _Callback(TextStreamer):
     """Hands each finished piece of text on."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, on_text: Callable[[str], None]) -> None:
@@ -125,7 +127,7 @@ class _Callback(TextStreamer):  # type: ignore[misc]  # transformers exports it 
             self._on_text(text)
 
 
-class _Stop(StoppingCriteria):  # type: ignore[misc]  # transformers exports it untyped
+class _Stop(StoppingCriteria):
     """Ends generation when an event is set."""
 
     def __init__(self, event: threading.Event) -> None:
@@ -311,7 +313,8 @@ class ModelRuntime:
         configured = self._model.generation_config.eos_token_id
         ends |= set(configured) if isinstance(configured, list) else {configured or 0} - {0}
         with self._active(adapter) as model:
-            output = model.generate(
+            generate: Any = model.generate
+            output = generate(
                 input_ids=inputs.to(self._model.device),
                 attention_mask=mask.to(self._model.device),
                 max_new_tokens=max_new_tokens,

@@ -1,7 +1,7 @@
 """`PromptBuilder`: system text, the sources' pieces and the conversation under one token budget, with an account.
 
 The question is always whole. Then sources take their pieces in the order given, each at most its share of the budget,
-then the conversation takes what is left, newest first. Nothing is cut in silence: the account names every piece, kept or not.
+then the conversation takes what is left, newest first. Nothing is cut in silence: the account names every piece.
 """
 
 from collections.abc import Sequence
@@ -57,13 +57,14 @@ class Prompt:
 
     def as_account(self) -> dict[str, JsonValue]:
         """Return the account as JSON, to be stored with the turn and shown to the user."""
+        messages: list[JsonValue] = [dict(m.as_dict()) for m in self.messages]
         return {
             "tokens": self.tokens,
             "budget": self.budget,
             "history_kept": self.history_kept,
             "history_cut": self.history_cut,
             "pieces": [asdict(entry) for entry in self.account],
-            "messages": [m.as_dict() for m in self.messages],
+            "messages": messages,
         }
 
 

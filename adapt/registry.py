@@ -6,104 +6,43 @@ no crash ever sees half of one. Aliases lie in `artifacts/<name>/aliases.json`.
 Not here: what the files mean (`adapt.models`) and the readable model card (`adapt.cards`).
 """
 
+import builtins
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import JsonValue, ValidationError
 
+from adapt.artifacts import (
+    CARD,
+    Aliases,
+    Artifact,
+    BaseRecord,
+    Card,
+    DataRecord,
+    FileRecord,
+    Kind,
+    sha256_file,
+)
 from adapt.errors import AdaptError, NotFoundError, WorkspaceError
 from adapt.workspace import Workspace, check_name, sync_folder, write_atomic
-
-Kind = Literal["base", "adapter", "model", "collection", "preferences"]
-CARD = "card.json"
-ALIASES = ("candidate", "production")
-
-
-class FileRecord(BaseModel):
-    """What a file held when it was published."""
-
-    model_config = ConfigDict(frozen=True)
-    sha256: str
-    bytes: int
-
-
-class BaseRecord(BaseModel):
-    """The base model that an artifact belongs to: how it was named, and the fingerprint of its weights."""
-
-    model_config = ConfigDict(frozen=True)
-    id: str
-    sha256: str
-
-
-class DataRecord(BaseModel):
-    """A file of examples that went into an artifact; `role` is train, test or validation."""
-
-    model_config = ConfigDict(frozen=True)
-    name: str
-    sha256: str
-    rows: int
-    role: str = "train"
-
-
-class Card(BaseModel):
-    """All that is known of an artifact; enough to repeat the run that made it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    format: int = 1
-    name: str
-    version: int
-    kind: Kind
-    base: BaseRecord | None = None
-    parents: tuple[str, ...] = ()
-    settings: dict[str, JsonValue] = {}
-    data: tuple[DataRecord, ...] = ()
-    metrics: dict[str, JsonValue] = {}
-    licence: str = ""
-    summary: str = ""
-    created_at: str
-    files: dict[str, FileRecord]
-
-
-class Artifact:
-    """A published version: its card and its folder."""
-
-    def __init__(self, path: Path, card: Card) -> None:
-        self.path = path
-        self.card = card
-
-    @property
-    def reference(self) -> str:
-        """Return `name@version`."""
-        return f"{self.card.name}@{self.card.version}"
-
-    def __repr__(self) -> str:
-        """Return kind and reference."""
-        return f"<{self.card.kind} {self.reference}>"
-
-
-def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Staging:
     """A folder in which an artifact is made; it becomes one by `publish`, or vanishes."""
 
-    def __init__(self, registry: "Registry", name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, settle: Callable[[Path, Card], Artifact]) -> None:
         self.path = path
-        self._registry = registry
         self._name = name
+        self._settle = settle
 
-    def publish(
+    def publish(  # noqa: PLR0913  one keyword per field of the card
         self,
         kind: Kind,
         *,
@@ -139,7 +78,7 @@ class Staging:
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             files=files,
         )
-        return self._registry._settle(self.path, card)
+        return self._settle(self.path, card)
 
 
 class Registry:
@@ -165,7 +104,7 @@ class Registry:
         with lock:
             path.mkdir()
             try:
-                yield Staging(self, name, path)
+                yield Staging(name, path, self._settle)
             except OSError as error:
                 if error.errno != 28:
                     raise
@@ -208,15 +147,15 @@ class Registry:
             self._write_aliases(card.name, aliases)
         return Artifact(path, settled)
 
-    def names(self) -> list[str]:
+    def names(self) -> builtins.list[str]:
         """Return the names that have at least one version."""
         return sorted(p.name for p in self._root.iterdir() if p.is_dir() and self._numbers(p.name))
 
-    def versions(self, name: str) -> list[Artifact]:
+    def versions(self, name: str) -> builtins.list[Artifact]:
         """Return all versions of a name, oldest first; empty when there is none."""
         return [self._read(name, number) for number in self._numbers(name)]
 
-    def list(self, kind: Kind | None = None) -> "list[Artifact]":
+    def list(self, kind: Kind | None = None) -> builtins.list[Artifact]:
         """Return every artifact, by name and version."""
         found = [artifact for name in self.names() for artifact in self.versions(name)]
         return [artifact for artifact in found if kind in (None, artifact.card.kind)]
@@ -253,10 +192,10 @@ class Registry:
         except NotFoundError:
             return None
 
-    def lineage(self, reference: str) -> "list[tuple[int, str, Artifact | None]]":
+    def lineage(self, reference: str) -> builtins.list[tuple[int, str, Artifact | None]]:
         """Return an artifact and all its ancestors as (depth, reference, artifact or None where it was removed)."""
         start = self.get(reference)
-        rows: list[tuple[int, str, Artifact | None]] = []
+        rows: builtins.list[tuple[int, str, Artifact | None]] = []
 
         def walk(depth: int, name: str, artifact: Artifact | None) -> None:
             rows.append((depth, name, artifact))
@@ -335,7 +274,7 @@ class Registry:
         self.sweep()
         return artifact
 
-    def verify(self, reference: str | None = None) -> "list[str]":
+    def verify(self, reference: str | None = None) -> builtins.list[str]:
         """Hash every file again and return the faults found, one sentence each; empty when all is well."""
         faults = []
         names = [reference.partition("@")[0]] if reference else self._folders()
@@ -349,7 +288,7 @@ class Registry:
                     faults.append(f"{name}@{alias}: points to version {number}, which is not there")
         return faults
 
-    def _faults(self, name: str, number: int) -> "list[str]":
+    def _faults(self, name: str, number: int) -> builtins.list[str]:
         path = self._root / name / str(number)
         try:
             card = self._read(name, number).card
@@ -364,18 +303,18 @@ class Registry:
                 faults.append(f"{where}: {file} was changed after publication (SHA-256 differs)")
         return faults
 
-    def _folders(self) -> "list[str]":
+    def _folders(self) -> builtins.list[str]:
         return sorted(
             p.name for p in self._root.iterdir() if p.is_dir() and not p.name.startswith(".")
         )
 
-    def _raw_numbers(self, name: str) -> "list[int]":
+    def _raw_numbers(self, name: str) -> builtins.list[int]:
         folder = self._root / name
         if not folder.is_dir() or name.startswith("."):
             return []
         return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal() and p.is_dir())
 
-    def _numbers(self, name: str) -> "list[int]":
+    def _numbers(self, name: str) -> builtins.list[int]:
         if not name or "/" in name or "\\" in name:
             return []
         return [n for n in self._raw_numbers(name) if (self._root / name / str(n) / CARD).is_file()]
@@ -397,22 +336,14 @@ class Registry:
         digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         return self._workspace.lock(f"artifact-{digest}")
 
-    def _aliases(self, name: str) -> "_Aliases":
+    def _aliases(self, name: str) -> Aliases:
         path = self._root / name / "aliases.json"
         if not path.is_file():
-            return _Aliases()
+            return Aliases()
         try:
-            return _Aliases.model_validate_json(path.read_bytes())
+            return Aliases.model_validate_json(path.read_bytes())
         except ValidationError as error:
             raise WorkspaceError(f"{path}: damaged; remove it, aliases can be set again") from error
 
-    def _write_aliases(self, name: str, aliases: "_Aliases") -> None:
+    def _write_aliases(self, name: str, aliases: Aliases) -> None:
         write_atomic(self._root / name / "aliases.json", aliases.model_dump_json(indent=2))
-
-
-class _Aliases(BaseModel):
-    """Where a name's aliases point; `history` are earlier production versions, `highest` the last number given."""
-
-    names: dict[str, int] = {}
-    history: list[int] = []
-    highest: int = 0

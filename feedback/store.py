@@ -6,7 +6,7 @@ Not here: what of it matters for the next prompt (`feedback.recall`).
 import uuid
 from datetime import UTC, datetime
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import JSON, ForeignKey, String, Text, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -15,6 +15,7 @@ from adapt.errors import AdaptError, NotFoundError
 from adapt.records import Feedback, Message, Turn, TurnStatus
 
 TITLE_LENGTH = 60
+STATUS: TypeAdapter[TurnStatus] = TypeAdapter(TurnStatus)
 
 
 class SessionRow(Table):
@@ -245,16 +246,13 @@ class FeedbackStore:
 
 
 def _turn(row: TurnRow) -> Turn:
-    status: TurnStatus = "failed"
-    if row.status == "streaming" or row.status == "done" or row.status == "stopped":
-        status = row.status
     return Turn(
         turn_id=row.turn_id,
         session_id=row.session_id,
         user=row.user,
         question=row.question,
         answer=row.answer,
-        status=status,
+        status=STATUS.validate_python(row.status),
         model=row.model,
         adapter=row.adapter,
         collection=row.collection,
