@@ -21,6 +21,7 @@ from transformers import (
     StoppingCriteriaList,
     TextStreamer,
 )
+from transformers.utils import logging as transformers_logging
 
 from adapt.artifacts import Artifact
 from adapt.bases import Base
@@ -35,11 +36,21 @@ LARGE_PARAMETERS = (
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
+transformers_logging.disable_progress_bar()  # our own bars take their place
+
+
 class GenerationSettings(Settings):
     """Section `[generation]`."""
 
     max_new_tokens: int = 160
     temperature: float = 0.0  # 0 is greedy: the same question gets the same answer
+
+
+def device_name() -> str:
+    """Return what models run on here, for people."""
+    if torch.cuda.is_available():
+        return f"cuda: {torch.cuda.get_device_name()}"
+    return f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -113,7 +113,7 @@ class Registry:
                 ) from error
             finally:
                 shutil.rmtree(path, ignore_errors=True)
-        Path(lock.lock_file).unlink(missing_ok=True)
+                Path(lock.lock_file).unlink(missing_ok=True)
 
     def sweep(self) -> int:
         """Remove what killed processes left in staging, and return how many such folders there were."""

@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("model", sa.String(256), nullable=False),
         sa.Column("adapter", sa.String(256), nullable=False),
         sa.Column("collection", sa.String(256), nullable=False),
-        sa.Column("account", sa.JSON, nullable=False),
+        sa.Column("account", sa.JSON, nullable=True),
         sa.Column("created_at", sa.String(32), nullable=False),
     )
     op.create_table(
@@ -61,8 +61,8 @@ def upgrade() -> None:
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("pid", sa.Integer, nullable=True),
-        sa.Column("settings", sa.JSON, nullable=False),
-        sa.Column("result", sa.JSON, nullable=False),
+        sa.Column("settings", sa.JSON, nullable=True),
+        sa.Column("result", sa.JSON, nullable=True),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("created_at", sa.String(32), nullable=False),
         sa.Column("finished_at", sa.String(32), nullable=False),

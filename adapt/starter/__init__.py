@@ -1,0 +1,1 @@
+"""The embedded base language model, which needs no network, and the recipe that made it."""

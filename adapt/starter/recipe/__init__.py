@@ -1,0 +1,1 @@
+"""How the starter model was made: tokenizer, exercises, initialisation, training and evaluation."""

@@ -1,0 +1,114 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapt.errors import AdaptError
+from adapt.prompt import PromptBuilder, PromptSettings
+from adapt.records import Chunk, ContextPiece, Message, Passage
+
+
+class Counter:
+    """A model that counts a word as a token; only its arithmetic matters here."""
+
+    context_length = 120
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return sum(len(m.content.split()) + 2 for m in messages)
+
+    def generate(self, *_: object, **__: object) -> str:
+        raise AssertionError("a prompt is built without generating")
+
+
+@dataclass
+class Source:
+    name: str
+    heading: str
+    pieces: tuple[ContextPiece, ...]
+
+    def offer(self, question: str, *, user: str) -> Sequence[ContextPiece]:
+        return self.pieces
+
+
+def passage(number: int, words: int = 10) -> ContextPiece:
+    chunk = Chunk(f"c{number}", "handbook.pdf", "r", "word " * words, page=number)
+    found = Passage(chunk, 0.9)
+    return ContextPiece(
+        f"c{number}", f"{found.label}\n{chunk.text.strip()}", found.label, 0.9, found
+    )
+
+
+SETTINGS = PromptSettings(system="Be kind.", answer_tokens=20)
+builder = PromptBuilder(Counter(), SETTINGS)
+
+
+def test_sections_stand_in_the_form_that_the_starter_was_trained_on() -> None:
+    sources = [
+        Source("feedback", "Earlier feedback from this user:", (ContextPiece("t1", "Be short"),)),
+        Source("documents", "Passages:", (passage(1, 2), passage(2, 2))),
+    ]
+
+    prompt = builder.build("When?", user="ana", sources=sources)
+
+    assert prompt.messages[0].content == (
+        "Be kind.\n\nEarlier feedback from this user:\n- Be short\n\n"
+        "Passages:\n[1] handbook.pdf, page 1\nword word\n\n[2] handbook.pdf, page 2\nword word"
+    )
+    assert [e.number for e in prompt.account] == [None, 1, 2]
+    assert prompt.messages[-1] == Message("user", "When?")
+
+
+def test_what_does_not_fit_is_named_in_the_account() -> None:
+    source = Source("documents", "Passages:", tuple(passage(n, 20) for n in range(1, 6)))
+
+    prompt = builder.build("When?", user="ana", sources=[source])
+
+    kept = [e.kept for e in prompt.account]
+    assert kept == [True, True, False, False, False]
+    assert {e.why for e in prompt.account if not e.kept} == {"no room in the token budget"}
+
+
+def test_a_later_small_piece_takes_the_room_that_a_large_one_could_not() -> None:
+    source = Source("documents", "Passages:", (passage(1, 20), passage(2, 90), passage(3, 5)))
+
+    prompt = builder.build("When?", user="ana", sources=[source])
+
+    assert [(e.piece_id, e.number) for e in prompt.account if e.kept] == [("c1", 1), ("c3", 2)]
+
+
+def test_the_newest_turns_stay_when_the_conversation_is_long() -> None:
+    history = [Message(r, f"{r} {n} " + "x " * 10) for n in range(9) for r in ("user", "assistant")]
+
+    prompt = builder.build("When?", user="ana", history=history)
+
+    assert prompt.messages[-2] == history[-1]
+    assert prompt.history_kept + prompt.history_cut == len(history)
+    assert prompt.history_cut > 0
+    assert prompt.messages[1].role == "user"
+
+
+def test_an_empty_or_endless_message_is_one_sentence() -> None:
+    with pytest.raises(AdaptError, match="the message is empty"):
+        builder.build("  \n", user="ana")
+    with pytest.raises(AdaptError, match=r"too long: 205 tokens.*room for 100"):
+        builder.build("why " * 199, user="ana")
+
+
+@given(
+    st.lists(st.integers(1, 60), max_size=8),
+    st.lists(st.integers(1, 60), max_size=6),
+    st.integers(1, 80),
+)
+def test_a_prompt_never_exceeds_its_budget(
+    passages: list[int], turns: list[int], question: int
+) -> None:
+    source = Source("documents", "Passages:", tuple(passage(n, w) for n, w in enumerate(passages)))
+    history = [Message(r, "w " * n) for n in turns for r in ("user", "assistant")]
+
+    prompt = builder.build("q " * question, user="ana", sources=[source], history=history)
+
+    assert Counter().count_tokens(prompt.messages) == prompt.tokens <= prompt.budget
+    assert prompt.messages[-1].content == "q " * question
+    assert len(prompt.account) == len(passages)

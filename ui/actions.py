@@ -1,0 +1,343 @@
+"""One function for each thing that a person can do; the app, the command line and workers call these same functions.
+
+Rooms are imported inside the functions, so that a command loads only what it needs.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapt.artifacts import Artifact
+from adapt.chat import Generation, Request
+from adapt.config import Settings
+from adapt.errors import AdaptError, ModelError, NotFoundError
+from adapt.protocols import ContextSource, Progress, no_progress
+from adapt.records import Feedback, Passage
+
+if TYPE_CHECKING:
+    from finetune.checks import DataReport
+    from finetune.plan import Plan, SftSettings
+    from retrieval.collection import IngestReport
+
+    from adapt.bases import Base
+    from adapt.evaluation import Scoreboard, Scores, Task
+    from adapt.prompt import Prompt
+    from merge.build import CheckReport
+    from merge.recipe import Recipe
+    from ui.context import Context
+
+
+class ChatSettings(Settings):
+    """Section `[chat]`: what answers when nothing is chosen."""
+
+    model: str = "starter"
+    collection: str = ""
+    user: str = "me"
+    top_k: int = 3
+
+
+@dataclass(frozen=True)
+class Question:
+    """A message and what should answer it; empty fields take the workspace's defaults."""
+
+    text: str
+    user: str = "me"
+    session_id: str = ""
+    model: str = ""
+    domain: str = ""
+    collection: str = ""
+    without: frozenset[str] = field(default_factory=frozenset)
+    max_new_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """The base that answers and, where a domain was chosen, its adapter."""
+
+    base: "Base"
+    adapter: Artifact | None = None
+
+
+def choose_answerer(ctx: "Context", *, model: str = "", domain: str = "") -> Answerer:
+    """Return which base and adapter answer.
+
+    `model` is a base, a merged model, or an adapter (then its base and the adapter); `domain` an adapter.
+
+    Raises:
+        AdaptError: one is unknown, or the adapter belongs to another base.
+    """
+    from adapt.bases import find_base
+
+    if domain == "auto":
+        raise AdaptError("choosing a domain by itself is not built yet; name one with --domain")
+    adapter = ctx.registry.get(domain) if domain else None
+    named = ctx.registry.find(model) if model else None
+    if adapter is None and named is not None and named.card.kind == "adapter":
+        adapter, model = named, ""
+    if adapter is not None and adapter.card.kind != "adapter":
+        raise ModelError(f"{adapter.reference} is a {adapter.card.kind}; choose it with --model")
+    default = ctx.workspace.settings("chat", ChatSettings).model
+    if adapter is not None and adapter.card.base is not None:
+        default = adapter.card.base.id
+    base = find_base(model or default, ctx.workspace)
+    if adapter is not None:
+        ctx.runtime(base).attach_artifact(adapter)
+    return Answerer(base, adapter)
+
+
+def ask(ctx: "Context", question: Question) -> tuple[Generation, str]:
+    """Start an answer and return it as it grows, with the id of its conversation."""
+    answerer = choose_answerer(ctx, model=question.model, domain=question.domain)
+    sources = context_sources(ctx, question)
+    session_id = question.session_id or ctx.feedback.new_session(question.user)
+    generation = ctx.engine(answerer.base).ask(_request(question, answerer, session_id), sources)
+    ctx.generations[generation.turn_id] = generation
+    return generation, session_id
+
+
+def preview(ctx: "Context", question: Question) -> "Prompt":
+    """Return the prompt that a message would make now, without answering it."""
+    answerer = choose_answerer(ctx, model=question.model, domain=question.domain)
+    request = _request(question, answerer, question.session_id)
+    return ctx.engine(answerer.base).preview(request, context_sources(ctx, question))
+
+
+def _request(question: Question, answerer: Answerer, session_id: str) -> Request:
+    return Request(
+        question=question.text,
+        user=question.user,
+        session_id=session_id,
+        model=answerer.base.id,
+        adapter=answerer.adapter.reference if answerer.adapter else None,
+        collection=question.collection,
+        max_new_tokens=question.max_new_tokens,
+    )
+
+
+def context_sources(ctx: "Context", question: Question) -> list[ContextSource]:
+    """Return what may add to the prompt: this user's feedback, then the chosen collection; `without` leaves out."""
+    from retrieval.source import DocumentSource
+
+    from feedback.recall import RecallSettings
+    from feedback.source import FeedbackSource
+
+    sources: list[ContextSource] = []
+    if "feedback" not in question.without:
+        recall = ctx.workspace.settings("recall", RecallSettings)
+        sources.append(FeedbackSource(ctx.feedback, ctx.embedder, recall))
+    if question.collection and "documents" not in question.without:
+        top_k = ctx.workspace.settings("chat", ChatSettings).top_k
+        collection = _collection(ctx, question.collection)
+        sources.append(DocumentSource(collection, top_k=top_k))
+    return sources
+
+
+def rate(
+    ctx: "Context",
+    turn_id: str,
+    *,
+    user: str,
+    rating: int | None = None,
+    comment: str | None = None,
+    correction: str | None = None,
+) -> Feedback:
+    """Store a thumb, a comment or a corrected answer; what is not given stays as it was."""
+    return ctx.feedback.rate(
+        turn_id, user=user, rating=rating, comment=comment, correction=correction
+    )
+
+
+def finetune(  # noqa: PLR0913  the command has as many parts
+    ctx: "Context",
+    domain: str,
+    files: Sequence[Path],
+    *,
+    base: str = "starter",
+    test: Path | None = None,
+    settings: "SftSettings | None" = None,
+    progress: Progress = no_progress,
+) -> Artifact:
+    """Train an adapter for a domain, measure it against its base, and publish it."""
+    from finetune.plan import SftSettings
+    from finetune.run import finetune as run
+
+    chosen = settings or ctx.workspace.settings("finetune", SftSettings)
+    return run(
+        domain,
+        files,
+        workspace=ctx.workspace,
+        base=base,
+        test=test,
+        settings=chosen,
+        progress=progress,
+    )
+
+
+def plan_finetune(
+    ctx: "Context",
+    domain: str,
+    files: Sequence[Path],
+    *,
+    base: str = "starter",
+    test: Path | None = None,
+    settings: "SftSettings | None" = None,
+) -> "Plan":
+    """Return what a training would do, without training."""
+    from finetune.plan import SftSettings
+    from finetune.run import prepare
+
+    chosen = settings or ctx.workspace.settings("finetune", SftSettings)
+    return prepare(
+        domain, files, workspace=ctx.workspace, base=base, test=test, settings=chosen
+    ).plan
+
+
+def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> Artifact:
+    """Go on with an interrupted training where its last checkpoint stands."""
+    from finetune.run import resume as go_on
+
+    return go_on(run_id, workspace=ctx.workspace, progress=progress)
+
+
+def check_data(ctx: "Context", files: Sequence[Path], *, base: str = "starter") -> "DataReport":
+    """Return what a dataset holds and what is wrong with it, as the base would read it."""
+    from finetune.run import check_files
+
+    from adapt.bases import find_base
+
+    return check_files(files, base=find_base(base, ctx.workspace))
+
+
+def ingest(
+    ctx: "Context",
+    paths: Sequence[Path],
+    *,
+    collection: str,
+    prune: bool = False,
+    progress: Progress = no_progress,
+) -> "IngestReport":
+    """Bring a collection in step with files and folders."""
+    from retrieval.collection import Collection
+
+    target = Collection.open_or_create(ctx.workspace, collection, ctx.embedder)
+    return target.ingest(paths, prune=prune, progress=progress)
+
+
+def search(ctx: "Context", query: str, *, collection: str, top_k: int = 5) -> list[Passage]:
+    """Return the passages of a collection that answer a query, best first."""
+    return _collection(ctx, collection).search(query, top_k=top_k)
+
+
+def collections(ctx: "Context") -> list[str]:
+    """Return the names of the collections."""
+    from retrieval.collection import Collection
+
+    return Collection.list(ctx.workspace)
+
+
+def check_merge(ctx: "Context", recipe: "Recipe") -> "CheckReport":
+    """Check a recipe without reading a weight."""
+    from merge.build import check
+
+    return check(recipe, workspace=ctx.workspace)
+
+
+def merge(
+    ctx: "Context",
+    recipe: "Recipe",
+    *,
+    tasks: Sequence["Task"] = (),
+    progress: Progress = no_progress,
+) -> Artifact:
+    """Merge adapters into a model, measure it on the tasks, and publish it."""
+    from merge.build import merge as build
+
+    def measure(folder: Path) -> Mapping[str, "JsonValue"]:
+        return {"tasks": _measure_folder(ctx, folder, tasks, progress)} if tasks else {}
+
+    return build(recipe, workspace=ctx.workspace, evaluate=measure, progress=progress)
+
+
+def _measure_folder(
+    ctx: "Context", folder: Path, tasks: Sequence["Task"], progress: Progress
+) -> dict[str, "JsonValue"]:
+    from adapt.bases import find_base
+    from adapt.evaluation import run_task
+    from adapt.models import ModelRuntime
+
+    runtime = ModelRuntime(find_base(str(folder), ctx.workspace))
+    return {t.name: run_task(runtime, t, progress=progress).as_metrics() for t in tasks}
+
+
+def evaluate(
+    ctx: "Context",
+    models: Sequence[str],
+    tasks: Sequence["Task"],
+    *,
+    base: str = "starter",
+    progress: Progress = no_progress,
+) -> "Scoreboard":
+    """Run the base and each model on every task; adapters run on their base."""
+    from adapt.evaluation import Scoreboard, run_task
+
+    board: dict[str, tuple[Scores, ...]] = {}
+    for name in [base, *models]:
+        answerer = choose_answerer(ctx, model=name)
+        reference = answerer.adapter.reference if answerer.adapter else None
+        runtime = ctx.runtime(answerer.base)
+        board[reference or answerer.base.id] = tuple(
+            run_task(runtime, task, adapter=reference, progress=progress) for task in tasks
+        )
+    return Scoreboard.of(board)
+
+
+def read_task(name: str, path: Path, *, metric: str = "exact") -> "Task":
+    """Return the held-out examples of a file as a task."""
+    from adapt.evaluation import Task
+    from finetune.datasets import read_examples
+
+    return Task(name, read_examples([path]).examples, metric)
+
+
+def export_hf(ctx: "Context", reference: str, target: Path) -> Path:
+    """Copy a published model or adapter as a plain Hugging Face folder.
+
+    Raises:
+        AdaptError: the target exists and is not an empty folder.
+    """
+    artifact = ctx.registry.get(reference)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise AdaptError(f"{target}: exists and is not empty; name another folder with --out")
+    faults = ctx.registry.verify(artifact.reference)
+    if faults:
+        raise AdaptError(f"{artifact.reference} is not exported: {faults[0]}")
+    staged = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(staged, ignore_errors=True)
+    shutil.copytree(artifact.path, staged)
+    if target.exists():
+        target.rmdir()
+    staged.rename(target)
+    return target
+
+
+def export_feedback(ctx: "Context", user: str, path: Path) -> dict[str, int]:
+    """Write a user's corrections and thumbs as rows of a dataset."""
+    from feedback.pairs import export
+
+    known = ctx.feedback.feedback(user)
+    if not known:
+        raise NotFoundError("user with feedback", user, ctx.feedback.users())
+    return export(known, path)
+
+
+def _collection(ctx: "Context", name: str) -> "Collection":
+    from retrieval.collection import Collection
+
+    return Collection.open(ctx.workspace, name, ctx.embedder)
+
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+    from retrieval.collection import Collection

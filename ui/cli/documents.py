@@ -1,0 +1,88 @@
+"""`adapt ingest` and `adapt search`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.cli.groups import DefaultGroup
+from ui.cli.output import Output, table
+
+INGEST = """Bring a collection in step with files and folders (txt, md, html, pdf).
+
+Unchanged files are left alone, changed ones replaced. Examples:
+
+  adapt ingest handbook/ --collection handbook
+
+  adapt ingest handbook/ --collection handbook --prune
+"""
+SEARCH = """Find passages in a collection.
+
+Example: adapt search "When does the office open?" --collection handbook --top-k 3
+"""
+CollectionOption = Annotated[str, typer.Option("--collection", help="The collection's name.")]
+search_app = typer.Typer(cls=DefaultGroup, help=SEARCH, no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("ingest", help=INGEST)(ingest)
+    app.add_typer(search_app, name="search")
+
+
+def ingest(
+    ctx: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    collection: CollectionOption,
+    prune: Annotated[
+        bool, typer.Option(help="Also remove documents whose file is no longer there.")
+    ] = False,
+) -> None:
+    """Parse, ingest, print."""
+    from ui.actions import ingest as run
+
+    output: Output = ctx.obj
+    with output.progress() as progress:
+        report = run(output.open(), paths, collection=collection, prune=prune, progress=progress)
+    for name, reason in report.failed:
+        output.say(f"not read: {name}: {reason}")
+    text = (
+        f"{collection}: {len(report.added)} added, {len(report.changed)} changed, "
+        f"{len(report.unchanged)} unchanged, {len(report.removed)} removed, "
+        f"{len(report.failed)} failed; {report.chunks} chunks embedded in {report.seconds:.1f} s"
+    )
+    output.result({"collection": collection, **asdict(report)}, text)
+
+
+@search_app.command("default", hidden=True, help=SEARCH)
+def search(
+    ctx: typer.Context,
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    collection: CollectionOption,
+    top_k: Annotated[int, typer.Option(min=1, max=100, help="How many passages at most.")] = 5,
+) -> None:
+    """Parse, search, print."""
+    from ui.actions import search as run
+
+    output: Output = ctx.obj
+    passages = run(output.open(), query, collection=collection, top_k=top_k)
+    rows = [
+        {
+            "document": p.chunk.document,
+            "page": p.chunk.page,
+            "heading": p.chunk.heading,
+            "score": p.score,
+            "scores": p.scores,
+            "chunk_id": p.chunk.chunk_id,
+            "text": p.chunk.text,
+        }
+        for p in passages
+    ]
+    shown = table("", "score", "where", "passage")
+    for p in passages:
+        shown.add_row(f"{p.score:.3f}", p.label, " ".join(p.chunk.text.split()))
+    output.result(
+        {"query": query, "collection": collection, "passages": rows},
+        shown if passages else "no passage found",
+    )

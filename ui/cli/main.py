@@ -1,0 +1,95 @@
+"""`adapt`: the commands put together, the flags that hold everywhere, and how errors leave the program."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from adapt.errors import AdaptError, CancelledError
+from adapt.workspace import default_path
+from ui.cli import chat, documents, feedback_commands, jobs, merging, models, system, training
+from ui.cli.output import Output
+from ui.environment import prepare
+
+EPILOG = (
+    "--workspace DIR and --json may stand anywhere in a command. "
+    "Exit codes: 0 done, 2 something that you can mend, 1 a fault of ours, 130 stopped by Ctrl-C."
+)
+
+app = typer.Typer(
+    name="adapt",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", help="Where everything lies [ADAPT_WORKSPACE or ~/.adapt]."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")
+    ] = False,
+) -> None:
+    """Make a language model yours by fine-tuning, documents and feedback, and merge it into one to keep."""
+    ctx.obj = Output(workspace or default_path(), as_json=as_json)
+
+
+for module in (chat, training, documents, merging, models, feedback_commands, jobs, system):
+    module.register(app)
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `--workspace DIR` and `--json` first, wherever they stood before a `--`."""
+    front: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if argument == "--":
+            rest += [argument, *waiting]
+            break
+        if argument == "--json" or argument.startswith("--workspace="):
+            front.append(argument)
+        elif argument == "--workspace":
+            front += [argument, *waiting[:1]]
+            waiting = waiting[1:]
+        else:
+            rest.append(argument)
+    return front + rest
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code."""
+    prepare()
+    words = hoist(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        code = app(words, standalone_mode=False, prog_name="adapt")
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except CancelledError as error:
+        code = Output.fail(f"stopped: {error}", as_json=as_json, code=130)
+    except AdaptError as error:
+        code = Output.fail(str(error), as_json=as_json, code=2)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        code = Output.fail("stopped", as_json=as_json, code=130)
+    except BrokenPipeError:
+        # The reader of our output went away (`adapt … | head`): nothing is wrong, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""`adapt merge`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ui.cli.groups import DefaultGroup
+from ui.cli.output import Output
+
+if TYPE_CHECKING:
+    from merge.recipe import Recipe
+
+HELP = """Merge adapters of one base into one deployable model. Examples:
+
+  adapt merge team --adapter support --adapter dates --method ties
+
+  adapt merge team --adapter support@2 --adapter dates --method task_arithmetic --weight 1.0 --weight 0.8
+
+  adapt merge run recipe.yaml
+
+  adapt merge check recipe.yaml
+"""
+merge_app = typer.Typer(cls=DefaultGroup, help=HELP, no_args_is_help=True)
+TestOption = Annotated[
+    list[str] | None,
+    typer.Option("--test", help="TASK=FILE of held-out rows to measure the result on."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.add_typer(merge_app, name="merge")
+
+
+@merge_app.command("default", hidden=True, help=HELP)
+def by_flags(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The merged model's name.")],
+    adapter: Annotated[list[str], typer.Option(help="NAME[@v] or a folder; repeat it.")],
+    method: Annotated[str, typer.Option(help="task_arithmetic, ties, …")] = "task_arithmetic",
+    weight: Annotated[list[float] | None, typer.Option(help="One, or one per adapter.")] = None,
+    density: Annotated[
+        list[float] | None, typer.Option(help="Share of entries that TIES keeps, in (0, 1].")
+    ] = None,
+    lam: Annotated[float | None, typer.Option("--lambda", help="Scales the whole.")] = None,
+    base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
+    dtype: Annotated[str, typer.Option(help="Of the result; else the base's.")] = "",
+    form: Annotated[str, typer.Option("--as", help="'model' or 'adapter'.")] = "model",
+    test: TestOption = None,
+) -> None:
+    """Build a recipe from flags and run it."""
+    from merge.recipe import recipe_from_flags
+
+    recipe = recipe_from_flags(
+        name,
+        adapter,
+        method=method,
+        weights=weight or [],
+        densities=density or [],
+        lam=lam,
+        base=base,
+        dtype=dtype,
+        form=form,
+    )
+    _run(ctx.obj, recipe, test or [])
+
+
+@merge_app.command("run")
+def run_recipe(
+    ctx: typer.Context,
+    recipe: Annotated[Path, typer.Argument(help="A YAML file.")],
+    test: TestOption = None,
+) -> None:
+    """Merge by a recipe in YAML (mergekit's schema as a subset, plus `adapter: NAME@v`)."""
+    from merge.recipe import read_recipe
+
+    _run(ctx.obj, read_recipe(recipe), test or [])
+
+
+@merge_app.command("check")
+def check_recipe(
+    ctx: typer.Context, recipe: Annotated[Path, typer.Argument(help="A YAML file.")]
+) -> None:
+    """Check a recipe without reading a weight; every fault is named at once."""
+    from merge.recipe import read_recipe
+    from ui.actions import check_merge
+
+    output: Output = ctx.obj
+    report = check_merge(output.open(), read_recipe(recipe))
+    output.result(report.as_json(), "\n".join(report.lines()))
+
+
+def _run(output: Output, recipe: "Recipe", tests: list[str]) -> None:
+    from ui.actions import merge, read_task
+
+    tasks = [read_task(name, Path(file)) for name, file in map(_split, tests)]
+    with output.progress() as progress:
+        artifact = merge(output.open(), recipe, tasks=tasks, progress=progress)
+    output.artifact(
+        artifact, f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}".strip()
+    )
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, file = text.partition("=")
+    if not equals or not name or not file:
+        raise typer.BadParameter(f"--test takes TASK=FILE, not '{text}'")
+    return name, file

@@ -1,0 +1,148 @@
+"""How a command speaks: data on stdout (text or one JSON object), messages and progress on stderr."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapt.protocols import Progress
+from adapt.records import ProgressEvent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from adapt.artifacts import Artifact
+    from ui.context import Context
+
+QUIET_SECONDS = 10.0  # where stderr is no terminal, a line at most this often
+
+
+class Output:
+    """What a command prints with, and the workspace that it works on."""
+
+    def __init__(self, workspace: Path, *, as_json: bool) -> None:
+        self.workspace = workspace
+        self.as_json = as_json
+
+    def open(self) -> "Context":
+        """Open the workspace."""
+        from ui.context import Context
+
+        return Context(self.workspace)
+
+    def result(self, data: Mapping[str, object], text: "str | Table") -> None:
+        """Print a command's result: the object with `--json`, else the text or table."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
+            sys.stdout.flush()
+        else:
+            self.console().print(text, markup=False, highlight=False)
+
+    def artifact(self, artifact: "Artifact", text: "str | Table") -> None:
+        """Print what a command made; with `--json` the reference, the path and the metrics."""
+        card = artifact.card
+        self.result(
+            {
+                "artifact": artifact.reference,
+                "path": str(artifact.path),
+                "kind": card.kind,
+                "metrics": card.metrics,
+            },
+            text,
+        )
+
+    def say(self, message: str) -> None:
+        """Tell the person something; never on stdout."""
+        sys.stderr.write(message + "\n")
+        sys.stderr.flush()
+
+    @staticmethod
+    def fail(message: str, *, as_json: bool, code: int) -> int:
+        """Print an error and return its exit code."""
+        sentence = " ".join(message.split())
+        sys.stderr.write(f"error: {sentence}\n")
+        if as_json:
+            sys.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False) + "\n")
+        return code
+
+    @staticmethod
+    def console(*, stderr: bool = False) -> "Console":
+        """Return a console; where the output is no terminal, lines are not folded to a width of 80."""
+        from rich.console import Console
+
+        stream = sys.stderr if stderr else sys.stdout
+        return Console(stderr=stderr, width=None if stream.isatty() else 160)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Yield a callback that draws a bar per stage on a terminal, or prints a line now and then elsewhere."""
+        if sys.stderr.isatty():
+            with _bars() as callback:
+                yield callback
+        else:
+            yield _lines()
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TaskID,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+    from rich.progress import (
+        Progress as Bars,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+    )
+    known: dict[str, TaskID] = {}
+    with Bars(*columns, console=Output.console(stderr=True)) as bars:
+
+        def show(event: ProgressEvent) -> None:
+            if event.stage not in known:
+                known[event.stage] = bars.add_task(event.stage, total=event.total, detail="")
+            bars.update(
+                known[event.stage], completed=event.done, total=event.total, detail=event.detail
+            )
+
+        yield show
+
+
+def _lines() -> Progress:
+    last: dict[str, float] = {}
+
+    def show(event: ProgressEvent) -> None:
+        now = time.monotonic()
+        ended = event.total is not None and event.done >= event.total
+        if event.stage in last and not ended and now - last[event.stage] < QUIET_SECONDS:
+            return
+        last[event.stage] = now
+        total = f"/{event.total:g}" if event.total is not None else ""
+        sys.stderr.write(f"{event.stage}: {event.done:g}{total} {event.detail}".rstrip() + "\n")
+        sys.stderr.flush()
+
+    return show
+
+
+def table(title: str, *columns: str) -> "Table":
+    """Return an empty table with these columns."""
+    from rich.table import Table
+
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made

@@ -1,0 +1,134 @@
+"""`adapt demo`, `ui`, `evaluate`, `export` and `doctor`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapt.errors import AdaptError
+from ui.cli.output import Output, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from adapt.evaluation import Scoreboard
+
+EVALUATE = """Run a base and models of it on held-out rows, with paired bootstrap intervals.
+
+Example: adapt evaluate support@1 team --test support=heldout.jsonl
+"""
+EXPORT = """Copy a model or an adapter out of the workspace as a plain Hugging Face folder.
+
+Example: adapt export team --to hf --out ./team
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command("demo")(demo)
+    app.command("ui")(ui)
+    app.command("evaluate", help=EVALUATE)(evaluate)
+    app.command("export", help=EXPORT)(export)
+    app.command("doctor")(doctor)
+
+
+def demo(
+    ctx: typer.Context,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Training time per adapter.")] = 2.0,
+) -> None:
+    """Go the whole way once: two adapters, documents, feedback, two merges, and the scoreboard."""
+    from ui.demo.run import run_demo
+
+    output: Output = ctx.obj
+    with output.progress() as progress:
+        report = run_demo(output.open(), minutes=minutes, progress=progress)
+    if not output.as_json:
+        output.console().print(report.text(), markup=False, highlight=False)
+        output.console().print(scoreboard_table(report.scoreboard))
+    output.result(report.as_json(), report.closing())
+
+
+def ui(
+    ctx: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine.")] = 8501,
+    demo: Annotated[
+        bool, typer.Option(help="Prepare the demo's documents and train its adapters.")
+    ] = False,
+    browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
+) -> None:
+    """Open the app in the browser; it listens on this machine only."""
+    from ui.serving import serve
+
+    output: Output = ctx.obj
+    serve(output.open(), port=port, demo=demo, browser=browser, say=output.say)
+
+
+def evaluate(
+    ctx: typer.Context,
+    models: Annotated[list[str], typer.Argument(help="Adapters or merged models.")],
+    test: Annotated[list[str], typer.Option(help="TASK=FILE of held-out rows; repeat it.")],
+    base: Annotated[str, typer.Option(help="What they are compared with.")] = "starter",
+    metric: Annotated[str, typer.Option(help="exact or f1.")] = "exact",
+) -> None:
+    """Parse, evaluate, print."""
+    from ui.actions import evaluate as run
+    from ui.actions import read_task
+
+    output: Output = ctx.obj
+    tasks = []
+    for item in test:
+        name, equals, file = item.rpartition("=")
+        tasks.append(read_task(name if equals else Path(file).stem, Path(file), metric=metric))
+    with output.progress() as progress:
+        board = run(output.open(), models, tasks, base=base, progress=progress)
+    output.result({"scores": board.as_metrics()}, scoreboard_table(board))
+
+
+def export(
+    ctx: typer.Context,
+    reference: Annotated[str, typer.Argument(help="NAME, NAME@version or NAME@alias.")],
+    out: Annotated[Path, typer.Option(help="A new folder.")],
+    to: Annotated[str, typer.Option(help="hf: a Hugging Face folder.")] = "hf",
+) -> None:
+    """Parse, copy, print."""
+    from ui.actions import export_hf
+
+    if to != "hf":
+        raise AdaptError(
+            f"--to {to} is not built yet; hf writes a folder that transformers and vLLM open"
+        )
+    output: Output = ctx.obj
+    path = export_hf(output.open(), reference, out)
+    output.result({"artifact": reference, "path": str(path)}, f"{reference} → {path}")
+
+
+def doctor(ctx: typer.Context) -> None:
+    """Say what this machine and workspace have, and what is wrong."""
+    from ui.doctor import examine
+
+    output: Output = ctx.obj
+    findings = examine(output.workspace)
+    shown = table("", "", "what", "found")
+    for finding in findings:
+        shown.add_row("ok" if finding.ok else "!!", finding.what, finding.found)
+    output.result({"findings": [vars(f) for f in findings]}, shown)
+    if not all(f.ok for f in findings):
+        raise typer.Exit(2)
+
+
+def scoreboard_table(board: "Scoreboard") -> "Table":
+    """Return models against tasks: score, and the gain over the base with its 95 % interval."""
+    columns = [
+        column for task in board.tasks for column in (task, f"{task}: gain over base [95 %]")
+    ]
+    shown = table("", "model", *columns)
+    for line in board.lines:
+        cells = []
+        for scores, gain in zip(line.scores, line.gains, strict=True):
+            cells.append(f"{100 * scores.mean:.1f} % (n={len(scores.values)})")
+            interval = (
+                f"{100 * gain.difference:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
+            )
+            cells.append("" if line is board.lines[0] else interval)
+        shown.add_row(line.model, *cells)
+    return shown

@@ -1,0 +1,67 @@
+"""What one process keeps between actions: workspace, database, stores, and the models that are loaded.
+
+Not here: what a person can do with them (`ui.actions`).
+"""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from adapt.embedding import load_embedder
+from retrieval.citations import check_pieces
+
+from adapt.bases import Base
+from adapt.chat import ChatEngine, Generation
+from adapt.database import Database
+from adapt.jobs import Jobs
+from adapt.models import GenerationSettings, ModelRuntime
+from adapt.prompt import PromptSettings
+from adapt.protocols import TextEmbedder
+from adapt.registry import Registry
+from adapt.workspace import Workspace
+from feedback.store import FeedbackStore
+
+RESIDENT = 2  # bases kept in memory at once; the least recently used goes first
+
+
+class Context:
+    """The open workspace; safe to share between the threads of one process."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = Workspace(workspace)
+        self.registry = Registry(self.workspace)
+        self.database = Database(self.workspace)
+        self.feedback = FeedbackStore(self.database)
+        self.jobs = Jobs(self.workspace, self.database)
+        self.generations: dict[str, Generation] = {}
+        self._runtimes: OrderedDict[str, ModelRuntime] = OrderedDict()
+        self._embedder: TextEmbedder | None = None
+        self._loading = threading.RLock()
+
+    @property
+    def embedder(self) -> TextEmbedder:
+        """Return the shared embedder, loaded at first use."""
+        with self._loading:
+            if self._embedder is None:
+                self._embedder = load_embedder()
+            return self._embedder
+
+    def runtime(self, base: Base) -> ModelRuntime:
+        """Return the resident model of a base, loaded at first use."""
+        with self._loading:
+            if base.sha256 not in self._runtimes:
+                settings = self.workspace.settings("generation", GenerationSettings)
+                self._runtimes[base.sha256] = ModelRuntime(base, settings)
+                while len(self._runtimes) > RESIDENT:
+                    self._runtimes.popitem(last=False)
+            self._runtimes.move_to_end(base.sha256)
+            return self._runtimes[base.sha256]
+
+    def engine(self, base: Base) -> ChatEngine:
+        """Return a chat engine over a base."""
+        settings = self.workspace.settings("prompt", PromptSettings)
+        return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check_pieces)
+
+    def close(self) -> None:
+        """Give back what the process holds."""
+        self.database.close()

@@ -1,0 +1,77 @@
+"""The process behind a job: `python -m ui.worker WORKSPACE JOB`; it does the work and writes its events."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from adapt.errors import AdaptError, CancelledError
+from adapt.protocols import Progress
+from adapt.records import ProgressEvent
+from ui.environment import prepare
+
+prepare()
+
+from pydantic import JsonValue  # noqa: E402  the environment comes first
+
+from ui import actions  # noqa: E402
+from ui.context import Context  # noqa: E402
+from ui.demo.run import run_demo  # noqa: E402
+
+Work = Callable[[Context, Mapping[str, JsonValue], Progress], JsonValue]
+
+
+def _finetune(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
+    files = settings["files"]
+    if not isinstance(files, list):
+        raise TypeError("files must be a list")
+    artifact = actions.finetune(
+        ctx,
+        str(settings["domain"]),
+        [Path(str(f)) for f in files],
+        base=str(settings.get("base") or "starter"),
+        progress=progress,
+    )
+    return {"artifact": artifact.reference, "path": str(artifact.path)}
+
+
+def _demo(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
+    minutes = float(str(settings.get("minutes", 2.0)))
+    return dict(run_demo(ctx, minutes=minutes, progress=progress).as_json())
+
+
+WORK: dict[str, Work] = {"finetune": _finetune, "demo": _demo}
+
+
+def command(ctx: Context) -> list[str]:
+    """Return the command that `Jobs.start` runs with the job's id at its end."""
+    return [sys.executable, "-m", "ui.worker", str(ctx.workspace.path)]
+
+
+def main() -> int:
+    """Do one job and return the exit code."""
+    workspace, job_id = sys.argv[1:]
+    ctx = Context(Path(workspace))
+    job = ctx.jobs.begin(job_id)
+    if not isinstance(job.settings, dict):
+        raise TypeError("a job's settings are an object")
+
+    def emit(event: ProgressEvent) -> None:
+        ctx.jobs.emit(job_id, event)
+
+    try:
+        result = WORK[job.kind](ctx, job.settings, emit)
+    except (KeyboardInterrupt, CancelledError) as stop:
+        ctx.jobs.finish(job_id, "cancelled", error=str(stop))
+        return 130
+    except AdaptError as error:
+        ctx.jobs.finish(job_id, "failed", error=str(error))
+        return 2
+    except Exception as error:
+        ctx.jobs.finish(job_id, "failed", error=f"a fault of ours: {error!r}; see its log")
+        raise
+    ctx.jobs.finish(job_id, "done", result=result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
