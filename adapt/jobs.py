@@ -30,6 +30,8 @@ from adapt.workspace import Workspace
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
 STATUS: TypeAdapter[JobStatus] = TypeAdapter(JobStatus)
 ENDED = ("done", "failed", "cancelled", "lost")
+# Workers that this process started: kept so that the ended ones are reaped; they outlive us on purpose.
+CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
 CANCEL_SECONDS = 30.0  # time to write a checkpoint before the process is ended for good
 
 
@@ -109,6 +111,7 @@ class Jobs:
                 stderr=log,
                 start_new_session=True,
             )
+        CHILDREN[process.pid] = process
         with self._database.transaction() as session:
             row = session.get_one(JobRow, job_id)
             if row.pid is None:
@@ -185,12 +188,8 @@ class Jobs:
             return job
         with self._database.transaction() as session:
             pid = session.get_one(JobRow, job_id).pid
-        if pid is not None and psutil.pid_exists(pid):
-            process = psutil.Process(pid)
-            process.send_signal(signal.SIGINT)
-            _, alive = psutil.wait_procs([process], timeout=CANCEL_SECONDS)
-            for survivor in alive:
-                survivor.kill()
+        if pid is not None and _alive(pid):
+            _interrupt(pid)
         if not self.get(job_id).ended or self.get(job_id).status == "lost":
             self.finish(job_id, "cancelled")
         return self.get(job_id)
@@ -211,7 +210,7 @@ class Jobs:
 
     def _job(self, row: JobRow) -> Job:
         status = STATUS.validate_python(row.status)
-        if status == "running" and row.pid is not None and not _alive(row.pid):
+        if status in ("queued", "running") and row.pid is not None and not _alive(row.pid):
             status = "lost"
         return Job(
             job_id=row.job_id,
@@ -226,7 +225,24 @@ class Jobs:
         )
 
 
+def _interrupt(pid: int) -> None:
+    """End a process as Ctrl-C would, and for good if it has not ended in time."""
+    try:
+        os.kill(pid, signal.SIGINT)
+        deadline = time.monotonic() + CANCEL_SECONDS
+        while _alive(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if _alive(pid):
+            os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it ended by itself meanwhile
+
+
 def _alive(pid: int) -> bool:
+    child = CHILDREN.get(pid)
+    if child is not None and child.poll() is not None:
+        del CHILDREN[pid]
+        return False
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
