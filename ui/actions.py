@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from adapt.artifacts import Artifact
 from adapt.chat import Generation, Request
@@ -17,15 +17,17 @@ from adapt.protocols import ContextSource, Progress, no_progress
 from adapt.records import Feedback, Passage
 
 if TYPE_CHECKING:
-    from finetune.checks import DataReport
-    from finetune.plan import Plan, SftSettings
-    from retrieval.collection import IngestReport
+    from pydantic import JsonValue
 
     from adapt.bases import Base
     from adapt.evaluation import Scoreboard, Scores, Task
     from adapt.prompt import Prompt
-    from merge.build import CheckReport
+    from finetune.checks import DataReport
+    from finetune.plan import Plan
+    from finetune.runs import TrainingRequest
+    from merge.check import CheckReport
     from merge.recipe import Recipe
+    from retrieval.collection import Collection, IngestReport
     from ui.context import Context
 
 
@@ -118,10 +120,9 @@ def _request(question: Question, answerer: Answerer, session_id: str) -> Request
 
 def context_sources(ctx: "Context", question: Question) -> list[ContextSource]:
     """Return what may add to the prompt: this user's feedback, then the chosen collection; `without` leaves out."""
-    from retrieval.source import DocumentSource
-
     from feedback.recall import RecallSettings
     from feedback.source import FeedbackSource
+    from retrieval.source import DocumentSource
 
     sources: list[ContextSource] = []
     if "feedback" not in question.without:
@@ -149,49 +150,20 @@ def rate(
     )
 
 
-def finetune(  # noqa: PLR0913  the command has as many parts
-    ctx: "Context",
-    domain: str,
-    files: Sequence[Path],
-    *,
-    base: str = "starter",
-    test: Path | None = None,
-    settings: "SftSettings | None" = None,
-    progress: Progress = no_progress,
+def finetune(
+    ctx: "Context", request: "TrainingRequest", *, progress: Progress = no_progress
 ) -> Artifact:
     """Train an adapter for a domain, measure it against its base, and publish it."""
-    from finetune.plan import SftSettings
     from finetune.run import finetune as run
 
-    chosen = settings or ctx.workspace.settings("finetune", SftSettings)
-    return run(
-        domain,
-        files,
-        workspace=ctx.workspace,
-        base=base,
-        test=test,
-        settings=chosen,
-        progress=progress,
-    )
+    return run(request, workspace=ctx.workspace, progress=progress)
 
 
-def plan_finetune(
-    ctx: "Context",
-    domain: str,
-    files: Sequence[Path],
-    *,
-    base: str = "starter",
-    test: Path | None = None,
-    settings: "SftSettings | None" = None,
-) -> "Plan":
+def plan_finetune(ctx: "Context", request: "TrainingRequest") -> "Plan":
     """Return what a training would do, without training."""
-    from finetune.plan import SftSettings
-    from finetune.run import prepare
+    from finetune.run import make_ready
 
-    chosen = settings or ctx.workspace.settings("finetune", SftSettings)
-    return prepare(
-        domain, files, workspace=ctx.workspace, base=base, test=test, settings=chosen
-    ).plan
+    return make_ready(request, workspace=ctx.workspace).plan
 
 
 def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> Artifact:
@@ -201,13 +173,13 @@ def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> 
     return go_on(run_id, workspace=ctx.workspace, progress=progress)
 
 
-def check_data(ctx: "Context", files: Sequence[Path], *, base: str = "starter") -> "DataReport":
+def check_data(
+    ctx: "Context", files: Sequence[Path], *, base: str = "starter", test: Path | None = None
+) -> "DataReport":
     """Return what a dataset holds and what is wrong with it, as the base would read it."""
     from finetune.run import check_files
 
-    from adapt.bases import find_base
-
-    return check_files(files, base=find_base(base, ctx.workspace))
+    return check_files(tuple(files), workspace=ctx.workspace, base=base, test=test)
 
 
 def ingest(
@@ -239,7 +211,7 @@ def collections(ctx: "Context") -> list[str]:
 
 def check_merge(ctx: "Context", recipe: "Recipe") -> "CheckReport":
     """Check a recipe without reading a weight."""
-    from merge.build import check
+    from merge.check import check
 
     return check(recipe, workspace=ctx.workspace)
 
@@ -248,16 +220,24 @@ def merge(
     ctx: "Context",
     recipe: "Recipe",
     *,
+    form: Literal["model", "adapter"] = "model",
     tasks: Sequence["Task"] = (),
     progress: Progress = no_progress,
 ) -> Artifact:
-    """Merge adapters into a model, measure it on the tasks, and publish it."""
+    """Merge adapters into a model (or one adapter), measure it on the tasks, and publish it.
+
+    Raises:
+        AdaptError: the recipe cannot work; the text names every fault.
+    """
     from merge.build import merge as build
+
+    if tasks and form == "adapter":
+        raise AdaptError("--test measures full models; use 'adapt evaluate' on a merged adapter")
 
     def measure(folder: Path) -> Mapping[str, "JsonValue"]:
         return {"tasks": _measure_folder(ctx, folder, tasks, progress)} if tasks else {}
 
-    return build(recipe, workspace=ctx.workspace, evaluate=measure, progress=progress)
+    return build(recipe, workspace=ctx.workspace, output=form, evaluate=measure, progress=progress)
 
 
 def _measure_folder(
@@ -336,8 +316,3 @@ def _collection(ctx: "Context", name: str) -> "Collection":
     from retrieval.collection import Collection
 
     return Collection.open(ctx.workspace, name, ctx.embedder)
-
-
-if TYPE_CHECKING:
-    from pydantic import JsonValue
-    from retrieval.collection import Collection

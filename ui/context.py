@@ -1,25 +1,25 @@
 """What one process keeps between actions: workspace, database, stores, and the models that are loaded.
 
+Heavy libraries are imported when they are first needed, so that `adapt models list` stays quick.
 Not here: what a person can do with them (`ui.actions`).
 """
 
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adapt.embedding import load_embedder
-from retrieval.citations import check_pieces
-
-from adapt.bases import Base
-from adapt.chat import ChatEngine, Generation
 from adapt.database import Database
 from adapt.jobs import Jobs
-from adapt.models import GenerationSettings, ModelRuntime
-from adapt.prompt import PromptSettings
-from adapt.protocols import TextEmbedder
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from feedback.store import FeedbackStore
+
+if TYPE_CHECKING:
+    from adapt.bases import Base
+    from adapt.chat import ChatEngine, Generation
+    from adapt.models import ModelRuntime
+    from adapt.protocols import TextEmbedder
 
 RESIDENT = 2  # bases kept in memory at once; the least recently used goes first
 
@@ -39,15 +39,19 @@ class Context:
         self._loading = threading.RLock()
 
     @property
-    def embedder(self) -> TextEmbedder:
+    def embedder(self) -> "TextEmbedder":
         """Return the shared embedder, loaded at first use."""
+        from adapt.embedding import load_embedder
+
         with self._loading:
             if self._embedder is None:
                 self._embedder = load_embedder()
             return self._embedder
 
-    def runtime(self, base: Base) -> ModelRuntime:
+    def runtime(self, base: "Base") -> "ModelRuntime":
         """Return the resident model of a base, loaded at first use."""
+        from adapt.models import GenerationSettings, ModelRuntime
+
         with self._loading:
             if base.sha256 not in self._runtimes:
                 settings = self.workspace.settings("generation", GenerationSettings)
@@ -57,8 +61,12 @@ class Context:
             self._runtimes.move_to_end(base.sha256)
             return self._runtimes[base.sha256]
 
-    def engine(self, base: Base) -> ChatEngine:
+    def engine(self, base: "Base") -> "ChatEngine":
         """Return a chat engine over a base."""
+        from adapt.chat import ChatEngine
+        from adapt.prompt import PromptSettings
+        from retrieval.citations import check_pieces
+
         settings = self.workspace.settings("prompt", PromptSettings)
         return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check_pieces)
 

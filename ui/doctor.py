@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
-from adapt.embedding import load_embedder
 
 from adapt.bases import find_base
 from adapt.database import Database, revision_of
+from adapt.embedding import load_embedder
 from adapt.errors import AdaptError
 from adapt.registry import Registry
 from adapt.workspace import Workspace

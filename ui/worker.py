@@ -13,6 +13,8 @@ prepare()
 
 from pydantic import JsonValue  # noqa: E402  the environment comes first
 
+from finetune.runs import TrainingRequest  # noqa: E402
+from finetune.settings import SftSettings  # noqa: E402
 from ui import actions  # noqa: E402
 from ui.context import Context  # noqa: E402
 from ui.demo.run import run_demo  # noqa: E402
@@ -24,13 +26,13 @@ def _finetune(ctx: Context, settings: Mapping[str, JsonValue], progress: Progres
     files = settings["files"]
     if not isinstance(files, list):
         raise TypeError("files must be a list")
-    artifact = actions.finetune(
-        ctx,
-        str(settings["domain"]),
-        [Path(str(f)) for f in files],
+    request = TrainingRequest(
+        domain=str(settings["domain"]),
+        files=tuple(Path(str(f)) for f in files),
         base=str(settings.get("base") or "starter"),
-        progress=progress,
+        settings=ctx.workspace.settings("finetune", SftSettings),
     )
+    artifact = actions.finetune(ctx, request, progress=progress)
     return {"artifact": artifact.reference, "path": str(artifact.path)}
 
 

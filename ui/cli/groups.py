@@ -1,13 +1,13 @@
 """A command group with a default command: `adapt merge NAME …` beside `adapt merge run FILE`."""
 
-import click
+import typer
 from typer.core import TyperGroup
 
 
 class DefaultGroup(TyperGroup):
     """Runs the hidden command `default` when the first word names no command of the group."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         """Put the default command in front where none was named."""
         if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
             args = ["default", *args]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from adapt.errors import AdaptError, CancelledError
@@ -19,6 +18,9 @@ EPILOG = (
     "--workspace DIR and --json may stand anywhere in a command. "
     "Exit codes: 0 done, 2 something that you can mend, 1 a fault of ours, 130 stopped by Ctrl-C."
 )
+
+# Typer carries its own click from 0.17 on and exports no common base of the faults in a command's words.
+UsageFault = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(
     name="adapt",
@@ -75,19 +77,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     as_json = "--json" in words
     try:
         code = app(words, standalone_mode=False, prog_name="adapt")
-    except click.ClickException as error:
-        error.show()
-        code = 2
     except CancelledError as error:
         code = Output.fail(f"stopped: {error}", as_json=as_json, code=130)
     except AdaptError as error:
         code = Output.fail(str(error), as_json=as_json, code=2)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         code = Output.fail("stopped", as_json=as_json, code=130)
     except BrokenPipeError:
         # The reader of our output went away (`adapt … | head`): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:
+        if not isinstance(error, UsageFault):
+            raise
+        error.show()  # type: ignore[attr-defined]
+        code = 2
     sys.exit(code if isinstance(code, int) else 0)
 
 

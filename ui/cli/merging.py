@@ -1,12 +1,14 @@
 """`adapt merge`."""
 
+from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from ui.cli.groups import DefaultGroup
-from ui.cli.output import Output
+from ui.cli.output import Output, table
 
 if TYPE_CHECKING:
     from merge.recipe import Recipe
@@ -22,6 +24,18 @@ HELP = """Merge adapters of one base into one deployable model. Examples:
   adapt merge check recipe.yaml
 """
 merge_app = typer.Typer(cls=DefaultGroup, help=HELP, no_args_is_help=True)
+
+
+class Form(Enum):
+    """What a merge writes."""
+
+    MODEL: Literal["model"] = "model"
+    ADAPTER: Literal["adapter"] = "adapter"
+
+
+FormOption = Annotated[
+    Form, typer.Option("--as", help="A full model, or one adapter (weighted sums only).")
+]
 TestOption = Annotated[
     list[str] | None,
     typer.Option("--test", help="TASK=FILE of held-out rows to measure the result on."),
@@ -43,39 +57,35 @@ def by_flags(
     density: Annotated[
         list[float] | None, typer.Option(help="Share of entries that TIES keeps, in (0, 1].")
     ] = None,
-    lam: Annotated[float | None, typer.Option("--lambda", help="Scales the whole.")] = None,
     base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
-    dtype: Annotated[str, typer.Option(help="Of the result; else the base's.")] = "",
-    form: Annotated[str, typer.Option("--as", help="'model' or 'adapter'.")] = "model",
+    form: FormOption = Form.MODEL,
     test: TestOption = None,
 ) -> None:
     """Build a recipe from flags and run it."""
     from merge.recipe import recipe_from_flags
 
     recipe = recipe_from_flags(
-        name,
         adapter,
         method=method,
         weights=weight or [],
         densities=density or [],
-        lam=lam,
-        base=base,
-        dtype=dtype,
-        form=form,
+        base=base or None,
+        name=name,
     )
-    _run(ctx.obj, recipe, test or [])
+    _run(ctx.obj, recipe, form, test or [])
 
 
 @merge_app.command("run")
 def run_recipe(
     ctx: typer.Context,
     recipe: Annotated[Path, typer.Argument(help="A YAML file.")],
+    form: FormOption = Form.MODEL,
     test: TestOption = None,
 ) -> None:
     """Merge by a recipe in YAML (mergekit's schema as a subset, plus `adapter: NAME@v`)."""
     from merge.recipe import read_recipe
 
-    _run(ctx.obj, read_recipe(recipe), test or [])
+    _run(ctx.obj, read_recipe(recipe), form, test or [])
 
 
 @merge_app.command("check")
@@ -88,15 +98,23 @@ def check_recipe(
 
     output: Output = ctx.obj
     report = check_merge(output.open(), read_recipe(recipe))
-    output.result(report.as_json(), "\n".join(report.lines()))
+    shown = table("", "adapter", "weight", "density", "ranks", "tensors")
+    for a in report.adapters:
+        ranks = ", ".join(map(str, a.ranks))
+        shown.add_row(a.reference, f"{a.weight:g}", f"{a.density:g}", ranks, str(a.tensors))
+    output.say(
+        f"{report.method} on {report.base}: {report.bytes_to_write / 1e6:.1f} MB as {report.output_dtype}, "
+        f"{report.bytes_free / 1e9:.1f} GB free"
+    )
+    output.result(asdict(report), shown)
 
 
-def _run(output: Output, recipe: "Recipe", tests: list[str]) -> None:
+def _run(output: Output, recipe: "Recipe", form: Form, tests: list[str]) -> None:
     from ui.actions import merge, read_task
 
     tasks = [read_task(name, Path(file)) for name, file in map(_split, tests)]
     with output.progress() as progress:
-        artifact = merge(output.open(), recipe, tasks=tasks, progress=progress)
+        artifact = merge(output.open(), recipe, form=form.value, tasks=tasks, progress=progress)
     output.artifact(
         artifact, f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}".strip()
     )

@@ -1,0 +1,43 @@
+"""Opens the workspace once per server, and loads what the first answer needs while the page is already there."""
+
+import logging
+import sys
+import threading
+from pathlib import Path
+
+import streamlit as st
+
+from adapt.bases import find_base
+from adapt.errors import AdaptError
+from adapt.workspace import default_path
+from ui import actions
+from ui.context import Context
+
+logger = logging.getLogger(__name__)
+
+
+def workspace_path() -> Path:
+    """Return the workspace named on the command line, else the default one."""
+    return Path(sys.argv[1]) if len(sys.argv) > 1 else default_path()
+
+
+@st.cache_resource(show_spinner="Opening the workspace …")
+def open_context(path: Path) -> Context:
+    """Return the context that every page and visitor of this server shares.
+
+    Raises:
+        AdaptError: the workspace cannot be opened.
+    """
+    ctx = Context(path)
+    threading.Thread(target=_warm_up, args=(ctx,), name="warm-up", daemon=True).start()
+    return ctx
+
+
+def _warm_up(ctx: Context) -> None:
+    """Load the default model and the embedder; a fault is said when a message needs them."""
+    try:
+        settings = ctx.workspace.settings("chat", actions.ChatSettings)
+        ctx.engine(find_base(settings.model, ctx.workspace))
+        ctx.embedder.embed(["warm up"])
+    except AdaptError as error:
+        logger.info("not warmed up: %s", error)

@@ -1,0 +1,67 @@
+"""The scripted conversation of the demo and the questions that measure search."""
+
+import json
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict
+
+
+class ScriptedTurn(BaseModel):
+    """A question, where its answer stands, and what the user says of the model's answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    document: str
+    page: int | None = None
+    answer: str
+    rating: int
+    comment: str = ""
+    correction: str = ""
+
+
+class FollowUp(BaseModel):
+    """A later question, whose prompt must hold an earlier correction."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    question: str
+    document: str
+    correction: str
+
+
+class Conversation(BaseModel):
+    """What `chat.json` holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user: str
+    turns: list[ScriptedTurn]
+    follow_up: FollowUp
+
+
+class ConversationSource(Conversation):
+    """What `conversation.yaml` holds: the conversation, and (question, document) pairs."""
+
+    questions: list[tuple[str, str]]
+
+
+def read_source() -> ConversationSource:
+    """Return the script."""
+    text = Path(__file__).with_name("conversation.yaml").read_text(encoding="utf-8")
+    return ConversationSource.model_validate(yaml.safe_load(text))
+
+
+def as_chat(source: ConversationSource) -> str:
+    """Return `chat.json`."""
+    shown = source.model_dump(exclude={"questions"})
+    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
+
+
+def as_questions(source: ConversationSource) -> str:
+    """Return `questions.jsonl`: every question with the documents that answer it."""
+    return "".join(
+        json.dumps({"question": question, "relevant": [document]}, ensure_ascii=False) + "\n"
+        for question, document in source.questions
+    )

@@ -1,0 +1,67 @@
+"""Templates with choices and slots → text, and the noise of people who type in a hurry."""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+
+_CHOICE = re.compile(r"\(([^()]*)\)")
+_SLOT = re.compile(r"\{(\w+)\}")
+_TIDY = ((re.compile(r" +"), " "), (re.compile(r" ([.,?!])"), r"\1"))
+_CONTRACTIONS = ((" a el ", " al "), (" de el ", " del "))
+# an English wish is no question, and a Spanish question opens with its sign, whatever choice the template made
+_WISH = re.compile(r"(I|we|please|it)\b", re.IGNORECASE)
+_SPANISH_QUESTION = re.compile(r"(cómo|puedo|cuándo|dónde)\b")
+
+
+def expand(rng: random.Random, template: str, slots: Mapping[str, Sequence[str]]) -> str:
+    """Return the template with every `(a|b)` decided and every `{slot}` filled from `slots`."""
+    text = _SLOT.sub(lambda found: rng.choice(slots[found[1]]), template)
+    while found := _CHOICE.search(text):
+        text = text[: found.start()] + rng.choice(found[1].split("|")) + text[found.end() :]
+    for pattern, replacement in _TIDY:
+        text = pattern.sub(replacement, text)
+    for before, after in _CONTRACTIONS:
+        text = text.replace(before, after)
+    return text.strip()
+
+
+def punctuate(sentence: str, *, spanish: bool) -> str:
+    """Return a sentence whose closing mark fits how it begins."""
+    if spanish and _SPANISH_QUESTION.match(sentence):
+        return f"¿{sentence[:-1]}?"
+    if not spanish and _WISH.match(sentence) and sentence.endswith("?") and "," not in sentence:
+        return "can " not in sentence and f"{sentence[:-1]}." or sentence
+    return sentence
+
+
+def capitalise(text: str) -> str:
+    """Return the text with its first letter, after an opening sign if any, in upper case."""
+    first = 1 if text[:1] in "¿¡" else 0
+    return text[:first] + text[first : first + 1].upper() + text[first + 1 :]
+
+
+def hurry(rng: random.Random, text: str) -> str:
+    """Return the text as typed in a hurry: some in lower case, some without the last mark, some with one typing error."""
+    if rng.random() < 0.15:
+        text = text.lower()
+    if rng.random() < 0.12:
+        text = text.rstrip(".?!")
+    if rng.random() < 0.15:
+        words = text.split(" ")
+        long = [place for place, word in enumerate(words) if len(word) > 4 and word.isalpha()]
+        if long:
+            place = rng.choice(long)
+            words[place] = _mistype(rng, words[place])
+        text = " ".join(words)
+    return text
+
+
+def _mistype(rng: random.Random, word: str) -> str:
+    at = rng.randrange(1, len(word) - 2)
+    match rng.randrange(3):
+        case 0:
+            return word[:at] + word[at + 1 :]
+        case 1:
+            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+        case _:
+            return word[:at] + word[at] + word[at:]
