@@ -1,4 +1,4 @@
-"""What has to be set before a heavy library is imported: no telemetry, no chatter on stderr."""
+"""What has to be set before a heavy library is imported: no telemetry, no chatter on stderr, cores that are shared."""
 
 import os
 import warnings
@@ -19,8 +19,13 @@ QUIET = {
 }
 
 
+# Threads that wait asleep instead of spinning: on two cores, a training in the background and an answer in the foreground
+# would otherwise burn each other's time.
+SHARED_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
 def prepare() -> None:
     """Set what is not set yet; our own progress and messages take the place of the libraries'."""
-    for name, value in QUIET.items():
+    for name, value in (QUIET | SHARED_CORES).items():
         os.environ.setdefault(name, value)
     warnings.simplefilter("ignore")

@@ -1,5 +1,6 @@
 """The process behind a job: `python -m ui.worker WORKSPACE JOB`; it does the work and writes its events."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from ui import actions  # noqa: E402
 from ui.context import Context  # noqa: E402
 from ui.demo.run import run_demo  # noqa: E402
 
+WORKER_NICENESS = 10  # whoever chats meanwhile comes first
 Work = Callable[[Context, Mapping[str, JsonValue], Progress], JsonValue]
 
 
@@ -52,6 +54,7 @@ def command(ctx: Context) -> list[str]:
 def main() -> int:
     """Do one job and return the exit code."""
     workspace, job_id = sys.argv[1:]
+    os.nice(WORKER_NICENESS)
     ctx = Context(Path(workspace))
     job = ctx.jobs.begin(job_id)
     if not isinstance(job.settings, dict):

@@ -14,7 +14,7 @@ import streamlit as st
 from adapt.errors import AdaptError
 
 PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
-# Links and emoji are found after the Markdown is parsed, where a backslash is already gone: an invisible word joiner parts them.
+# Links and emoji are looked for after the Markdown is parsed, when backslashes are gone: an invisible joiner parts them.
 JOINER = "\u2060"
 LATE = re.compile(r"(?<=[:@])|(?<=www)(?=\.)", re.IGNORECASE)
 

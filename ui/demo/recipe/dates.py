@@ -4,7 +4,6 @@ Held out are whole templates and whole days: no template and no day of the test 
 """
 
 import datetime
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from ui.demo.recipe.rows import Counts, Row, Side, gather
+from ui.demo.recipe.rows import Counts, Row, Side, gather, seeded
 from ui.demo.recipe.templates import capitalise, expand
 
 MONTHS = (
@@ -109,14 +108,14 @@ def _split_days(source: DateSource) -> _Days:
     start = datetime.date(first, 1, 1)
     length = (datetime.date(last + 1, 1, 1) - start).days
     days = [start + datetime.timedelta(days=offset) for offset in range(length)]
-    random.Random("dates:days").shuffle(days)
+    seeded("dates:days").shuffle(days)
     cut = length // 8
     return _Days(train=tuple(days[cut:]), test=tuple(days[:cut]))
 
 
 def make_rows(source: DateSource, side: Side) -> list[Row]:
     """Return the rows of one side, no two with the same prompt."""
-    rng = random.Random(f"dates:{side}")
+    rng = seeded(f"dates:{side}")
     days: tuple[datetime.date, ...] = getattr(_split_days(source), side)
 
     def draw(_number: int) -> Row:

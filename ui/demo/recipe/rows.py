@@ -1,6 +1,7 @@
 """One row of a training or test set, and how many different ones are drawn."""
 
 import json
+import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -26,6 +27,11 @@ class Row:
     prompt: str
     answer: str
     template: str
+
+
+def seeded(name: str) -> random.Random:
+    """Return the source of chance called `name`, the same on every machine; nothing secret hangs on it."""
+    return random.Random(name)  # noqa: S311 - data, not cryptography
 
 
 def gather(count: int, draw: Callable[[int], Row]) -> list[Row]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-from ui.demo.recipe.rows import Counts, Row, Side, gather
+from ui.demo.recipe.rows import Counts, Row, Side, gather, seeded
 from ui.demo.recipe.templates import capitalise, expand, hurry, punctuate
 
 
@@ -59,7 +59,7 @@ def read_source() -> SupportSource:
 
 def make_rows(source: SupportSource, side: Side) -> list[Row]:
     """Return the rows of one side: every intent as often as any other, no two rows with the same prompt."""
-    rng = random.Random(f"support:{side}")
+    rng = seeded(f"support:{side}")
     intents = list(source.intents)
 
     def draw(number: int) -> Row:
@@ -87,5 +87,5 @@ def _message(
 
 
 def _shuffled(rows: list[Row], side: Side) -> list[Row]:
-    random.Random(f"support:{side}:order").shuffle(rows)
+    seeded(f"support:{side}:order").shuffle(rows)
     return rows

@@ -8,9 +8,12 @@ _CHOICE = re.compile(r"\(([^()]*)\)")
 _SLOT = re.compile(r"\{(\w+)\}")
 _TIDY = ((re.compile(r" +"), " "), (re.compile(r" ([.,?!])"), r"\1"))
 _CONTRACTIONS = ((" a el ", " al "), (" de el ", " del "))
-# an English wish is no question, and a Spanish question opens with its sign, whatever choice the template made
-_WISH = re.compile(r"(I|we|please|it)\b", re.IGNORECASE)
-_SPANISH_QUESTION = re.compile(r"(cómo|puedo|cuándo|dónde)\b")
+# which mark a sentence ends with depends on the choices made in it: its last clause decides
+_CLAUSE = re.compile(r"[,;:.?] ")
+_QUESTION = re.compile(
+    r"(are|can|could|did|do|does|has|have|how|is|may|must|on which|on what|what|when|where|which|why|will)\b"
+)
+_SPANISH_QUESTION = re.compile(r"(cómo|puedo)\b")
 
 
 def expand(rng: random.Random, template: str, slots: Mapping[str, Sequence[str]]) -> str:
@@ -26,12 +29,11 @@ def expand(rng: random.Random, template: str, slots: Mapping[str, Sequence[str]]
 
 
 def punctuate(sentence: str, *, spanish: bool) -> str:
-    """Return a sentence whose closing mark fits how it begins."""
-    if spanish and _SPANISH_QUESTION.match(sentence):
-        return f"¿{sentence[:-1]}?"
-    if not spanish and _WISH.match(sentence) and sentence.endswith("?") and "," not in sentence:
-        return "can " not in sentence and f"{sentence[:-1]}." or sentence
-    return sentence
+    """Return a sentence whose closing mark fits how it, or its last clause, begins."""
+    if spanish:
+        return f"¿{sentence[:-1]}?" if _SPANISH_QUESTION.match(sentence) else sentence
+    asks = _QUESTION.match(_CLAUSE.split(sentence)[-1])
+    return sentence[:-1] + ("?" if asks else ".")
 
 
 def capitalise(text: str) -> str:

@@ -1,0 +1,86 @@
+"""One entry of the registry: what it is, what it came from, how it measured, its loss curve, and promotion."""
+
+import streamlit as st
+from pydantic import JsonValue
+
+from adapt.artifacts import Artifact
+from adapt.errors import AdaptError
+from ui.components.safe import plain
+from ui.context import Context
+
+CURVE = "loss.svg"  # finetune stores it with every adapter
+
+
+def describe(ctx: Context, artifact: Artifact) -> dict[str, str]:
+    """Return an entry's row in the list."""
+    card = artifact.card
+    aliases = [
+        a for a, version in ctx.registry.aliases(card.name).items() if version == card.version
+    ]
+    return {
+        "reference": artifact.reference,
+        "kind": card.kind,
+        "alias": ", ".join(aliases),
+        "base": card.base.id if card.base else "",
+        "summary": card.summary,
+        "made": card.created_at.replace("T", " ")[:16],
+    }
+
+
+def show_artifact(ctx: Context, artifact: Artifact) -> None:
+    """Draw one entry."""
+    card = artifact.card
+    if card.summary:
+        st.text(card.summary)
+    st.button(
+        f"Make {plain(artifact.reference)} the production version",
+        key=f"promote-{artifact.reference}",
+        icon=":material/star:",
+        on_click=_promote,
+        args=(ctx, artifact.reference),
+        disabled=ctx.registry.aliases(card.name).get("production") == card.version,
+    )
+    st.markdown("**Measured**")
+    measures = [{"measure": key, "value": value} for key, value in flatten(card.metrics)]
+    if measures:
+        st.dataframe(measures, hide_index=True)
+    else:
+        st.caption("Nothing measured.")
+    curve = artifact.path / CURVE
+    if curve.is_file():
+        st.markdown("**Loss**")
+        st.image(str(curve), width="stretch", alt="training and held-out loss by step")
+    st.markdown("**Comes from**")
+    st.code(_lineage(ctx, artifact), language=None, wrap_lines=True)
+    st.caption(plain(f"folder: {artifact.path}"))
+
+
+def flatten(metrics: JsonValue, prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested metrics as lines `task.mean` → value; lists are left out."""
+    if isinstance(metrics, dict):
+        return [
+            line
+            for key, value in metrics.items()
+            for line in flatten(value, f"{prefix}.{key}" if prefix else key)
+        ]
+    return [] if isinstance(metrics, list) else [(prefix, str(metrics))]
+
+
+def _lineage(ctx: Context, artifact: Artifact) -> str:
+    lines = []
+    for depth, reference, found in ctx.registry.lineage(artifact.reference):
+        data = [f"{d.name} ({d.rows} rows, {d.role})" for d in found.card.data] if found else []
+        what = found.card.kind if found else "removed"
+        lines.append(
+            f"{'    ' * depth}{reference} · {what}{' · ' if data else ''}{', '.join(data)}"
+        )
+    return "\n".join(lines)
+
+
+def _promote(ctx: Context, reference: str) -> None:
+    try:
+        ctx.registry.promote(reference)
+    except AdaptError as error:
+        st.toast(plain(str(error)), icon=":material/error:")
+    else:
+        st.toast(f"{plain(reference)} is in production", icon=":material/star:")

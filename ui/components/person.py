@@ -1,0 +1,33 @@
+"""Who sits before the page. A name and no more: whoever can open the page can take any name, and the page says so."""
+
+import streamlit as st
+
+from ui.actions import ChatSettings
+from ui.components import talk
+from ui.context import Context
+
+NO_LOGIN = (
+    "A name, not a login: the app serves this machine only, and keeps each name's conversations "
+    "and feedback apart."
+)
+LONGEST = 128  # the column that holds it
+
+
+def current_user() -> str:
+    """Return the name in the field, empty where there is none."""
+    return str(st.session_state.get("user") or "").strip()
+
+
+def show_person(ctx: Context) -> str:
+    """Draw the name field and return the name."""
+    default = ctx.workspace.settings("chat", ChatSettings).user
+    st.text_input(
+        "Your name",
+        value=default,
+        max_chars=LONGEST,
+        key="user",
+        help=NO_LOGIN,
+        on_change=talk.start_new,
+        bind="query-params",
+    )
+    return current_user()

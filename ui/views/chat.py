@@ -1,0 +1,52 @@
+"""Talk to a model: answers grow on the page, with their passages, the whole prompt behind them, and room for feedback."""
+
+import streamlit as st
+
+from ui import actions
+from ui.components import talk
+from ui.components.opening import open_context, workspace_path
+from ui.components.person import current_user
+from ui.components.safe import errors_shown
+from ui.components.settings_panel import show_settings
+from ui.components.turn import show_question, show_turns
+from ui.components.welcome import show_welcome
+
+ctx = open_context(workspace_path())
+user = current_user()
+talk.keep_in_address()
+
+body = st.container()
+message = st.chat_input("Write a message", key="message")
+if message:
+    talk.wait_with(message)
+with body:
+    growing = show_turns(ctx, talk.current(), user=user)
+with st.sidebar:
+    talk.show_conversations(ctx, user)
+    chosen = show_settings(ctx)
+with body:
+    waiting = talk.waiting()
+    if waiting:
+        show_question(waiting)
+    elif not talk.current():
+        show_welcome(chosen.collection)
+    if waiting and growing:
+        st.caption("Is asked when the answer above has ended.")
+    elif waiting:
+        asked = False
+        with errors_shown(), st.spinner("Looking things up …"):
+            talk.stop_waiting()
+            question = actions.Question(
+                waiting,
+                user=user,
+                session_id=talk.current(),
+                model=chosen.model,
+                domain=chosen.domain,
+                collection=chosen.collection,
+                without=chosen.without,
+            )
+            _, session_id = actions.ask(ctx, question)
+            talk.open_conversation(session_id)
+            asked = True
+        if asked:
+            st.rerun()
