@@ -36,7 +36,7 @@ LARGE_PARAMETERS = (
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
-transformers_logging.disable_progress_bar()  # our own bars take their place
+transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # our own bars take their place
 
 
 class GenerationSettings(Settings):
