@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from adapt.artifacts import Artifact, sha256_file
+from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError, RecipeError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
@@ -76,13 +77,15 @@ def merge(
             progress(ProgressEvent("evaluate"))
             metrics = evaluate(staging.path)
         progress(ProgressEvent("publish"))
+        licence = _licence(resolved, workspace)
+        write_card(staging.path, _card(resolved, output, metrics=metrics, licence=licence))
         return staging.publish(
             output,
             base=resolved.base.record,
             parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
             settings=_settings(resolved, before),
             metrics=metrics,
-            licence=_licence(resolved, workspace),
+            licence=licence,
             summary=_summary(resolved),
         )
 
@@ -120,6 +123,36 @@ def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:
         "sources": sources,
         "normalize": recipe.normalize,
     }
+
+
+def _card(
+    resolved: Resolved,
+    output: Literal["model", "adapter"],
+    *,
+    metrics: Mapping[str, JsonValue],
+    licence: str,
+) -> CardText:
+    """Return the model card; folders of this machine stand there by their last name only."""
+    recipe = resolved.recipe
+    sources = [
+        f"- `{shown(found.adapter.reference)}`: weight {recipe.weight(found.source):g}"
+        f", density {recipe.density(found.source):g}"
+        for found in resolved.sources
+    ]
+    opens = {
+        "model": "Opens with `AutoModelForCausalLM.from_pretrained`; the chat template is the base's.",
+        "adapter": "Opens with `PeftModel.from_pretrained` on the base.",
+    }
+    return CardText(
+        name=recipe.name or DEFAULT_NAME,
+        kind=output,
+        summary="\n".join([f"{recipe.merge_method} of the adapters", "", *sources]),
+        base=resolved.base.record,
+        parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
+        metrics=metrics,
+        licence=licence,
+        use=opens[output],
+    )
 
 
 def _licence(resolved: Resolved, workspace: Workspace) -> str:
