@@ -1,0 +1,48 @@
+"""README.md of an adapter: what it was made from and what it is worth, as the Hugging Face hub reads it."""
+
+from collections.abc import Sequence
+
+from adapt.artifacts import BaseRecord, DataRecord
+from finetune.plan import Plan
+from finetune.proof import Proof
+
+
+def model_card(
+    domain: str, base: BaseRecord, plan: Plan, *, data: Sequence[DataRecord], proof: Proof
+) -> str:
+    """Return the model card in Markdown."""
+    files = "\n".join(
+        f"| {record.name} | {record.role} | {record.rows} | `{record.sha256}` |" for record in data
+    )
+    gain, loss = proof.as_metrics()["comparison"], proof.as_metrics()["loss"]
+    warnings = "".join(f"- {warning}\n" for warning in plan.warnings)
+    return f"""---
+library_name: peft
+base_model: {plan.base}
+tags: [lora, adapt]
+pipeline_tag: text-generation
+---
+# {domain}
+
+A LoRA adapter for the base `{plan.base}` (SHA-256 `{base.sha256}`).
+
+**{proof.verdict}**
+
+![loss](loss.svg)
+
+| data file | role | rows | SHA-256 |
+|---|---|---|---|
+{files}
+
+| setting | value |
+|---|---|
+| examples trained on / held out | {plan.rows} / {plan.heldout_rows} |
+| steps, examples per step | {plan.steps}, {plan.batch_size} |
+| learning rate | {plan.learning_rate:.3g}, cosine after {plan.warmup_steps} steps |
+| rank | {plan.rank} |
+| loss on | the assistant's answers and the token that ends them |
+| longest row | {plan.max_length} tokens |
+| chat template | {plan.template} |
+
+Held-out: answers {gain}; loss {loss}.
+{warnings}"""

@@ -1,0 +1,190 @@
+"""What a run will do, before it does it: the derived settings, the counts, and what is wrong with the data.
+
+Where the defaults come from:
+- learning rate: falls with the width of the base (`derive_learning_rate`);
+- batch: 8 examples per step, 16 from 2,000 examples on; small data needs many steps more than smooth ones;
+- length: the longest row, at most the context and 4,096 tokens; a longer prompt loses its beginning, an answer nothing;
+- micro-batch: as many examples as keep a forward pass below a number of padded tokens.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from pydantic import JsonValue, TypeAdapter
+
+from finetune.checks import count_duplicates
+from finetune.datasets import ExampleSet
+from finetune.encoding import EncodedRow, Encoder
+from finetune.outline import Outline
+from finetune.settings import SftSettings
+from finetune.split import count_leaks
+
+LONGEST = 4096
+FEW_ROWS = 30
+LARGE = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run as it will be; nothing in it is left to derive. `example` is the first row as the model sees it."""
+
+    base: str
+    format: str
+    rows: int
+    heldout_rows: int
+    tokens: int
+    learned_tokens: int
+    longest: int
+    max_length: int
+    truncated: int
+    duplicates: int
+    leaks: int
+    epochs: float
+    batch_size: int
+    micro_batch_size: int
+    steps: int
+    warmup_steps: int
+    max_minutes: float | None
+    learning_rate: float
+    rank: int
+    base_parameters: int
+    trainable_parameters: int
+    gradient_checkpointing: bool
+    template: str
+    example: str
+    warnings: tuple[str, ...]
+
+    @property
+    def accumulation(self) -> int:
+        """Return how many forward passes make one step."""
+        return self.batch_size // self.micro_batch_size
+
+    def lines(self) -> list[str]:
+        """Return the plan for people."""
+        share = 100 * self.trainable_parameters / self.base_parameters
+        limit = f" or {self.max_minutes:g} minutes" if self.max_minutes else ""
+        size = f"{self.base_parameters:,} parameters, {self.trainable_parameters:,} trained"
+        rows = f"{self.rows} rows to train, {self.heldout_rows} held out · format {self.format}"
+        tokens = f"{self.tokens:,} tokens, {self.learned_tokens:,} learned"
+        batch = f"{self.batch_size} examples (passes of {self.micro_batch_size})"
+        rate = f"{self.learning_rate:.2g}, cosine after {self.warmup_steps} steps"
+        return [
+            f"base {self.base} · {size} ({share:.2g} %), rank {self.rank}",
+            f"data: {rows} · {tokens} · longest row {self.longest}, read up to {self.max_length}",
+            f"{self.epochs:g} epochs{limit} · {self.steps} steps of {batch} · learning rate {rate}",
+            f"chat template: {self.template}",
+            *(f"warning: {warning}" for warning in self.warnings),
+        ]
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return the plan for scripts."""
+        fields: dict[str, JsonValue] = TypeAdapter(Plan).dump_python(self, mode="json")
+        return {**fields, "accumulation": self.accumulation}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan and the tokens that it was made from."""
+
+    plan: Plan
+    train: tuple[EncodedRow, ...]
+    heldout: tuple[EncodedRow, ...]
+
+
+def plan(train: ExampleSet, test: ExampleSet, outline: Outline, settings: SftSettings) -> Prepared:
+    """Return what a run on these examples will do, with the rows as tokens.
+
+    Raises:
+        DataError: an answer alone is longer than the base reads.
+        ModelError: the chat template refuses a conversation, or the base has no such target layers.
+    """
+    limit = min(settings.max_length or LONGEST, outline.context_length)
+    encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=limit)
+    rows, heldout = encoder.encode_all(train), encoder.encode_all(test)
+    longest = max(len(row.input_ids) for row in [*rows, *heldout])
+    parameters, trainable = outline.count_parameters(settings)
+    batch, micro = _batches(len(rows), longest, parameters, settings)
+    steps = math.ceil(settings.epochs * math.ceil(len(rows) / batch))
+    segments = encoder.segments(train.examples[0].messages)
+    made = Plan(
+        base=outline.name,
+        format=train.format,
+        rows=len(rows),
+        heldout_rows=len(heldout),
+        tokens=sum(len(row.input_ids) for row in rows),
+        learned_tokens=sum(row.learned for row in rows),
+        longest=max(len(row.input_ids) + row.cut for row in [*rows, *heldout]),
+        max_length=limit,
+        truncated=sum(row.cut > 0 for row in [*rows, *heldout]),
+        duplicates=count_duplicates(train.examples),
+        leaks=count_leaks(train.examples, test.examples),
+        epochs=settings.epochs,
+        batch_size=batch,
+        micro_batch_size=micro,
+        steps=steps,
+        warmup_steps=max(round(settings.warmup * steps), 1),
+        max_minutes=settings.max_minutes,
+        learning_rate=settings.learning_rate or derive_learning_rate(outline.hidden_size),
+        rank=settings.rank,
+        base_parameters=parameters,
+        trainable_parameters=trainable,
+        gradient_checkpointing=(
+            parameters >= LARGE
+            if settings.gradient_checkpointing is None
+            else settings.gradient_checkpointing
+        ),
+        template="the base's own" if outline.own_template else "ours, the base has none",
+        example="".join(segment.text for segment in segments),
+        warnings=(),
+    )
+    warned = replace(made, warnings=_warnings(made, encoder, train, outline))
+    return Prepared(warned, tuple(rows), tuple(heldout))
+
+
+def derive_learning_rate(hidden_size: int) -> float:
+    """Return the peak learning rate for a base of this width.
+
+    2e-4 at 2,048 as QLoRA (arXiv:2305.14314) uses for 7B models, and in proportion to 1 / width below, as hidden layers
+    want it under Adam (muP, arXiv:2203.03466); bounded to [1e-4, 2e-3].
+    """
+    return min(max(2e-4 * 2048 / hidden_size, 1e-4), 2e-3)
+
+
+def _batches(rows: int, longest: int, parameters: int, settings: SftSettings) -> tuple[int, int]:
+    """Return examples per step and per forward pass; the first is a multiple of the second."""
+    batch = settings.batch_size or min(16 if rows >= 2000 else 8, rows)
+    tokens = (4096 if parameters >= LARGE else 16384) if torch.cuda.is_available() else 4096
+    micro = min(settings.micro_batch_size or max(tokens // longest, 1), batch)
+    while batch % micro:
+        micro -= 1
+    return batch, micro
+
+
+def _warnings(made: Plan, encoder: Encoder, train: ExampleSet, outline: Outline) -> tuple[str, ...]:
+    found = []
+    if made.rows < FEW_ROWS:
+        found.append(f"only {made.rows} rows to train on; expect little from fewer than {FEW_ROWS}")
+    if made.leaks:
+        found.append(
+            f"{made.leaks} of {made.heldout_rows} held-out prompts are in the training rows too; "
+            "the held-out scores flatter"
+        )
+    if made.duplicates:
+        found.append(f"{made.duplicates} rows repeat an earlier row exactly")
+    if made.truncated:
+        found.append(
+            f"{made.truncated} rows are longer than {made.max_length} tokens; their prompts lose their beginning"
+        )
+    if train.set_aside:
+        found.append(f"{train.set_aside} bad rows were set aside")
+    if not outline.own_template:
+        found.append(
+            "the base has no chat template; a plain one is used and stored with the adapter"
+        )
+    if encoder.adds_ending(train.examples[0].messages):
+        found.append(
+            "the base's chat template ends an answer with no token at which generation stops; its "
+            "end-of-sequence token is learned after each answer"
+        )
+    return tuple(found)

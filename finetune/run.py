@@ -1,0 +1,234 @@
+"""A training from request to published adapter: read → plan → train → prove → publish; or the rest of one, after a stop."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapt.artifacts import Artifact, DataRecord
+from adapt.bases import Base, find_base
+from adapt.errors import CancelledError, RecipeError
+from adapt.models import load_base
+from adapt.protocols import Progress, no_progress
+from adapt.records import ProgressEvent
+from adapt.registry import Registry
+from adapt.workspace import Workspace, check_name
+from finetune.checkpoints import find_checkpoint
+from finetune.checks import DataReport, check
+from finetune.curve import CARD_POINTS
+from finetune.datasets import ExampleSet, read_examples
+from finetune.interrupts import Interrupts, watch_signals
+from finetune.losses import answer_losses
+from finetune.model_card import model_card
+from finetune.outline import Outline, read_outline
+from finetune.plan import Plan, Prepared, plan
+from finetune.proof import Proof, score
+from finetune.runs import (
+    RunRecord,
+    TrainingRequest,
+    begin_run,
+    check_unchanged,
+    own_run,
+    read_run,
+    remove_run,
+)
+from finetune.sft import SftJob, Trained, train
+from finetune.split import hold_out
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A request that was read and planned: everything before the base's weights are loaded."""
+
+    outline: Outline
+    train: ExampleSet
+    heldout: ExampleSet
+    prepared: Prepared
+
+    @property
+    def plan(self) -> Plan:
+        """Return what the run will do."""
+        return self.prepared.plan
+
+
+def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
+    """Read the data and plan the run; nothing is written but the bad rows that are set aside. This is `--dry-run`.
+
+    Raises:
+        DataError: the data cannot be used.
+        ModelError: the base is missing or cannot be used.
+        AdaptError: the domain's name is not safe.
+    """
+    check_name("model", request.domain)
+    outline = read_outline(find_base(request.base, workspace))
+    data = read_examples(request.files, skip_bad=request.skip_bad)
+    if request.test is None:
+        rows, heldout = hold_out(data, seed=request.settings.seed)
+    else:
+        rows, heldout = data, read_examples([request.test])
+    return Ready(outline, rows, heldout, plan(rows, heldout, outline, request.settings))
+
+
+def check_files(
+    files: tuple[Path, ...],
+    *,
+    workspace: Workspace,
+    base: str = "starter",
+    test: Path | None = None,
+    skip_bad: Path | None = None,
+) -> DataReport:
+    """Return what is in some data files, measured for a base. This is `adapt data check`."""
+    data = read_examples(files, skip_bad=skip_bad)
+    outline = read_outline(find_base(base, workspace))
+    return check(
+        data,
+        outline.tokenizer,
+        context_length=outline.context_length,
+        test=None if test is None else read_examples([test]).examples,
+    )
+
+
+def finetune(
+    request: TrainingRequest, *, workspace: Workspace, progress: Progress = no_progress
+) -> Artifact:
+    """Train an adapter, measure it against its base and publish it as the next version of `domain`.
+
+    An adapter that is no better is published too; its metrics and its card say so.
+
+    Raises:
+        DataError: the data cannot be used; nothing was written.
+        ModelError: the base is missing or cannot be used; nothing was written.
+        RecipeError: the loss became no number; nothing is left of the run.
+        CancelledError: the user stopped it; the text says how to go on.
+    """
+    with watch_signals() as interrupts:
+        progress(ProgressEvent("read", detail="reading the data"))
+        ready = make_ready(request, workspace=workspace)
+        record = begin_run(request, ready.outline.base, workspace)
+        with own_run(record.run_id, workspace) as folder:
+            task = _Task(record, ready, workspace, folder, progress, interrupts)
+            return task.finish()
+
+
+def resume(run_id: str, *, workspace: Workspace, progress: Progress = no_progress) -> Artifact:
+    """Continue an interrupted run from its last checkpoint and publish it.
+
+    Raises:
+        NotFoundError: there is no such run to resume.
+        DataError: a data file changed since.
+        ModelError: the base changed since.
+        CancelledError: the user stopped it again.
+    """
+    with watch_signals() as interrupts:
+        record = read_run(run_id, workspace)
+        with own_run(run_id, workspace) as folder:
+            check_unchanged(record, find_base(record.request.base, workspace))
+            ready = make_ready(record.request, workspace=workspace)
+            task = _Task(record, ready, workspace, folder, progress, interrupts)
+            return task.finish()
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One run in this process."""
+
+    record: RunRecord
+    ready: Ready
+    workspace: Workspace
+    folder: Path
+    progress: Progress
+    interrupts: Interrupts
+
+    @property
+    def base(self) -> Base:
+        return self.ready.outline.base
+
+    def finish(self) -> Artifact:
+        """Train what is left and publish."""
+        for line in self.ready.plan.lines():
+            self.progress(ProgressEvent("plan", detail=line))
+        self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
+        try:
+            trained, losses = self._train()
+            artifact = self._publish(trained, losses)
+        except KeyboardInterrupt as error:
+            raise self._cancelled() from error
+        except RecipeError:  # going on would come to the same
+            remove_run(self.record.run_id, self.workspace)
+            raise
+        remove_run(self.record.run_id, self.workspace)
+        return artifact
+
+    def _cancelled(self) -> CancelledError:
+        again = f"adapt finetune --resume {self.record.run_id}"
+        return CancelledError(f"training stopped, nothing was published; go on with: {again}")
+
+    def _train(self) -> tuple[Trained, tuple[tuple[float, ...], tuple[float, ...]]]:
+        checkpoint = find_checkpoint(self.folder)
+        if checkpoint is not None:
+            self.progress(ProgressEvent("prepare", detail=f"continuing from {checkpoint.name}"))
+        self.progress(ProgressEvent("prepare", detail=f"loading {self.ready.plan.base}"))
+        model, tokenizer = load_base(self.base)
+        settings = self.record.request.settings
+        job = SftJob(model, tokenizer, self.ready.prepared, settings, self.folder, checkpoint)
+        trained = train(job, progress=self.progress, interrupts=self.interrupts)
+        if not trained.ended:
+            raise self._cancelled()
+        rows, pad = self.ready.prepared.heldout, int(tokenizer.pad_token_id)
+        self.progress(ProgressEvent("prove", detail="held-out loss"))
+        after = answer_losses(trained.model, rows, pad_id=pad)
+        with trained.model.disable_adapter():
+            before = answer_losses(trained.model, rows, pad_id=pad)
+        return trained, (tuple(before), tuple(after))
+
+    def _publish(
+        self, trained: Trained, losses: tuple[tuple[float, ...], tuple[float, ...]]
+    ) -> Artifact:
+        request, made = self.record.request, self.ready.plan
+        curve = trained.curve.with_start(sum(losses[0]) / len(losses[0]))
+        with Registry(self.workspace).stage(request.domain) as staged:
+            # peft wrote this machine's path there
+            trained.model.peft_config["default"].base_model_name_or_path = made.base
+            # the frozen base is already on this disk: without "False" peft would ask the hub about its vocabulary
+            trained.model.save_pretrained(str(staged.path), save_embedding_layers=False)
+            self.ready.outline.tokenizer.save_pretrained(str(staged.path))
+            before, after = score(
+                self.base,
+                staged.path,
+                self.ready.heldout.examples,
+                settings=request.settings,
+                progress=self.progress,
+            )
+            proof = Proof(before, after, losses)
+            data = self._data()
+            files = {
+                "README.md": model_card(
+                    request.domain, self.base.record, made, data=data, proof=proof
+                ),
+                "loss.json": json.dumps(curve.as_json()) + "\n",
+                "loss.svg": curve.svg(f"{request.domain} on {made.base}"),
+            }
+            for name, text in files.items():
+                (staged.path / name).write_text(text, encoding="utf-8")
+            artifact = staged.publish(
+                "adapter",
+                base=self.base.record,
+                settings={**request.settings.model_dump(mode="json"), "plan": made.as_json()},
+                data=data,
+                metrics={
+                    "heldout": proof.as_metrics(),
+                    "loss_curve": curve.as_json(most=CARD_POINTS),
+                    "training": {"steps": trained.steps, "seconds": round(trained.seconds, 1)},
+                },
+                summary=proof.verdict,
+            )
+        self.progress(ProgressEvent("done", detail=f"{artifact.reference}: {proof.verdict}"))
+        return artifact
+
+    def _data(self) -> list[DataRecord]:
+        given = self.record.request.test is not None
+        records = list(self.ready.train.files)
+        if given:
+            records += [
+                record.model_copy(update={"role": "test"}) for record in self.ready.heldout.files
+            ]
+        return records

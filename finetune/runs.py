@@ -1,0 +1,159 @@
+"""Runs that are under way or were interrupted: what each was asked to do, so that its id is enough to go on.
+
+runs/<run>/run.json     this file's `RunRecord`
+runs/<run>/checkpoint-… (`finetune.checkpoints`)
+"""
+
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from adapt.artifacts import sha256_file
+from adapt.bases import Base
+from adapt.errors import AdaptError, DataError, ModelError, NotFoundError, WorkspaceError
+from adapt.workspace import Workspace, check_name, write_atomic
+from finetune.settings import SftSettings
+
+RECORD = "run.json"
+
+
+class DataFile(BaseModel):
+    """A file of a run: where it lies and what it held."""
+
+    model_config = ConfigDict(frozen=True)
+    path: Path
+    sha256: str
+
+
+class TrainingRequest(BaseModel):
+    """What a person asks for: a domain, its files, a base, settings.
+
+    Attributes:
+        test: file of held-out rows; None holds out a part of `files`.
+        skip_bad: file into which bad rows are set aside; None makes them errors.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    domain: str
+    files: tuple[Path, ...]
+    test: Path | None = None
+    base: str = "starter"
+    settings: SftSettings = SftSettings()
+    skip_bad: Path | None = None
+
+
+class RunRecord(BaseModel):
+    """A run as it was begun; nothing else is needed to resume it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    format: int = 1
+    run_id: str
+    request: TrainingRequest
+    base_sha256: str
+    data: tuple[DataFile, ...]
+    created_at: str
+
+
+def begin_run(request: TrainingRequest, base: Base, workspace: Workspace) -> RunRecord:
+    """Write down a new run and return its record."""
+    check_name("model", request.domain)
+    paths = [*request.files, *([request.test] if request.test else [])]
+    absolute = request.model_copy(
+        update={
+            "files": tuple(path.absolute() for path in request.files),
+            "test": request.test and request.test.absolute(),
+            "skip_bad": request.skip_bad and request.skip_bad.absolute(),
+            "base": base.id,
+        }
+    )
+    record = RunRecord(
+        run_id=f"{request.domain}-{uuid.uuid4().hex[:8]}",
+        request=absolute,
+        base_sha256=base.sha256,
+        data=tuple(DataFile(path=path.absolute(), sha256=sha256_file(path)) for path in paths),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    folder = run_folder(record.run_id, workspace)
+    folder.mkdir(parents=True)
+    write_atomic(folder / RECORD, record.model_dump_json(indent=2))
+    return record
+
+
+def read_run(run_id: str, workspace: Workspace) -> RunRecord:
+    """Return the record of a run.
+
+    Raises:
+        NotFoundError: there is no such run, or it was published already.
+        WorkspaceError: its record is damaged.
+    """
+    known = list_runs(workspace)
+    if run_id not in known:
+        raise NotFoundError("interrupted run", run_id, known)
+    path = run_folder(run_id, workspace) / RECORD
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise WorkspaceError(f"{path}: damaged; remove its folder and train again") from error
+
+
+def list_runs(workspace: Workspace) -> list[str]:
+    """Return the ids of the runs that can be resumed."""
+    return sorted(path.parent.name for path in workspace.runs.glob(f"*/{RECORD}"))
+
+
+def check_unchanged(record: RunRecord, base: Base) -> None:
+    """Refuse to go on with other data or another base than the run was begun with.
+
+    Raises:
+        DataError: a data file is gone or changed.
+        ModelError: the base's weights or configuration changed.
+    """
+    for file in record.data:
+        if not file.path.is_file():
+            raise DataError(f"{file.path}: gone since run {record.run_id} began; put it back")
+        if sha256_file(file.path) != file.sha256:
+            raise DataError(
+                f"{file.path}: changed since run {record.run_id} began; restore it, or train anew without --resume"
+            )
+    if base.sha256 != record.base_sha256:
+        raise ModelError(
+            f"base '{base.id}': changed since run {record.run_id} began; train anew without --resume"
+        )
+
+
+@contextmanager
+def own_run(run_id: str, workspace: Workspace) -> Iterator[Path]:
+    """Yield the folder of a run that no other process may train meanwhile.
+
+    Raises:
+        AdaptError: another process trains it.
+    """
+    lock = workspace.lock(f"run-{run_id}", timeout_seconds=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise AdaptError(
+            f"run {run_id} is being trained by another process; wait for it"
+        ) from error
+    try:
+        yield run_folder(run_id, workspace)
+    finally:
+        lock.release()
+
+
+def run_folder(run_id: str, workspace: Workspace) -> Path:
+    """Return where a run lies."""
+    return workspace.runs / run_id
+
+
+def remove_run(run_id: str, workspace: Workspace) -> None:
+    """Remove a run's folder; its record goes first, so that no half of it can be resumed."""
+    folder = run_folder(run_id, workspace)
+    (folder / RECORD).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)

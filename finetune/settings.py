@@ -1,0 +1,29 @@
+"""Section `[finetune]`: what a person may set about a training; None and 0 mean that it is derived (`finetune.plan`)."""
+
+from pydantic import Field
+
+from adapt.config import Settings
+
+
+class SftSettings(Settings):
+    """How an adapter is trained on examples."""
+
+    epochs: float = Field(3.0, gt=0, le=1000)
+    max_minutes: float | None = Field(None, gt=0)  # None: as long as the epochs take
+    learning_rate: float | None = Field(None, gt=0, le=1)
+    rank: int = Field(16, ge=1, le=1024)
+    alpha: float = Field(32, gt=0)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    targets: str | tuple[str, ...] = "all-linear"
+    batch_size: int | None = Field(None, ge=1)  # examples per optimiser step
+    micro_batch_size: int | None = Field(None, ge=1)  # examples per forward pass
+    max_length: int | None = Field(None, ge=8)  # tokens
+    warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    gradient_checkpointing: bool | None = None
+    seed: int = Field(0, ge=0)
+    evaluations: int = Field(5, ge=1)  # how often the held-out loss is taken on the way
+    checkpoint_seconds: float = Field(30.0, ge=0)  # at most this much work is lost by a kill
+    scored_examples: int = Field(100, ge=1)  # held-out prompts that are answered, not only read
+    metric: str = "exact"

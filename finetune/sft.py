@@ -1,0 +1,181 @@
+"""Supervised training of an adapter: trl's trainer and peft's LoRA, with checkpoints of ours.
+
+Owns one training from a loaded base to trained weights in memory. Not here: what is trained on (`finetune.datasets`,
+`finetune.encoding`), and what becomes of the result (`finetune.run`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from peft import PeftModel
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.optimizer import Optimizer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
+from trl import SFTConfig, SFTTrainer
+
+from adapt.protocols import Progress
+from adapt.records import ProgressEvent
+from finetune.checkpoints import (
+    TrainingProgress,
+    TrainingState,
+    load_generators,
+    load_optimizer,
+    load_parameters,
+    read_progress,
+    read_trainer_state,
+    save_checkpoint,
+)
+from finetune.clock import Clock
+from finetune.curve import Curve
+from finetune.encoding import EncodedRow
+from finetune.interrupts import Interrupts
+from finetune.lora import lora_config
+from finetune.plan import Prepared
+from finetune.settings import SftSettings
+from finetune.watch import Heldout, Watch
+
+
+@dataclass(frozen=True)
+class SftJob:
+    """One training: the loaded base, what is learned, and where its checkpoints go."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    prepared: Prepared
+    settings: SftSettings
+    run: Path
+    checkpoint: Path | None = None  # to continue from
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to; `ended` is False where the user stopped it."""
+
+    model: PeftModel
+    curve: Curve
+    steps: int
+    seconds: float
+    ended: bool
+
+
+class AdapterTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
+    """trl's trainer with a schedule that knows the time, and with checkpoints that survive a kill."""
+
+    def __init__(self, job: SftJob, clock: Clock, watch: Watch) -> None:
+        self._job = job
+        self._clock = clock
+        self._watch = watch
+        super().__init__(
+            model=job.model,
+            args=_arguments(job),
+            train_dataset=_dataset(job.prepared.train),
+            processing_class=job.tokenizer,
+            peft_config=lora_config(job.settings),
+            callbacks=[watch],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def _send_telemetry(self) -> None:
+        """Send nothing; trl would report the trainer, the model's family and the hardware."""
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: Optimizer | None = None
+    ) -> LRScheduler:
+        """Return the schedule of the run's clock."""
+        scheduler = LambdaLR(optimizer or self.optimizer, self._clock.factor)
+        self.lr_scheduler = scheduler
+        self._created_lr_scheduler = True
+        return scheduler
+
+    def _save_checkpoint(self, model: torch.nn.Module, trial: object) -> None:
+        state = TrainingState(self.model, self.optimizer, self.lr_scheduler, self.state)
+        progress = TrainingProgress(self._clock.elapsed_seconds, self._watch.ended)
+        save_checkpoint(self._job.run, state, progress)
+
+    def _load_from_checkpoint(
+        self, resume_from_checkpoint: str, model: torch.nn.Module | None = None
+    ) -> None:
+        load_parameters(Path(resume_from_checkpoint), model or self.model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            load_optimizer(Path(checkpoint), self.optimizer, self.lr_scheduler)
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            load_generators(Path(checkpoint))
+
+
+def train(job: SftJob, *, progress: Progress, interrupts: Interrupts) -> Trained:
+    """Train an adapter on a base, or continue from a checkpoint to the same weights.
+
+    On the CPU the same data, settings and seed give the same weights bit for bit, interrupted or not, unless minutes are
+    limited.
+    """
+    plan = job.prepared.plan
+    before = read_progress(job.checkpoint) if job.checkpoint else TrainingProgress(0.0, ended=False)
+    clock = Clock(
+        steps=plan.steps,
+        warmup_steps=plan.warmup_steps,
+        limit_seconds=plan.max_minutes * 60 if plan.max_minutes else None,
+        before_seconds=before.elapsed_seconds,
+    )
+    heldout = Heldout(job.prepared.heldout, int(job.tokenizer.pad_token_id))
+    watch = Watch(clock, heldout, job.settings, progress=progress, requested=interrupts.requested)
+    progress(ProgressEvent("prepare", detail="building the adapter"))
+    trainer = AdapterTrainer(job, clock, watch)
+    if job.checkpoint is not None and before.ended:  # stopped between training and publication
+        load_parameters(job.checkpoint, trainer.model)
+        trainer.state = read_trainer_state(job.checkpoint)
+        watch.ended = True
+    else:
+        resumed = None if job.checkpoint is None else str(job.checkpoint)
+        with interrupts.patience():
+            trainer.train(resume_from_checkpoint=resumed)
+    return Trained(
+        model=trainer.accelerator.unwrap_model(trainer.model),
+        curve=Curve.of(trainer.state.log_history),
+        steps=int(trainer.state.global_step),
+        seconds=clock.elapsed_seconds,
+        ended=watch.ended,
+    )
+
+
+def _arguments(job: SftJob) -> SFTConfig:
+    plan, settings = job.prepared.plan, job.settings
+    return SFTConfig(
+        output_dir=str(job.run),
+        num_train_epochs=plan.epochs,
+        per_device_train_batch_size=plan.micro_batch_size,
+        gradient_accumulation_steps=plan.accumulation,
+        learning_rate=plan.learning_rate,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        gradient_checkpointing=plan.gradient_checkpointing,
+        # measured on 2 cores: bf16 autocast gains nothing over fp32 there, and fp32 is exact
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True},  # rows come as tokens and labels
+        dataloader_pin_memory=torch.cuda.is_available(),
+        seed=settings.seed,
+        data_seed=settings.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,  # it would hide a loss that is not a number
+        save_strategy="no",  # the watch asks for checkpoints, by time
+        eval_strategy="no",  # the watch takes the held-out loss
+        report_to="none",
+        disable_tqdm=True,
+        push_to_hub=False,
+    )
+
+
+def _dataset(rows: Sequence[EncodedRow]) -> Dataset:
+    return Dataset.from_dict(
+        {
+            "input_ids": [list(row.input_ids) for row in rows],
+            "labels": [list(row.labels) for row in rows],
+        }
+    )

@@ -1,0 +1,147 @@
+"""What is done at each step of a training: progress to the caller, held-out loss, checkpoints, and the end."""
+
+import math
+import threading
+import time
+from dataclasses import dataclass
+
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from adapt.errors import RecipeError
+from adapt.protocols import Progress
+from adapt.records import ProgressEvent
+from finetune.clock import Clock
+from finetune.encoding import EncodedRow
+from finetune.losses import answer_losses
+from finetune.settings import SftSettings
+
+STAGE = "train"
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """The rows that are read, not learned, and the token that pads them."""
+
+    rows: tuple[EncodedRow, ...]
+    pad_id: int
+
+
+class Watch(TrainerCallback):
+    """Follows one training; `ended` is set once its last step is done."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        heldout: Heldout,
+        settings: SftSettings,
+        *,
+        progress: Progress,
+        requested: threading.Event,
+    ) -> None:
+        self.ended = False
+        self._clock = clock
+        self._heldout = heldout
+        self._settings = settings
+        self._progress = progress
+        self._requested = requested
+        self._started = self._saved = 0.0
+        self._first_step = 0
+        self._evaluated = 0
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Start the clock."""
+        self._clock.start()
+        self._started = self._saved = time.monotonic()
+        self._first_step = state.global_step
+        self._evaluated = self._evaluations_due(state.global_step)
+
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: object,
+    ) -> None:
+        """Decide whether this step is the last, and whether to evaluate and to save after it."""
+        due = self._evaluations_due(state.global_step)
+        self.ended = state.global_step >= state.max_steps or self._clock.is_up
+        control.should_log = True
+        if self.ended or due > self._evaluated:
+            self._evaluated = due
+            model = kwargs["model"]
+            if not isinstance(model, nn.Module):
+                raise TypeError(
+                    f"a model was expected from the trainer, got {type(model).__name__}"
+                )
+            losses = answer_losses(model, self._heldout.rows, pad_id=self._heldout.pad_id)
+            entry = {"step": state.global_step, "heldout_loss": sum(losses) / len(losses)}
+            state.log_history.append(entry)
+        self._finish_step(control)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: object,
+    ) -> None:
+        """Tell the caller how far training is; Ctrl-C in the caller's own code counts as a request to stop."""
+        if not logs or "loss" not in logs:
+            return
+        loss = logs["loss"]
+        if not math.isfinite(loss):
+            rate = self._settings.learning_rate or "the derived one"
+            raise RecipeError(
+                f"the loss became {loss} at step {state.global_step}; train with a smaller learning rate than "
+                f"{rate}, or check the weights of the base"
+            )
+        running = time.monotonic() - self._started
+        share = self._clock.share(state.global_step)
+        begun = self._clock.share(self._first_step) if self._clock.limit_seconds is None else 0.0
+        used = running if self._clock.limit_seconds is None else self._clock.elapsed_seconds
+        left = used * (1 - share) / max(share - begun, 1e-9)
+        values = {"loss": loss, "tokens_per_second": logs.get("num_tokens", 0.0) / running}
+        event = ProgressEvent(
+            STAGE,
+            state.global_step,
+            state.max_steps,
+            f"loss {loss:.3f} · {clock_time(left)} left",
+            values,
+        )
+        try:
+            self._progress(event)
+        except KeyboardInterrupt:
+            self._requested.set()
+        self._finish_step(control)
+
+    def _evaluations_due(self, step: int) -> int:
+        """Return how many evaluations belong before a step; the same for a resumed run as for a straight one."""
+        return int(self._clock.share(step) * self._settings.evaluations)
+
+    def _finish_step(self, control: TrainerControl) -> None:
+        due = time.monotonic() - self._saved >= self._settings.checkpoint_seconds
+        stopping = self.ended or self._requested.is_set()
+        if due or stopping:
+            control.should_save = True
+        if stopping:
+            control.should_training_stop = True
+
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Note when the last checkpoint was written."""
+        self._saved = time.monotonic()
+
+
+def clock_time(seconds: float) -> str:
+    """Return a duration as people read it: 45 s, 3 min 20 s, 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
