@@ -204,7 +204,7 @@ class FeedbackStore:
             .order_by(RatingRow.updated_at.desc())
         )
         with self._database.transaction() as session:
-            return [_feedback(turn, row) for turn, row in session.execute(query).tuples()]
+            return [_feedback(turn, row) for turn, row in session.execute(query)]
 
     def users(self) -> list[str]:
         """Return everyone who has a conversation here."""
@@ -218,7 +218,7 @@ class FeedbackStore:
             RatingRow.user == user, RatingRow.embedder == embedder
         )
         with self._database.transaction() as session:
-            rows = session.execute(query).tuples()
+            rows = session.execute(query)
             return {turn_id: vector for turn_id, vector in rows if vector is not None}
 
     def save_vectors(self, vectors: dict[str, bytes], *, embedder: str) -> None:

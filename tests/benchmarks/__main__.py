@@ -37,7 +37,12 @@ def section(name: str) -> str:
     """Run one benchmark and return its part of the page."""
     sys.stderr.write(f"{name} …\n")
     rows: list[Row] = importlib.import_module(f"tests.benchmarks.bench_{name}").run()
-    lines = [f"## {name}", "", "| what | ours | peer or limit | ratio | note |", "|---|---|---|---|---|"]
+    lines = [
+        f"## {name}",
+        "",
+        "| what | ours | peer or limit | ratio | note |",
+        "|---|---|---|---|---|",
+    ]
     lines += [f"| {r.what} | {r.ours} | {r.peer} | {r.ratio:.2f} | {r.note} |" for r in rows]
     day = datetime.now(UTC).date().isoformat()
     return "\n".join([*lines, "", f"Taken on {day}. {machine()}", ""])

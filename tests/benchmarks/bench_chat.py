@@ -17,7 +17,9 @@ from tests.benchmarks.report import Row
 ROUNDS = 7
 NEW_TOKENS = 64
 QUESTION = (
-    Message("system", "You are Adapt, a helpful assistant.\n\n" + "The office opens at 8:00. " * 40),
+    Message(
+        "system", "You are Adapt, a helpful assistant.\n\n" + "The office opens at 8:00. " * 40
+    ),
     Message("user", "When does the office open?"),
 )
 
@@ -29,7 +31,10 @@ def run() -> list[Row]:
     model = AutoModelForCausalLM.from_pretrained(STARTER, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(STARTER)
     prompt = tokenizer.apply_chat_template(
-        [m.as_dict() for m in QUESTION], add_generation_prompt=True, return_tensors="pt", return_dict=True
+        [m.as_dict() for m in QUESTION],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
     )
     first_ours, first_peer, all_ours, all_peer = [], [], [], []
     for _ in range(ROUNDS):
@@ -51,8 +56,18 @@ def run() -> list[Row]:
             all_peer.append(time.perf_counter() - started)
     tokens = prompt["input_ids"].shape[1]
     return [
-        _row("time to first text", first_ours, first_peer, f"prompt of {tokens} tokens; peer: generate of 1 token"),
-        _row("whole answer, streamed", all_ours, all_peer, f"at most {NEW_TOKENS} tokens; peer: generate, not streamed"),
+        _row(
+            "time to first text",
+            first_ours,
+            first_peer,
+            f"prompt of {tokens} tokens; peer: generate of 1 token",
+        ),
+        _row(
+            "whole answer, streamed",
+            all_ours,
+            all_peer,
+            f"at most {NEW_TOKENS} tokens; peer: generate, not streamed",
+        ),
     ]
 
 
