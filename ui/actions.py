@@ -197,6 +197,13 @@ def ingest(
     return target.ingest(paths, prune=prune, progress=progress)
 
 
+def rebuild(ctx: "Context", collection: str, *, progress: Progress = no_progress) -> None:
+    """Embed a collection anew with the embedder of now; until that is done the old index answers."""
+    from retrieval.collection import Collection
+
+    Collection.rebuild(ctx.workspace, collection, ctx.embedder, progress=progress)
+
+
 def search(ctx: "Context", query: str, *, collection: str, top_k: int = 5) -> list[Passage]:
     """Return the passages of a collection that answer a query, best first."""
     return _collection(ctx, collection).search(query, top_k=top_k)

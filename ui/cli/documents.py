@@ -38,13 +38,22 @@ def ingest(
     prune: Annotated[
         bool, typer.Option(help="Also remove documents whose file is no longer there.")
     ] = False,
+    rebuild: Annotated[
+        bool, typer.Option(help="First embed what is there anew, with the embedder of now.")
+    ] = False,
 ) -> None:
     """Parse, ingest, print."""
     from ui.actions import ingest as run
+    from ui.actions import rebuild as embed_anew
 
     output: Output = ctx.obj
+    context = output.open()
     with output.progress() as progress:
-        report = run(output.open(), paths, collection=collection, prune=prune, progress=progress)
+        if rebuild:
+            embed_anew(context, collection, progress=progress)
+        report = run(context, paths, collection=collection, prune=prune, progress=progress)
+    for name, reason in report.skipped:
+        output.say(f"skipped: {name}: {reason}")
     for name, reason in report.failed:
         output.say(f"not read: {name}: {reason}")
     text = (

