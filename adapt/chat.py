@@ -131,7 +131,11 @@ class ChatEngine:
         """Return the prompt that a request would make; nothing is stored or generated."""
         history = self._turns.history(request.session_id, user=request.user)
         return self._builder.build(
-            request.question, user=request.user, sources=sources, history=history
+            request.question,
+            user=request.user,
+            sources=sources,
+            history=history,
+            plain=request.adapter is not None,
         )
 
     def ask(self, request: Request, sources: Sequence[ContextSource] = ()) -> Generation:

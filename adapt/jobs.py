@@ -118,6 +118,25 @@ class Jobs:
                 row.pid = process.pid
         return self.get(job_id)
 
+    def record(self, kind: str, *, title: str, result: JsonValue) -> Job:
+        """Store work that this process has done itself, so that its result is found beside the workers'."""
+        job_id = uuid.uuid4().hex[:12]
+        row = JobRow(
+            job_id=job_id,
+            kind=kind,
+            title=title,
+            status="done",
+            pid=None,
+            settings={},
+            result=result,
+            error="",
+            created_at=_now(),
+            finished_at=_now(),
+        )
+        with self._database.transaction() as session:
+            session.add(row)
+        return self.get(job_id)
+
     def list(self) -> builtins.list[Job]:
         """Return all jobs, newest first."""
         with self._database.transaction() as session:

@@ -82,15 +82,21 @@ class PromptBuilder:
         user: str,
         sources: Sequence[ContextSource] = (),
         history: Sequence[Message] = (),
+        plain: bool = False,
     ) -> Prompt:
         """Return the prompt for a question.
+
+        Args:
+            plain: leave the general system text out. A domain adapter was trained on its rows as they are; a sentence
+                that stood in none of them would take it off its ground.
 
         Raises:
             AdaptError: the question is empty, or alone too long for the model.
         """
         if not question.strip():
             raise AdaptError("the message is empty; write something to ask")
-        draft = _Draft(self._model, self._settings, question)
+        settings = self._settings.model_copy(update={"system": ""}) if plain else self._settings
+        draft = _Draft(self._model, settings, question)
         for source in sources:
             draft.add_source(source, source.offer(question, user=user))
         draft.add_history(history)
@@ -173,7 +179,7 @@ class _Draft:
         return [piece for _, pieces in self._sections for piece in pieces]
 
     def _messages(self) -> list[Message]:
-        parts = [self._settings.system]
+        parts = [self._settings.system] if self._settings.system else []
         number = 0
         for heading, pieces in self._sections:
             if not pieces:
@@ -187,8 +193,8 @@ class _Draft:
                     numbered.append(f"[{number}] {piece.text}")
             body = "\n".join(bullets + (["\n\n".join(numbered)] if numbered else []))
             parts.append(f"{heading}\n{body}")
-        system = Message("system", "\n\n".join(parts))
-        return [system, *self._history, Message("user", self._question)]
+        system = [Message("system", "\n\n".join(parts))] if parts else []
+        return [*system, *self._history, Message("user", self._question)]
 
     def _count(self) -> int:
         return self._model.count_tokens(self._messages())

@@ -168,14 +168,14 @@ class FeedbackStore:
         comment: str | None = None,
         correction: str | None = None,
     ) -> Feedback:
-        """Store what a user says of an answer; what is not given stays as it was.
+        """Store what a user says of an answer; what is not given stays as it was, a rating of 0 takes a thumb back.
 
         Raises:
             NotFoundError: the user has no such turn.
-            AdaptError: the rating is neither +1 nor -1.
+            AdaptError: the rating is none of 1, -1 and 0.
         """
-        if rating not in (None, 1, -1):
-            raise AdaptError(f"a rating is 1 or -1, not {rating}")
+        if rating not in (None, 1, -1, 0):
+            raise AdaptError(f"a rating is 1 or -1, or 0 to take it back, not {rating}")
         with self._database.transaction() as session:
             turn = self._own(session, turn_id, user)
             row = session.get(RatingRow, turn_id)
@@ -184,7 +184,7 @@ class FeedbackStore:
                     turn_id=turn_id, user=user, rating=None, comment="", correction="", embedder=""
                 )
                 session.add(row)
-            row.rating = rating if rating is not None else row.rating
+            row.rating = (rating or None) if rating is not None else row.rating
             row.comment = comment.strip() if comment is not None else row.comment
             row.correction = correction.strip() if correction is not None else row.correction
             row.updated_at = now()

@@ -24,7 +24,8 @@ from adapt.workspace import Workspace, check_name, locked_out
 from retrieval.chunking import ChunkSettings
 from retrieval.files import find_files
 from retrieval.ingest import HEADING_TOKENS, Ingest, IngestReport
-from retrieval.manifest import MANIFEST, DocumentEntry, Manifest, load
+from retrieval.manifest import DocumentEntry, Manifest, load
+from retrieval.names import MANIFEST, collection_names
 from retrieval.search import Ranked, SearchSettings, search
 from retrieval.segment import Segment
 
@@ -80,7 +81,7 @@ class Collection:
     @staticmethod
     def list(workspace: Workspace) -> builtins.list[str]:
         """Return the names of the collections."""
-        return sorted(p.parent.name for p in workspace.collections.glob(f"*/{MANIFEST}"))
+        return collection_names(workspace)
 
     @property
     def version(self) -> int:

@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from adapt.errors import WorkspaceError
 from adapt.workspace import write_atomic
 from retrieval.chunking import document_key
+from retrieval.names import MANIFEST
 
 FORMAT = 1
-MANIFEST = "manifest.json"
 PREVIOUS = "previous.json"
 
 

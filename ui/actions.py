@@ -95,7 +95,7 @@ def ask(ctx: "Context", question: Question) -> tuple[Generation, str]:
     sources = context_sources(ctx, question)
     session_id = question.session_id or ctx.feedback.new_session(question.user)
     generation = ctx.engine(answerer.base).ask(_request(question, answerer, session_id), sources)
-    ctx.generations[generation.turn_id] = generation
+    ctx.keep(generation)
     return generation, session_id
 
 
@@ -211,9 +211,9 @@ def search(ctx: "Context", query: str, *, collection: str, top_k: int = 5) -> li
 
 def collections(ctx: "Context") -> list[str]:
     """Return the names of the collections."""
-    from retrieval.collection import Collection
+    from retrieval.names import collection_names
 
-    return Collection.list(ctx.workspace)
+    return collection_names(ctx.workspace)
 
 
 def check_merge(ctx: "Context", recipe: "Recipe") -> "CheckReport":

@@ -3,6 +3,8 @@
 Nothing is decided here or on the pages: what a person can do stands in `ui.actions`, what is kept in `ui.context`.
 """
 
+from pathlib import Path
+
 import streamlit as st
 
 from adapt.errors import AdaptError
@@ -12,10 +14,13 @@ prepare()
 
 from ui.components.jobs_panel import show_jobs  # noqa: E402  the environment comes first
 from ui.components.opening import open_context, workspace_path  # noqa: E402
-from ui.components.person import show_person  # noqa: E402
+from ui.components.person import show_no_login, show_person  # noqa: E402
 from ui.components.safe import show_error  # noqa: E402
 
-st.set_page_config(page_title="Adapt", page_icon=":material/tune:", layout="centered")
+ASSETS = Path(__file__).parent / "assets"
+# A picture of our own: a ":material/…:" page icon would be fetched from a server of Google's.
+st.set_page_config(page_title="Adapt", page_icon=ASSETS / "icon.svg", layout="centered")
+st.logo(ASSETS / "logo.svg", size="large")
 page = st.navigation(
     [
         st.Page("views/chat.py", title="Chat", icon=":material/forum:", default=True),
@@ -36,3 +41,5 @@ if not named:
     st.info("Write your name in the sidebar first.", icon=":material/person:")
     st.stop()
 page.run()
+with st.sidebar:
+    show_no_login(ctx)

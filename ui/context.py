@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from adapt.models import ModelRuntime
     from adapt.protocols import TextEmbedder
 
+WATCHED = 100  # answers that a page may still look at; all of them are in the database
 RESIDENT = 2  # bases kept in memory at once; the least recently used goes first
 
 
@@ -33,7 +34,7 @@ class Context:
         self.database = Database(self.workspace)
         self.feedback = FeedbackStore(self.database)
         self.jobs = Jobs(self.workspace, self.database)
-        self.generations: dict[str, Generation] = {}
+        self.generations: OrderedDict[str, Generation] = OrderedDict()
         self._runtimes: OrderedDict[str, ModelRuntime] = OrderedDict()
         self._embedder: TextEmbedder | None = None
         self._loading = threading.RLock()
@@ -69,6 +70,13 @@ class Context:
 
         settings = self.workspace.settings("prompt", PromptSettings)
         return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check_pieces)
+
+    def keep(self, generation: "Generation") -> None:
+        """Keep an answer that is being made, so that any page can watch it; the oldest ended ones go."""
+        self.generations[generation.turn_id] = generation
+        ended = [key for key, made in self.generations.items() if made.status != "streaming"]
+        for key in ended[: max(0, len(self.generations) - WATCHED)]:
+            del self.generations[key]
 
     def close(self) -> None:
         """Give back what the process holds."""

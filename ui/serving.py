@@ -25,6 +25,18 @@ def serve(
         prepare_demo(ctx, say)
     say(f"workspace: {ctx.workspace.path}")
     say(f"open http://127.0.0.1:{port} — stop with Ctrl-C")
+    try:
+        code = subprocess.call(server_command(ctx.workspace.path, port=port, browser=browser))  # noqa: S603  ours
+    except KeyboardInterrupt:
+        return
+    if code:
+        raise AdaptError(
+            f"the app ended with code {code}; is port {port} taken? try --port {port + 1}"
+        )
+
+
+def server_command(workspace: Path, *, port: int, browser: bool = False) -> list[str]:
+    """Return the command that serves the app on this machine's loopback address, telemetry off."""
     flags = {
         "server.port": port,
         "server.address": "127.0.0.1",
@@ -35,15 +47,7 @@ def serve(
         "client.showErrorDetails": "none",
     }
     words = [f"--{key}={value}" for key, value in flags.items()]
-    server = [sys.executable, "-m", "streamlit", "run", str(APP), *words]
-    try:
-        code = subprocess.call([*server, "--", str(ctx.workspace.path)])  # noqa: S603  ours
-    except KeyboardInterrupt:
-        return
-    if code:
-        raise AdaptError(
-            f"the app ended with code {code}; is port {port} taken? try --port {port + 1}"
-        )
+    return [sys.executable, "-m", "streamlit", "run", str(APP), *words, "--", str(workspace)]
 
 
 def prepare_demo(ctx: Context, say: Callable[[str], None]) -> None:

@@ -60,6 +60,16 @@ def test_sections_stand_in_the_form_that_the_starter_was_trained_on() -> None:
     assert prompt.messages[-1] == Message("user", "When?")
 
 
+def test_a_plain_prompt_has_only_what_the_sources_say_in_its_system_message() -> None:
+    source = Source("documents", "Passages:", (passage(1, 2),))
+
+    bare = builder.build("When?", user="ana", plain=True)
+    sourced = builder.build("When?", user="ana", sources=[source], plain=True)
+
+    assert bare.messages == (Message("user", "When?"),)
+    assert sourced.messages[0].content.startswith("Passages:")
+
+
 def test_what_does_not_fit_is_named_in_the_account() -> None:
     source = Source("documents", "Passages:", tuple(passage(n, 20) for n in range(1, 6)))
 

@@ -65,7 +65,16 @@ def test_forgetting_a_user_removes_the_text_from_the_file(
     assert store.users() == ["ben"]
 
 
-@pytest.mark.parametrize("rating", [0, 2, -5])
+def test_a_thumb_can_be_taken_back(store: FeedbackStore) -> None:
+    turn = add_turn(store, "ana", "open?")
+    store.rate(turn.turn_id, user="ana", rating=1, comment="nice")
+
+    said = store.rate(turn.turn_id, user="ana", rating=0)
+
+    assert (said.rating, said.comment) == (None, "nice")
+
+
+@pytest.mark.parametrize("rating", [2, -5])
 def test_a_rating_is_one_up_or_one_down(store: FeedbackStore, rating: int) -> None:
     turn = add_turn(store, "ana", "open?")
 

@@ -39,7 +39,9 @@ def rate(
     ctx: typer.Context,
     turn: Annotated[str, typer.Argument(help="The turn's id, as `adapt chat --json` prints it.")],
     user: User = "me",
-    rating: Annotated[int | None, typer.Option(min=-1, max=1, help="1 or -1.")] = None,
+    rating: Annotated[
+        int | None, typer.Option(min=-1, max=1, help="1 or -1; 0 takes it back.")
+    ] = None,
     comment: Annotated[str | None, typer.Option(help="What was good or bad.")] = None,
     correction: Annotated[str | None, typer.Option(help="The right answer.")] = None,
 ) -> None:

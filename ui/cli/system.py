@@ -40,8 +40,10 @@ def demo(
     from ui.demo.run import run_demo
 
     output: Output = ctx.obj
+    context = output.open()
     with output.progress() as progress:
-        report = run_demo(output.open(), minutes=minutes, progress=progress)
+        report = run_demo(context, minutes=minutes, progress=progress)
+    context.jobs.record("demo", title="demo: train, merge, evaluate", result=report.as_json())
     if not output.as_json:
         output.console().print(report.text(), markup=False, highlight=False)
         output.console().print(scoreboard_table(report.scoreboard))

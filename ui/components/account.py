@@ -49,10 +49,10 @@ def show_citations(account: Account, answer: str, *, turn_id: str) -> None:
     with st.container(horizontal=True, gap="xsmall", key=f"citations-{turn_id}"):
         for passage in account.passages:
             mark = ":material/format_quote:" if passage.number in numbers else None
-            label = plain(f"[{passage.number}] {passage.label}")
+            label = plain(f"[{passage.number}] {passage.label} · {passage.score:.2f}")
             with st.popover(label, icon=mark, key=f"passage-{turn_id}-{passage.number}"):
                 where = "cited in the answer" if mark else "in the prompt, not cited"
-                st.caption(f"score {passage.score:.2f} · {where}")
+                st.caption(f"{plain(passage.label)} · score {passage.score:.2f} · {where}")
                 st.text(passage.text)
 
 

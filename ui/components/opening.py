@@ -1,5 +1,6 @@
 """Opens the workspace once per server, and loads what the first answer needs while the page is already there."""
 
+import importlib
 import logging
 import sys
 import threading
@@ -14,6 +15,10 @@ from ui import actions
 from ui.context import Context
 
 logger = logging.getLogger(__name__)
+
+# What actions import when they are first called: seconds of torch, transformers and llama-index.
+HEAVY = ("adapt.models", "adapt.embedding", "feedback.source", "retrieval.source")
+IMPORTED = threading.Event()
 
 
 def workspace_path() -> Path:
@@ -33,8 +38,23 @@ def open_context(path: Path) -> Context:
     return ctx
 
 
+def wait_for_libraries() -> None:
+    """Wait until the warm-up has imported what actions need.
+
+    Two threads that import transformers at once see half of it ("cannot import name 'AutoModel'").
+    """
+    if not IMPORTED.is_set():
+        with st.spinner("Loading the libraries …"):
+            IMPORTED.wait()
+
+
 def _warm_up(ctx: Context) -> None:
-    """Load the default model and the embedder; a fault is said when a message needs them."""
+    """Load libraries, default model and embedder; a fault of the model is said when a message needs it."""
+    try:
+        for name in HEAVY:
+            importlib.import_module(name)
+    finally:
+        IMPORTED.set()
     try:
         settings = ctx.workspace.settings("chat", actions.ChatSettings)
         ctx.engine(find_base(settings.model, ctx.workspace))

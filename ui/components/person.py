@@ -4,11 +4,12 @@ import streamlit as st
 
 from ui.actions import ChatSettings
 from ui.components import talk
+from ui.components.safe import plain
 from ui.context import Context
 
 NO_LOGIN = (
-    "A name, not a login: the app serves this machine only, and keeps each name's conversations "
-    "and feedback apart."
+    "No login: a name keeps conversations and feedback apart, it protects nothing. The app serves "
+    "this machine only."
 )
 LONGEST = 128  # the column that holds it
 
@@ -26,8 +27,12 @@ def show_person(ctx: Context) -> str:
         value=default,
         max_chars=LONGEST,
         key="user",
-        help=NO_LOGIN,
         on_change=talk.start_new,
         bind="query-params",
     )
     return current_user()
+
+
+def show_no_login(ctx: Context) -> None:
+    """Say what a name is worth here, and where the data lies."""
+    st.caption(NO_LOGIN, help=f"Everything lies in {plain(str(ctx.workspace.path))}")

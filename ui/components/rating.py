@@ -40,15 +40,22 @@ def show_stored(known: Feedback | None) -> None:
         st.caption(f"Your comment: {plain(known.comment)}")
 
 
+def show_notice(turn_id: str) -> None:
+    """Say once how the last saving went; a callback of a fragment may draw nothing by itself."""
+    notice = st.session_state.pop(f"notice-{turn_id}", "")
+    if notice:
+        st.toast(plain(notice))
+
+
 def _store_thumb(ctx: Context, turn_id: str, user: str) -> None:
     key = f"thumbs-{turn_id}"
     thumb = st.session_state[key]
     try:
-        stored = actions.rate(ctx, turn_id, user=user, rating=THUMBS.get(thumb))
+        stored = actions.rate(ctx, turn_id, user=user, rating=THUMBS.get(thumb, 0))
     except AdaptError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state[key] = POSITION.get(stored.rating or 0)
+        st.session_state[f"notice-{turn_id}"] = str(error)
+    else:
+        st.session_state[key] = POSITION.get(stored.rating or 0)
 
 
 def _store_words(ctx: Context, turn_id: str, user: str) -> None:
@@ -56,6 +63,6 @@ def _store_words(ctx: Context, turn_id: str, user: str) -> None:
     try:
         actions.rate(ctx, turn_id, user=user, comment=comment, correction=correction)
     except AdaptError as error:
-        st.toast(plain(str(error)), icon=":material/error:")
+        st.session_state[f"notice-{turn_id}"] = str(error)
     else:
-        st.toast("Saved", icon=":material/check:")
+        st.session_state[f"notice-{turn_id}"] = "Saved"

@@ -1,13 +1,15 @@
 """The scoreboard of a demo: models against tasks with their 95 % intervals, as a table and as a chart per task."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 from pydantic import JsonValue, TypeAdapter
 
+from adapt.jobs import Job
 from ui.components.safe import plain
 
-ROW_HEIGHT = 34
+ROW_HEIGHT, AXIS_HEIGHT = 34, 90  # pixels
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,14 @@ RECOVERED: TypeAdapter[dict[str, dict[str, float | None]]] = TypeAdapter(
     dict[str, dict[str, float | None]]
 )
 BOARD: TypeAdapter[Board] = TypeAdapter(Board)
+
+
+def newest_result(jobs: Sequence[Job]) -> tuple[Job, dict[str, JsonValue]] | None:
+    """Return the newest job that ended with a scoreboard, and its result; jobs come newest first."""
+    for job in jobs:
+        if isinstance(job.result, dict) and "scoreboard" in job.result:
+            return job, job.result
+    return None
 
 
 def read_board(stored: JsonValue) -> Board:
@@ -81,7 +91,7 @@ def show_board(board: Board) -> None:
     )
     for task, cell in board[base].items():
         st.markdown(f"**{plain(task)}** · {cell.n} held-out examples")
-        st.vega_lite_chart(_chart(board, task), width="stretch")
+        st.vega_lite_chart(_chart(board, task), height=AXIS_HEIGHT + ROW_HEIGHT * len(board))
 
 
 def _chart(board: Board, task: str) -> dict[str, object]:
@@ -103,8 +113,7 @@ def _chart(board: Board, task: str) -> dict[str, object]:
     }
     return {
         "data": {"values": values},
-        "height": ROW_HEIGHT * len(values),
-        "encoding": {"y": {**axis, "axis": {"labelLimit": 160}}},
+        "encoding": {"y": {**axis, "axis": {"labelLimit": 160, "labelOverlap": False}}},
         "layer": [
             {
                 "mark": {"type": "bar", "height": {"band": 0.6}, "cornerRadiusEnd": 3},
@@ -119,7 +128,7 @@ def _chart(board: Board, task: str) -> dict[str, object]:
                 },
             },
             {
-                "mark": {"type": "rule", "strokeWidth": 1.5},
+                "mark": {"type": "rule", "strokeWidth": 2, "color": "#64748b"},
                 "encoding": {
                     "x": {"field": "low", "type": "quantitative"},
                     "x2": {"field": "high"},

@@ -52,23 +52,29 @@ def keep_in_address() -> None:
         st.query_params.pop("conversation", None)
 
 
-def show_conversations(ctx: Context, user: str) -> None:
-    """Draw the button for a new conversation and the user's earlier ones, newest first."""
+def show_new() -> None:
+    """Draw the button for a new conversation."""
     st.button(
         "New conversation", icon=":material/add:", width="stretch", on_click=start_new, key="new"
     )
+
+
+def show_earlier(ctx: Context, user: str) -> None:
+    """Draw the user's earlier conversations, newest first."""
     known = ctx.feedback.sessions(user)
     if not known:
-        st.caption("No earlier conversations.")
+        return
+    st.caption("Earlier conversations")
     shown = known if st.session_state.get("all_conversations") else known[:SHOWN]
-    for session_id, title in shown:
-        st.button(
-            plain(title),
-            key=f"open-{session_id}",
-            type="tertiary",
-            disabled=session_id == current(),
-            on_click=open_conversation,
-            args=(session_id,),
-        )
+    with st.container(gap="xxsmall"):
+        for session_id, title in shown:
+            st.button(
+                plain(title),
+                key=f"open-{session_id}",
+                type="tertiary",
+                disabled=session_id == current(),
+                on_click=open_conversation,
+                args=(session_id,),
+            )
     if len(known) > SHOWN:
         st.toggle(f"Show all {len(known)}", key="all_conversations", persist_state="session")

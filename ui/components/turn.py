@@ -11,7 +11,7 @@ import streamlit as st
 from adapt.chat import Generation
 from adapt.records import Turn
 from ui.components.account import read_account, show_account, show_citations
-from ui.components.rating import show_correction, show_stored, show_thumbs
+from ui.components.rating import show_correction, show_notice, show_stored, show_thumbs
 from ui.components.safe import plain, show_error
 from ui.context import Context
 
@@ -97,6 +97,7 @@ def _show_around(ctx: Context, turn: Turn) -> None:
             show_correction(ctx, turn.turn_id, user=turn.user, known=known)
         st.caption(plain(f"by {by}"))
     show_stored(known)
+    show_notice(turn.turn_id)
     why = st.expander(
         "What went into this prompt", key=f"why-{turn.turn_id}", on_change="rerun", type="compact"
     )

@@ -14,7 +14,7 @@ EXAMPLES = 3
 
 def show_welcome(collection: str) -> None:
     """Say what can be done here; over the demo's documents, offer questions that they answer."""
-    st.title("Ask your documents, or just talk", anchor=False)
+    st.header("Ask your documents, or just talk", anchor=False)
     st.caption(
         "Answers name the passages they come from. What you like or correct goes into the next "
         "similar question."

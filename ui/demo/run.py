@@ -26,8 +26,7 @@ DATA = Path(__file__).with_name("data")
 DOMAINS = ("support", "dates")
 COLLECTION = "demo"
 MERGES = {"demo-task-arithmetic": "task_arithmetic", "demo-ties": "ties"}
-# TIES trims each task vector to its largest entries before it elects signs; 0.5 keeps half (arXiv:2306.01708 uses 0.2 on
-# full fine-tunings; a LoRA's difference is spread more evenly, and 0.2 lost more on these domains).
+# TIES trims each task vector to its largest entries before it elects signs; 0.5 keeps half.
 TIES_DENSITY = 0.5
 
 
@@ -203,15 +202,16 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
     from finetune.settings import SftSettings
 
     train, test = DATA / domain / "train.jsonl", DATA / domain / "test.jsonl"
+    general = DATA / "general" / "train.jsonl"  # what an adapter must leave alone
     found = ctx.registry.find(f"{domain}@candidate")
     base = find_base("starter", ctx.workspace)
     if found is not None and found.card.base == base.record:
-        wanted = {sha256_file(train), sha256_file(test)}
+        wanted = {sha256_file(file) for file in (train, general, test)}
         if {record.sha256 for record in found.card.data} == wanted:
             return found
     # More epochs than the minutes allow: the clock ends the training, and the schedule fits the clock.
     settings = SftSettings(epochs=20, max_minutes=minutes, scored_examples=150)
-    request = TrainingRequest(domain=domain, files=(train,), test=test, settings=settings)
+    request = TrainingRequest(domain=domain, files=(train, general), test=test, settings=settings)
 
     def named(event: ProgressEvent) -> None:
         stage = f"{domain}: {event.stage}"

@@ -2,11 +2,10 @@
 
 import streamlit as st
 
-from ui import actions
 from ui.components import talk
-from ui.components.opening import open_context, workspace_path
+from ui.components.asking import ask
+from ui.components.opening import open_context, wait_for_libraries, workspace_path
 from ui.components.person import current_user
-from ui.components.safe import errors_shown
 from ui.components.settings_panel import show_settings
 from ui.components.turn import show_question, show_turns
 from ui.components.welcome import show_welcome
@@ -22,7 +21,12 @@ if message:
 with body:
     growing = show_turns(ctx, talk.current(), user=user)
 with st.sidebar:
-    talk.show_conversations(ctx, user)
+    talk.show_new()
+    settings = st.container()
+    talk.show_earlier(ctx, user)
+with body:
+    wait_for_libraries()
+with settings:
     chosen = show_settings(ctx)
 with body:
     waiting = talk.waiting()
@@ -33,20 +37,4 @@ with body:
     if waiting and growing:
         st.caption("Is asked when the answer above has ended.")
     elif waiting:
-        asked = False
-        with errors_shown(), st.spinner("Looking things up …"):
-            talk.stop_waiting()
-            question = actions.Question(
-                waiting,
-                user=user,
-                session_id=talk.current(),
-                model=chosen.model,
-                domain=chosen.domain,
-                collection=chosen.collection,
-                without=chosen.without,
-            )
-            _, session_id = actions.ask(ctx, question)
-            talk.open_conversation(session_id)
-            asked = True
-        if asked:
-            st.rerun()
+        ask(ctx, waiting, user=user, chosen=chosen)

@@ -8,7 +8,7 @@ from ui.components.safe import errors_shown
 
 ctx = open_context(workspace_path())
 
-st.title("Models", anchor=False)
+st.header("Models", anchor=False)
 with errors_shown():
     entries = {artifact.reference: artifact for artifact in ctx.registry.list()}
     if entries:

@@ -4,21 +4,19 @@ import streamlit as st
 
 from ui.components.opening import open_context, workspace_path
 from ui.components.safe import errors_shown, plain
-from ui.components.scoreboard import read_board, show_board, show_recovered
+from ui.components.scoreboard import newest_result, read_board, show_board, show_recovered
 
 ctx = open_context(workspace_path())
 
-st.title("Results", anchor=False)
+st.header("Results", anchor=False)
 with errors_shown():
     jobs = ctx.jobs.list()
-    finished = [j for j in jobs if isinstance(j.result, dict) and "scoreboard" in j.result]
-    if finished:
-        newest = finished[0]
-        st.caption(
-            plain(f"{newest.title} · finished {newest.finished_at.replace('T', ' ')[:16]} UTC")
-        )
-        show_board(read_board(newest.result["scoreboard"]))
-        show_recovered(newest.result.get("gain_recovered", {}))
+    newest = newest_result(jobs)
+    if newest:
+        job, result = newest
+        st.caption(plain(f"{job.title} · finished {job.finished_at.replace('T', ' ')[:16]} UTC"))
+        show_board(read_board(result["scoreboard"]))
+        show_recovered(result.get("gain_recovered", {}))
     elif any(not job.ended for job in jobs):
         st.info("Still training: the table appears here when it is done.", icon=":material/timer:")
     else:
