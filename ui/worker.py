@@ -51,10 +51,24 @@ def command(ctx: Context) -> list[str]:
     return [sys.executable, "-m", "ui.worker", str(ctx.workspace.path)]
 
 
+def stand_back() -> None:
+    """Give way to whoever chats meanwhile.
+
+    Linux shares the processor between sessions first and between processes second, and a worker has a session of its own:
+    so its session is made nice too, where the kernel groups them.
+    """
+    os.nice(WORKER_NICENESS)
+    group = Path("/proc/self/autogroup")
+    try:
+        group.write_text(str(WORKER_NICENESS))
+    except OSError as error:
+        sys.stderr.write(f"the session keeps its priority ({group}: {error.strerror})\n")
+
+
 def main() -> int:
     """Do one job and return the exit code."""
     workspace, job_id = sys.argv[1:]
-    os.nice(WORKER_NICENESS)
+    stand_back()
     ctx = Context(Path(workspace))
     job = ctx.jobs.begin(job_id)
     if not isinstance(job.settings, dict):
