@@ -197,6 +197,12 @@ def ingest(
     return target.ingest(paths, prune=prune, progress=progress)
 
 
+def collection_state(ctx: "Context", name: str) -> tuple[int, Path]:
+    """Return the version of a collection that is seen now, and its folder."""
+    collection = _collection(ctx, name)
+    return collection.version, collection.folder
+
+
 def rebuild(ctx: "Context", collection: str, *, progress: Progress = no_progress) -> None:
     """Embed a collection anew with the embedder of now; until that is done the old index answers."""
     from retrieval.collection import Collection

@@ -235,3 +235,51 @@ def test_bad_input_is_one_sentence_with_exit_code_2_and_leaves_nothing(
     assert set(json.loads(out)) == {"error"}
     artifacts = tmp_path / "workspace" / "artifacts"
     assert [p for p in artifacts.rglob("*") if p.is_file()] == []
+
+
+@pytest.mark.slow
+def test_an_adapter_of_another_base_is_refused_in_chat_and_merge(
+    run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
+) -> None:
+    base, _, _ = two_adapters
+    other = make_base(tmp_path / "other", seed=9)
+    code, _, err = run("finetune", "d", rows(tmp_path / "r.jsonl"), "--base", base, "--epochs", 1)
+    assert code == 0, err
+
+    answers = [
+        run("chat", "--model", other, "--domain", "d", "--once", "hi"),
+        run("merge", "m", "--adapter", "d", "--base", other),
+        run("evaluate", "d", "--base", other, "--test", "t=nowhere.jsonl"),
+    ]
+
+    assert [code for code, _, _ in answers] == [2, 2, 2]
+    assert all("d@1" in err or "nowhere.jsonl" in err for _, _, err in answers)
+    assert not any("Traceback" in err for _, _, err in answers)
+
+
+def test_a_corrupt_safetensors_file_is_one_sentence_and_nothing_is_published(
+    run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
+) -> None:
+    base, first, _ = two_adapters
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in first.iterdir():
+        (broken / file.name).write_bytes(file.read_bytes())
+    weights = broken / "adapter_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:200])
+    broken_base = tmp_path / "base"
+    broken_base.mkdir()
+    for file in base.iterdir():
+        (broken_base / file.name).write_bytes(file.read_bytes()[:5000])
+
+    answers = [
+        run("merge", "m", "--adapter", broken, "--base", base),
+        run("chat", "--model", broken_base, "--once", "hi"),
+        run("finetune", "d", rows(tmp_path / "r.jsonl"), "--base", broken_base),
+    ]
+
+    assert [code for code, _, _ in answers] == [2, 2, 2]
+    for _, _, err in answers:
+        [error] = [line for line in err.splitlines() if line.startswith("error: ")]
+        assert "safetensors" in error or "tokenizer" in error or "config.json" in error
+    assert not list((tmp_path / "workspace" / "artifacts").rglob("card.json"))

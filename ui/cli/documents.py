@@ -43,6 +43,7 @@ def ingest(
     ] = False,
 ) -> None:
     """Parse, ingest, print."""
+    from ui.actions import collection_state
     from ui.actions import ingest as run
     from ui.actions import rebuild as embed_anew
 
@@ -61,7 +62,9 @@ def ingest(
         f"{len(report.unchanged)} unchanged, {len(report.removed)} removed, "
         f"{len(report.failed)} failed; {report.chunks} chunks embedded in {report.seconds:.1f} s"
     )
-    output.result({"collection": collection, **asdict(report)}, text)
+    version, path = collection_state(context, collection)
+    made = {"artifact": f"{collection}@{version}", "path": str(path), "collection": collection}
+    output.result({**made, **asdict(report)}, text)
 
 
 @search_app.command("default", hidden=True, help=SEARCH)
