@@ -1,10 +1,12 @@
 """The command line as the README promises it: exit codes, one JSON object on stdout, sentences on stderr."""
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 
 from tests.tiny import make_adapter, make_base
 from ui.cli.main import hoist, main
@@ -283,3 +285,21 @@ def test_a_corrupt_safetensors_file_is_one_sentence_and_nothing_is_published(
         [error] = [line for line in err.splitlines() if line.startswith("error: ")]
         assert "safetensors" in error or "tokenizer" in error or "config.json" in error
     assert not list((tmp_path / "workspace" / "artifacts").rglob("card.json"))
+
+
+def test_a_full_disk_and_a_held_lock_are_sentences(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("adapt.registry.Registry.list", full)
+    code, _, err = run("models", "list")
+    assert (code, "the disk is full" in err) == (2, True)
+
+    def held(*_: object, **__: object) -> None:
+        raise Timeout(str(tmp_path / "x.lock"))
+
+    monkeypatch.setattr("adapt.registry.Registry.list", held)
+    code, _, err = run("models", "list")
+    assert (code, "in use by another process" in err) == (2, True)

@@ -1,5 +1,6 @@
 """`adapt`: the commands put together, the flags that hold everywhere, and how errors leave the program."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -7,9 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from filelock import Timeout
 
 from adapt.errors import AdaptError, CancelledError
-from adapt.workspace import default_path
+from adapt.workspace import default_path, locked_out
 from ui.cli import chat, documents, feedback_commands, jobs, merging, models, system, training
 from ui.cli.output import Output
 from ui.environment import prepare
@@ -19,6 +21,7 @@ EPILOG = (
     "Exit codes: 0 done, 2 something that you can mend, 1 a fault of ours, 130 stopped by Ctrl-C."
 )
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Typer carries its own click from 0.17 on and exports no common base of the faults in a command's words.
 UsageFault = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
@@ -87,6 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The reader of our output went away (`adapt … | head`): nothing is wrong, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Timeout as error:
+        code = Output.fail(
+            str(locked_out("this part of the workspace", error)), as_json=as_json, code=2
+        )
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        sentence = "the disk is full; free some space and run the same command again"
+        code = Output.fail(sentence, as_json=as_json, code=2)
     except Exception as error:
         if not isinstance(error, UsageFault):
             raise
