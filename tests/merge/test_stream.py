@@ -271,8 +271,8 @@ def test_tokenizer_template_and_licence_come_along_and_code_pickles_and_data_sta
         "tokenizer.model",
         "LICENSE",
     ]
-    unwanted = ["modeling_evil.py", "pytorch_model.bin", "train.json", "README.md", "optimizer.pt"]
-    for name in (*wanted, *unwanted):
+    unwanted = ["modeling_evil.py", "pytorch_model.bin", "train.json", "optimizer.pt"]
+    for name in (*wanted, *unwanted, "README.md"):
         (base / name).write_text(f"{{}} {name}")
 
     artifact = merge(
@@ -281,6 +281,7 @@ def test_tokenizer_template_and_licence_come_along_and_code_pickles_and_data_sta
 
     assert all((artifact.path / n).read_bytes() == (base / n).read_bytes() for n in wanted)
     assert not [name for name in unwanted if (artifact.path / name).exists()]
+    assert "task_arithmetic of the adapters" in (artifact.path / "README.md").read_text()
 
 
 def test_a_merge_beyond_the_range_of_float16_is_refused_and_names_the_weight(
