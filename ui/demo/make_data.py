@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from adapt.errors import AdaptError, WorkspaceError
-from ui.demo.recipe import conversation, dates, documents, general, support
+from ui.demo.recipe import conversation, dates, documents, support
 from ui.demo.recipe.rows import as_jsonl
 
 DATA = Path(__file__).with_name("data")
@@ -17,12 +17,10 @@ DATA = Path(__file__).with_name("data")
 def make_files() -> dict[str, bytes]:
     """Return every generated file by its path in the data folder."""
     routing, days, talk = support.read_source(), dates.read_source(), conversation.read_source()
-    to_route, to_date = support.make_rows(routing, "train"), dates.make_rows(days, "train")
     files = {
-        "general/train.jsonl": as_jsonl(general.make_rows([to_route, to_date])).encode(),
-        "support/train.jsonl": as_jsonl(to_route).encode(),
+        "support/train.jsonl": as_jsonl(support.make_rows(routing, "train")).encode(),
         "support/test.jsonl": as_jsonl(support.make_rows(routing, "test")).encode(),
-        "dates/train.jsonl": as_jsonl(to_date).encode(),
+        "dates/train.jsonl": as_jsonl(dates.make_rows(days, "train")).encode(),
         "dates/test.jsonl": as_jsonl(dates.make_rows(days, "test")).encode(),
         "chat.json": conversation.as_chat(talk).encode(),
         "questions.jsonl": conversation.as_questions(talk).encode(),

@@ -15,6 +15,7 @@ from pydantic import JsonValue
 from adapt.artifacts import Artifact, sha256_file
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
+from adapt.workspace import write_atomic
 from ui import actions
 from ui.context import Context
 
@@ -28,6 +29,9 @@ COLLECTION = "demo"
 MERGES = {"demo-task-arithmetic": "task_arithmetic", "demo-ties": "ties"}
 # TIES trims each task vector to its largest entries before it elects signs; 0.5 keeps half.
 TIES_DENSITY = 0.5
+WEIGHTS = [1.0, 1.0]
+ANCHORS = 1200  # prompts of the other domain that the base is asked
+ANCHOR_TOKENS = 24
 
 
 @dataclass(frozen=True)
@@ -202,22 +206,61 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
     from finetune.settings import SftSettings
 
     train, test = DATA / domain / "train.jsonl", DATA / domain / "test.jsonl"
-    general = DATA / "general" / "train.jsonl"  # what an adapter must leave alone
     found = ctx.registry.find(f"{domain}@candidate")
     base = find_base("starter", ctx.workspace)
+    wanted = {sha256_file(train), sha256_file(test)}
     if found is not None and found.card.base == base.record:
-        wanted = {sha256_file(file) for file in (train, general, test)}
-        if {record.sha256 for record in found.card.data} == wanted:
+        known = {record.sha256 for record in found.card.data}
+        if wanted <= known:
             return found
-    # More epochs than the minutes allow: the clock ends the training, and the schedule fits the clock.
-    settings = SftSettings(epochs=20, max_minutes=minutes, scored_examples=150)
-    request = TrainingRequest(domain=domain, files=(train, general), test=test, settings=settings)
 
     def named(event: ProgressEvent) -> None:
         stage = f"{domain}: {event.stage}"
         progress(ProgressEvent(stage, event.done, event.total, event.detail, event.values))
 
+    # More epochs than the minutes allow: the clock ends the training, and the schedule fits the clock.
+    settings = SftSettings(epochs=20, max_minutes=minutes, scored_examples=150)
+    files = (train, *_anchors(ctx, domain, named))
+    request = TrainingRequest(domain=domain, files=files, test=test, settings=settings)
     return actions.finetune(ctx, request, progress=named)
+
+
+def _anchors(ctx: Context, domain: str, progress: Progress) -> tuple[Path, ...]:
+    """Write the base's own answers to prompts of the other domains: what this adapter must leave as it is.
+
+    An adapter that has seen its own task alone does it to every input, and two such adapters undo each other when merged.
+    The prompts are training prompts, their right answers are not used; only answers that came to an end serve.
+    Reference: Li and Hoiem 2016, Learning without Forgetting, arXiv:1606.09282 (there with the outputs' probabilities).
+    """
+    from adapt.bases import find_base
+
+    runtime = ctx.runtime(find_base("starter", ctx.workspace))
+    others = [
+        example
+        for other in DOMAINS
+        if other != domain
+        for example in actions.read_task(other, DATA / other / "train.jsonl").examples[:ANCHORS]
+    ]
+
+    def report(done: int) -> None:
+        progress(ProgressEvent("ask the base", done, len(others)))
+
+    answers = runtime.generate_batch(
+        [example.prompt for example in others], max_new_tokens=ANCHOR_TOKENS, on_batch=report
+    )
+    rows = [
+        {
+            "messages": [
+                *(m.as_dict() for m in example.prompt),
+                {"role": "assistant", "content": answer},
+            ]
+        }
+        for example, answer in zip(others, answers, strict=True)
+        if answer and len(runtime.tokenizer(answer)["input_ids"]) < ANCHOR_TOKENS - 1
+    ]
+    path = ctx.workspace.cache / f"demo-anchors-{domain}.jsonl"
+    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    return (path,) if rows else ()
 
 
 def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Progress) -> Artifact:
@@ -227,7 +270,7 @@ def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Pr
     recipe = recipe_from_flags(
         [a.reference for a in adapters],
         method=method,
-        weights=[1.0],
+        weights=WEIGHTS,
         densities=[TIES_DENSITY] if method == "ties" else [],
         name=name,
     )
