@@ -47,7 +47,9 @@ def read_corpus(folders: Iterable[Path]) -> Corpus:
     corpus = Corpus(train=[], valid=[], passages_train={}, passages_valid={}, files=[])
     for folder in folders:
         licence = _licence(folder)
-        paths = sorted(path for path in folder.iterdir() if path.name.endswith((".jsonl", ".jsonl.gz")))
+        paths = sorted(
+            path for path in folder.iterdir() if path.name.endswith((".jsonl", ".jsonl.gz"))
+        )
         if not paths:
             raise DataError(f"{folder}: no .jsonl or .jsonl.gz file in this data folder")
         language = "es" if "_es_" in f"_{folder.name}_" else "en"
@@ -55,16 +57,22 @@ def read_corpus(folders: Iterable[Path]) -> Corpus:
         for path in paths:
             raw = path.read_bytes()
             corpus.files.append(
-                SourceFile(f"{folder.name}/{path.name}", hashlib.sha256(raw).hexdigest(), len(raw), licence)
+                SourceFile(
+                    f"{folder.name}/{path.name}", hashlib.sha256(raw).hexdigest(), len(raw), licence
+                )
             )
             for text in _texts(path, raw):
-                held_out = "valid" in path.name or (textbook and zlib.crc32(text.encode()) % HELD_OUT_ONE_IN == 0)
+                held_out = "valid" in path.name or (
+                    textbook and zlib.crc32(text.encode()) % HELD_OUT_ONE_IN == 0
+                )
                 (corpus.valid if held_out else corpus.train).append(text)
                 if textbook:
                     sections = corpus.passages_valid if held_out else corpus.passages_train
                     sections.setdefault(language, []).append(text)
     if not corpus.train:
-        raise DataError("no training text in the data folders; give at least one folder whose files are not all held out")
+        raise DataError(
+            "no training text in the data folders; give at least one folder whose files are not all held out"
+        )
     return corpus
 
 
@@ -83,7 +91,9 @@ def _texts(path: Path, raw: bytes) -> list[str]:
         content = gzip.decompress(raw) if path.suffix == ".gz" else raw
         lines = content.decode("utf-8").split("\n")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as {path.suffix} text, the file is damaged") from error
+        raise DataError(
+            f"{path}: cannot be read as {path.suffix} text, the file is damaged"
+        ) from error
     texts: list[str] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
