@@ -30,7 +30,9 @@ corrections found in its prompt, makes small talk, and learns small tasks throug
 ## Limits
 
 It knows nothing: what is not in the prompt, it cannot say, and its free text is grammar without sense. It does not
-reason, count reliably, translate or write code. It finds a sentence by the words that it shares with the question; a
+reason, count, translate or write code, and it fails at short tasks (repeat, spell, extract), although it was trained on
+them. Even its quotes often slip by a token or come from the wrong sentence (see below): let a decoder hold it to the
+passages. It was stopped early; longer training on a quiet machine should help. It finds a sentence by the words that it shares with the question; a
 question in other words often fails, and so does a name in another case. Up to about 800 tokens of prompt were trained
 (1,024 is the most). Use it to try Adapt, to test, and to learn; put a larger base in its place for work.
 
@@ -56,7 +58,7 @@ that, question words, sentence and passage of each token, and heads that continu
 at the full rate, they were torn apart within 1M tokens (every citation became [1]); so the hand-set heads and the input
 embeddings learn at 0.03 of the rate, the first layers' MLPs at 0.2, and the output matrix, which is not tied to the
 embeddings for this reason, at 0.3.
-{comparison}
+{comparison}{notes}
 Tokenizer: byte-level BPE, digits and line ends alone; equal to llama.cpp's `smollm` pre-tokenizer.
 
 ## Data
@@ -104,6 +106,7 @@ def write_card(folder: Path) -> None:
         steps=record.spent.step,
         batch=record.batch_tokens,
         rate=record.settings.learning_rate,
+        notes=f"\n{record.notes}\n" if record.notes else "",
         comparison=_compared(read_comparison(folder / "comparison.json")),
     )
     for file in record.data:

@@ -23,6 +23,7 @@ class RunRecord(BaseModel):
     parameters: int
     versions: dict[str, str]
     spent: Progress | None = None
+    notes: str = ""
 
 
 class Figure(BaseModel):
