@@ -78,7 +78,7 @@ class App:
         self.page.chat_input(key="message").set_value(message)
         self.run()
         (turn_id,) = set(self.ctx.generations) - before
-        self.ctx.generations[turn_id].wait(60)
+        self.ctx.generations[turn_id].wait(180)
         self.run()
         return next(turn for turn in self.turns() if turn.turn_id == turn_id)
 
@@ -115,7 +115,7 @@ def served(workspace: Path, log: Path) -> Iterator[str]:
 
 
 def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         assert server.poll() is None, f"the server ended: {log.read_text()}"
         try:

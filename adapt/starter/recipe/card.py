@@ -24,16 +24,16 @@ tags: [adapt, starter]
 
 The language model that comes inside Adapt, so that everything works without a network. It has {parameters:,} parameters
 (a plain Llama: 6 layers, width 256, 4 heads, 4,096 tokens, no biases, bf16) and was trained from nothing
-in {minutes:.0f} minutes on two CPU cores. It quotes the sentence of a passage that answers a question and cites it, repeats
-corrections found in its prompt, makes small talk, and learns small tasks through LoRA adapters.
+in {minutes:.0f} minutes on two shared CPU cores. It is made to quote the sentence of a passage that answers a question and to
+cite it, to repeat corrections found in its prompt, and to make small talk; how often it manages stands below.
 
 ## Limits
 
 It knows nothing: what is not in the prompt, it cannot say, and its free text is grammar without sense. It does not
 reason, count, translate or write code, and it fails at short tasks (repeat, spell, extract), although it was trained on
-them. Even its quotes often slip by a token or come from the wrong sentence (see below): let a decoder hold it to the
-passages. It was stopped early; longer training on a quiet machine should help. It finds a sentence by the words that it shares with the question; a
-question in other words often fails, and so does a name in another case. Up to about 800 tokens of prompt were trained
+them. Even its quotes often slip by a token or come from the wrong sentence: hold its decoding to the passages. It finds a
+sentence by the words that it shares with the question; a question in other words often fails, and so does a name in
+another case. Up to about 800 tokens of prompt were trained
 (1,024 is the most). Use it to try Adapt, to test, and to learn; put a larger base in its place for work.
 
 ## Prompt
@@ -54,12 +54,13 @@ profile, short tasks, small talk). Prompt tokens weigh 0.15 in the loss, answers
 intents or normalises dates: adapters are there for that.
 
 The circuits that copy are set in the weights by hand before training (`initialise.py`): token before, token before
-that, question words, sentence and passage of each token, and heads that continue what stands in that sentence. Trained
-at the full rate, they were torn apart within 1M tokens (every citation became [1]); so the hand-set heads and the input
-embeddings learn at 0.03 of the rate, the first layers' MLPs at 0.2, and the output matrix, which is not tied to the
-embeddings for this reason, at 0.3.
+that, question words, sentence and passage of each token, and heads that continue what stands in that sentence. The
+hand-set heads and the input embeddings learn at 0.03 of the rate (at 0.25 in the last part of the budget), the first
+layers' MLPs at 0.2, the output matrix, not tied to the embeddings so that these can rest, at 0.3. An earlier version, tied
+and trained at the full rate, cited [1] in all sixteen answers looked at after 1M tokens; with heads at 0.15, in fifteen of sixteen after 0.5M.
 {comparison}{notes}
-Tokenizer: byte-level BPE, digits and line ends alone; equal to llama.cpp's `smollm` pre-tokenizer.
+Tokenizer: byte-level BPE, digits and line ends alone; meant to equal llama.cpp's `smollm` pre-tokenizer
+(by its rules; not tried in llama.cpp).
 
 ## Data
 
@@ -70,7 +71,7 @@ Tokenizer: byte-level BPE, digits and line ends alone; equal to llama.cpp's `smo
 _MEASURED = """
 ## Measured
 
-Greedy decoding through the chat template, weights as shipped; held-out names, question forms and textbook sections. Share,
+Greedy decoding through the chat template, bf16 weights computed in float32; held-out names, question forms and textbook sections. Share,
 95 % interval (Wilson for shares), n. Reproduce: `python -m adapt.starter.recipe.evaluate --model DIR --data DIR...`.
 
 | what | value | 95 % interval | n |
@@ -135,7 +136,7 @@ def _compared(comparison: Comparison | None) -> str:
     hand_set, standard = comparison.tokens
     return (
         f"With them and with transformers' own initialisation, after {hand_set:,} and {standard:,} tokens, on "
-        f"{comparison.count} held-out exercises of each kind (shares of answer tokens right when the ones before are "
+        f"{comparison.count} held-out exercises of each kind, one seed (shares of answer tokens right when the ones before are "
         "given, of first tokens right, of answers right in every token):\n\n"
         f"| | hand-set | standard |\n|---|---|---|\n{rows}\n"
     )

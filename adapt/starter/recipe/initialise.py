@@ -1,6 +1,6 @@
 """Builds the untrained starter model with its copying circuit in place.
 
-A small model trained for an hour does not find the circuits that copy (facts: 0 of 40 after 5M tokens). They are
+Small models did not find the circuits that copy in our pilots (0 of 40 answers exact after 5M tokens). They are
 known, so they are set by hand in the weights of a plain Llama, and training goes on from there:
 
     layer 0   previous token · token before it · whose turn this is · mean of the last dozen tokens

@@ -32,8 +32,8 @@ CHAT_TEMPLATE = """\
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int = VOCABULARY_SIZE) -> Tokenizer:
     """Return a byte-level BPE that reads any text back exactly; digits and line ends always stand alone.
 
-    Line ends stand alone so that a message has the same tokens by itself and inside a conversation; the result
-    equals llama.cpp's `smollm` pre-tokenizer, since no merge joins a line end or a digit with anything.
+    Line ends stand alone so that a message has the same tokens by itself and inside a conversation; by its
+    rules llama.cpp's `smollm` pre-tokenizer gives the same, since no merge joins a line end or a digit with anything.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
