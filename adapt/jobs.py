@@ -207,8 +207,8 @@ class Jobs:
             return job
         with self._database.transaction() as session:
             pid = session.get_one(JobRow, job_id).pid
-        if pid is not None and _alive(pid):
-            _interrupt(pid)
+        if pid is not None and _alive(pid, job_id):
+            _interrupt(pid, job_id)
         if not self.get(job_id).ended or self.get(job_id).status == "lost":
             self.finish(job_id, "cancelled")
         return self.get(job_id)
@@ -229,7 +229,11 @@ class Jobs:
 
     def _job(self, row: JobRow) -> Job:
         status = STATUS.validate_python(row.status)
-        if status in ("queued", "running") and row.pid is not None and not _alive(row.pid):
+        if (
+            status in ("queued", "running")
+            and row.pid is not None
+            and not _alive(row.pid, row.job_id)
+        ):
             status = "lost"
         return Job(
             job_id=row.job_id,
@@ -244,27 +248,29 @@ class Jobs:
         )
 
 
-def _interrupt(pid: int) -> None:
+def _interrupt(pid: int, job_id: str) -> None:
     """End a process as Ctrl-C would, and for good if it has not ended in time."""
     try:
         os.kill(pid, signal.SIGINT)
         deadline = time.monotonic() + CANCEL_SECONDS
-        while _alive(pid) and time.monotonic() < deadline:
+        while _alive(pid, job_id) and time.monotonic() < deadline:
             time.sleep(0.05)
-        if _alive(pid):
+        if _alive(pid, job_id):
             os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return  # it ended by itself meanwhile
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: int, job_id: str) -> bool:
+    """Return whether a job's worker still runs; after a restart of the machine its number may be another program's."""
     child = CHILDREN.get(pid)
     if child is not None and child.poll() is not None:
         del CHILDREN[pid]
         return False
     try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
+        process = psutil.Process(pid)
+        return process.status() != psutil.STATUS_ZOMBIE and job_id in process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
 
 

@@ -1,22 +1,24 @@
 """Starts the Streamlit server on this machine's loopback address; for the demo, prepares its workspace first."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from adapt.errors import AdaptError
 from ui.context import Context
-from ui.demo.run import COLLECTION, DOMAINS, ingest_documents
+from ui.demo.run import COLLECTION, DOMAINS, MERGES, ingest_documents
 from ui.worker import command
 
 APP = Path(__file__).parent / "app.py"
+STOP_SECONDS = 15.0  # for answers under way to end and be stored
 
 
 def serve(
     ctx: Context, *, port: int, demo: bool, browser: bool, say: Callable[[str], None]
 ) -> None:
-    """Run the app until it is stopped with Ctrl-C.
+    """Run the app until it is stopped, by Ctrl-C or by SIGTERM.
 
     Raises:
         AdaptError: the server ended by itself, as it does when the port is taken.
@@ -25,14 +27,34 @@ def serve(
         prepare_demo(ctx, say)
     say(f"workspace: {ctx.workspace.path}")
     say(f"open http://127.0.0.1:{port} — stop with Ctrl-C")
-    try:
-        code = subprocess.call(server_command(ctx.workspace.path, port=port, browser=browser))  # noqa: S603  ours
-    except KeyboardInterrupt:
-        return
+    code = _run_until_stopped(server_command(ctx.workspace.path, port=port, browser=browser))
+    for job in ctx.jobs.list():
+        if not job.ended:
+            say(
+                f"goes on in the background: {job.title}; stop it with: adapt jobs cancel {job.job_id}"
+            )
     if code:
         raise AdaptError(
             f"the app ended with code {code}; is port {port} taken? try --port {port + 1}"
         )
+
+
+def _run_until_stopped(command: Sequence[str]) -> int:
+    """Return the server's exit code, 0 where we were asked to stop; it has ended by then, its answers stored."""
+    earlier = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    server = subprocess.Popen(command)  # noqa: S603  the command is ours
+    try:
+        return server.wait()
+    except KeyboardInterrupt:
+        server.terminate()
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
 
 
 def server_command(workspace: Path, *, port: int, browser: bool = False) -> list[str]:
@@ -45,6 +67,9 @@ def server_command(workspace: Path, *, port: int, browser: bool = False) -> list
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
+        # Streamlit collects all garbage after every run of a script: with torch and transformers loaded that holds the
+        # interpreter for 0.3 s, and an answer that is drawn every 0.15 s would never get on.
+        "runner.postScriptGC": "false",
     }
     words = [f"--{key}={value}" for key, value in flags.items()]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *words, "--", str(workspace)]
@@ -55,9 +80,9 @@ def prepare_demo(ctx: Context, say: Callable[[str], None]) -> None:
     say("reading the demo's documents …")
     report = ingest_documents(ctx)
     say(f"collection '{COLLECTION}': {report.chunks} new chunks")
-    trained = all(ctx.registry.find(domain) for domain in DOMAINS)
+    made = all(ctx.registry.find(name) for name in (*DOMAINS, *MERGES))
     running = [job for job in ctx.jobs.list() if job.kind == "demo" and not job.ended]
-    if trained or running:
+    if made or running:
         return
     job = ctx.jobs.start(
         "demo", title="demo: train, merge, evaluate", settings={}, command=command(ctx)

@@ -1,3 +1,4 @@
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 
 from adapt.database import Database
 from adapt.errors import NotFoundError
-from adapt.jobs import Jobs
+from adapt.jobs import JobRow, Jobs
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 
@@ -80,6 +81,23 @@ def test_a_killed_worker_is_lost_not_running(jobs: Jobs, workspace: Workspace) -
 
     assert job.status == "lost"
     assert "run it again" in job.error
+
+
+@pytest.mark.slow
+def test_a_number_that_another_program_has_by_now_is_left_alone(
+    jobs: Jobs, workspace: Workspace
+) -> None:
+    job_id = start(jobs, workspace, steps=0)
+    list(jobs.watch(job_id, every_seconds=0.05))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as stranger:
+        with Database(workspace).transaction() as session:
+            row = session.get_one(JobRow, job_id)
+            row.pid, row.status = stranger.pid, "running"
+
+        assert jobs.get(job_id).status == "lost"
+        jobs.cancel(job_id)
+
+        assert stranger.poll() is None
 
 
 def test_an_unknown_job_is_one_sentence(jobs: Jobs) -> None:

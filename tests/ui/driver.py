@@ -107,14 +107,15 @@ def served(workspace: Path, log: Path) -> Iterator[str]:
             command, cwd=workspace, env=environment, stdout=output, stderr=output
         )
         try:
-            _wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server, log)
+            wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", server, log)
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
             server.wait(30)
 
 
-def _wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def wait_until_healthy(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a server answers; its log is told where it ends instead."""
     deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         assert server.poll() is None, f"the server ended: {log.read_text()}"

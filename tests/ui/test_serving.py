@@ -1,0 +1,43 @@
+"""`adapt ui` from start to stop: what a terminal and a service manager do to it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.ui.driver import ROOT, make_workspace, wait_until_healthy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_stopped_app_leaves_no_server_behind(sent: signal.Signals, tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace", "starter")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = ["--workspace", str(workspace), "ui", "--no-browser", "--port", str(port)]
+    log = tmp_path / "app.log"
+    with log.open("wb") as output:
+        app = subprocess.Popen(
+            [sys.executable, "-m", "ui.cli.main", *words],
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_until_healthy(f"http://127.0.0.1:{port}/_stcore/health", app, log)
+        servers = psutil.Process(app.pid).children(recursive=True)
+
+        app.send_signal(sent)
+
+        assert app.wait(60) == 0, log.read_text()
+        assert servers
+        assert not [server for server in servers if server.is_running()]
+        assert "Traceback" not in log.read_text()
+    finally:
+        app.kill()
