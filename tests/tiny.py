@@ -64,8 +64,8 @@ def tiny_tokenizer(*, refuses_system: bool = False) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def make_base(folder: Path, architecture: str = "llama", *, seed: int = 0) -> Path:
-    """Write a model folder of about 30,000 random weights and return it."""
+def make_base(folder: Path, architecture: str = "llama", *, seed: int = 0, layers: int = 2) -> Path:
+    """Write a model folder of about 30,000 random weights, more with more layers, and return it."""
     torch.manual_seed(seed)
     tokenizer = tiny_tokenizer(refuses_system=architecture == "gemma")
     config = CONFIGS[architecture](
@@ -73,7 +73,7 @@ def make_base(folder: Path, architecture: str = "llama", *, seed: int = 0) -> Pa
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=None,
-        **SHAPE,
+        **{**SHAPE, "num_hidden_layers": layers},
     )
     model = AutoModelForCausalLM.from_config(config)
     model.save_pretrained(folder)

@@ -77,7 +77,7 @@ class Visit:
 def ctx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     """Return the workspace that the server uses: the demo's documents, the starter, and a model that never ends."""
     folder = tmp_path_factory.mktemp("app")
-    tiny = make_base(folder / "slow")
+    tiny = make_base(folder / "slow", layers=24)
     model = "starter" if (STARTER / "config.json").is_file() else tiny
     ctx = Context(make_workspace(folder / "workspace", model, tokens=3000))
     ingest_documents(ctx)

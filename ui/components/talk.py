@@ -29,6 +29,11 @@ def start_new() -> None:
     open_conversation("")
 
 
+def take_message() -> None:
+    """Keep the message that was written."""
+    wait_with(str(st.session_state["message"]))
+
+
 def wait_with(message: str) -> None:
     """Keep a message until it can be asked; a second one joins the first."""
     st.session_state["waiting"] = "\n".join([*filter(None, [waiting()]), message])

@@ -15,9 +15,8 @@ user = current_user()
 talk.keep_in_address()
 
 body = st.container()
-message = st.chat_input("Write a message", key="message")
-if message:
-    talk.wait_with(message)
+# Taken in a callback, which runs before the script: a script may be broken off by another click before it comes this far.
+st.chat_input("Write a message", key="message", on_submit=talk.take_message)
 with body:
     growing = show_turns(ctx, talk.current(), user=user)
 with st.sidebar:
