@@ -42,5 +42,7 @@ class Clock:
 
     def factor(self, step: int) -> float:
         """Return the factor of the peak learning rate for the step after `step` steps."""
-        rise = (step + 1) / (self.warmup_steps + 1)
+        # a run that the clock ends never reaches most of its steps: its warm-up is a share of the time then
+        warmed = self.share(step) * self.steps / self.warmup_steps if self.warmup_steps else 1.0
+        rise = max((step + 1) / (self.warmup_steps + 1), warmed)
         return min(rise, 0.5 * (1 + math.cos(math.pi * self.share(step))))

@@ -104,6 +104,13 @@ def test_the_rate_has_fallen_when_the_time_is_up_however_few_steps_were_done() -
     assert clock.factor(50) == pytest.approx(0)
 
 
+def test_a_run_that_the_clock_ends_warms_up_in_a_share_of_its_time() -> None:
+    clock = Clock(steps=10_000, warmup_steps=500, limit_seconds=60, before_seconds=3)
+
+    assert clock.factor(9) == pytest.approx(0.99, abs=0.02)
+    assert Clock(steps=10_000, warmup_steps=500).factor(9) == pytest.approx(0.02, abs=0.001)
+
+
 def test_the_learning_rate_falls_with_the_width_within_bounds() -> None:
     rates = [derive_learning_rate(width) for width in (32, 256, 2048, 8192)]
 
