@@ -1,8 +1,9 @@
-"""The shipped data of `adapt demo`: made by its script, honest between training and test, readable."""
+"""The shipped data of `adapt demo`: made by its script, honest between training, validation and test, readable."""
 
 import datetime
 import json
 import re
+from itertools import combinations
 from pathlib import Path
 
 import pypdf
@@ -12,9 +13,11 @@ from adapt.errors import WorkspaceError
 from ui.demo.make_data import DATA, main, make_files, write_files
 from ui.demo.recipe import conversation, dates, documents, support
 from ui.demo.recipe.baseline import naive_bayes_accuracy
-from ui.demo.recipe.rows import Row, gather
+from ui.demo.recipe.rows import SIDES, Row, Side, gather
 
 DOMAINS = ("support", "dates")
+HELD_OUT: tuple[Side, ...] = ("valid", "test")
+COUNTS: dict[Side, int] = {"train": 2400, "valid": 150, "test": 150}
 Pairs = list[tuple[str, str]]
 
 
@@ -64,32 +67,67 @@ def test_a_folder_that_cannot_be_written_is_named(
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_no_test_prompt_occurs_in_training_and_none_twice(domain: str) -> None:
-    train = [prompt.lower() for prompt, _ in read(domain, "train")]
-    test = [prompt.lower() for prompt, _ in read(domain, "test")]
+def test_no_prompt_occurs_on_two_sides_and_none_twice(domain: str) -> None:
+    prompts = {side: [prompt for prompt, _ in read(domain, side)] for side in SIDES}
 
-    assert not set(train) & set(test)
-    assert (
-        len(read(domain, "train")) == len({prompt for prompt, _ in read(domain, "train")}) == 2400
-    )
-    assert len(test) == len({prompt for prompt, _ in read(domain, "test")}) == 150
+    for one, other in combinations(SIDES, 2):
+        assert not {text.lower() for text in prompts[one]} & {
+            text.lower() for text in prompts[other]
+        }, (one, other)
+    for side, count in COUNTS.items():
+        assert len(prompts[side]) == len(set(prompts[side])) == count, side
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_the_held_out_templates_are_not_those_of_training(domain: str) -> None:
-    made: dict[str, list[Row]] = {}
-    for side in ("train", "test"):
-        if domain == "support":
-            made[side] = support.make_rows(support.read_source(), side)
-        else:
-            made[side] = dates.make_rows(dates.read_source(), side)
+def test_no_two_sides_share_a_template(domain: str) -> None:
+    made = {
+        side: support.make_rows(support.read_source(), side)
+        if domain == "support"
+        else dates.make_rows(dates.read_source(), side)
+        for side in SIDES
+    }
 
     used = {side: {row.template for row in rows} for side, rows in made.items()}
 
-    assert not used["train"] & used["test"]
-    assert len(used["test"]) >= 12
+    for one, other in combinations(SIDES, 2):
+        assert not used[one] & used[other], (one, other)
     for side, rows in made.items():
+        assert len(used[side]) >= 12, side
         assert [(row.prompt, row.answer) for row in rows] == read(domain, side)
+
+
+def test_the_readme_counts_the_templates_that_each_held_out_set_comes_from() -> None:
+    readme = (DATA / "README.md").read_text(encoding="utf-8")
+
+    for side in HELD_OUT:
+        routing = {row.template for row in support.make_rows(support.read_source(), side)}
+        days = {row.template for row in dates.make_rows(dates.read_source(), side)}
+        assert f"| {side} | {len(routing)} | {len(days)} |" in readme
+
+
+def pools(domain: str) -> list[dict[Side, list[str]]]:
+    """Return every set of templates, openings or closings by its side, whether a row uses it or not."""
+    if domain == "dates":
+        languages = (dates.read_source().english, dates.read_source().spanish)
+        return [{side: getattr(one, side) for side in SIDES} for one in languages]
+    source = support.read_source()
+    frames = (source.openings, source.closings, source.openings_es, source.closings_es)
+    return [{side: getattr(one, side) for side in SIDES} for one in frames] + [
+        {side: intent.pool(side, spanish=spanish) for side in SIDES}
+        for intent in source.intents.values()
+        for spanish in (False, True)
+    ]
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_templates_openings_and_closings_each_serve_one_side(domain: str) -> None:
+    by_side = {
+        side: {text.strip() for pool in pools(domain) for text in pool[side]} - {""}
+        for side in SIDES
+    }
+
+    for one, other in combinations(SIDES, 2):
+        assert not by_side[one] & by_side[other], (one, other)
 
 
 def runs(text: str, length: int) -> set[tuple[str, ...]]:
@@ -99,53 +137,49 @@ def runs(text: str, length: int) -> set[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
-def test_no_held_out_message_shares_six_words_in_a_row_with_training(domain: str) -> None:
-    train, test = (
-        [prompt.split(": ", 1)[1] for prompt, _ in read(domain, side)] for side in ("train", "test")
-    )
+def test_no_two_sides_share_six_words_in_a_row(domain: str) -> None:
+    texts = {side: [prompt.split(": ", 1)[1] for prompt, _ in read(domain, side)] for side in SIDES}
     if domain == "dates":  # what is written of the day itself is the task, not the template
         form = re.compile(
             r"(the )?\d.*\d{4}|\w+ \d.*\d{4}|(the )?[\w-]+ of \w+ \d{4}|\w+( y uno)? de \w+ del? \d{4}"
         )
-        train, test = ([form.sub("", text) for text in side] for side in (train, test))
+        texts = {side: [form.sub("", text) for text in rows] for side, rows in texts.items()}
 
-    known = set().union(*(runs(text, 6) for text in train))
+    known = {side: set().union(*(runs(text, 6) for text in rows)) for side, rows in texts.items()}
 
-    assert not [run for text in test for run in runs(text, 6) & known]
-
-
-def test_openings_and_closings_are_held_out_too() -> None:
-    source = support.read_source()
-
-    for pool in (source.openings, source.closings, source.openings_es, source.closings_es):
-        assert not {text for text in pool.train if text} & {text for text in pool.test if text}
+    for one, other in combinations(SIDES, 2):
+        assert not known[one] & known[other], (one, other)
 
 
-def test_every_routing_label_of_the_test_set_is_learned_in_training() -> None:
-    train = [label for _, label in read("support", "train")]
-    test = [label for _, label in read("support", "test")]
+def test_every_routing_label_of_a_held_out_set_is_learned_in_training() -> None:
+    labels = {side: [label for _, label in read("support", side)] for side in SIDES}
+    train = labels["train"]
 
-    assert set(test) == set(train) == set(support.read_source().intents)
+    for side in SIDES:
+        assert set(labels[side]) == set(support.read_source().intents), side
     assert len(set(train)) == 24
     assert min(train.count(label) for label in set(train)) == 100
 
 
 def test_counting_words_does_not_solve_the_routing_task() -> None:
-    train = [Row(prompt, label, "") for prompt, label in read("support", "train")]
-    test = [Row(prompt, label, "") for prompt, label in read("support", "test")]
+    rows = {
+        side: [Row(prompt, label, "") for prompt, label in read("support", side)] for side in SIDES
+    }
+    readme = (DATA / "README.md").read_text(encoding="utf-8")
 
-    accuracy = naive_bayes_accuracy(train, test)
+    accuracy = {side: naive_bayes_accuracy(rows["train"], rows[side]) for side in HELD_OUT}
 
-    assert 0.4 < accuracy < 0.9
-    assert f"{100 * accuracy:.1f} %" in (DATA / "README.md").read_text(encoding="utf-8")
+    assert all(0.4 < share < 0.9 for share in accuracy.values())
+    for side, share in accuracy.items():
+        assert f"{100 * share:.1f} % of `support/{side}.jsonl`" in " ".join(readme.split())
 
 
-def test_no_day_of_the_test_set_occurs_in_training() -> None:
-    train = {answer for _, answer in read("dates", "train")}
-    test = {answer for _, answer in read("dates", "test")}
+def test_no_day_occurs_on_two_sides() -> None:
+    days = {side: {answer for _, answer in read("dates", side)} for side in SIDES}
 
-    assert not train & test
-    assert all(re.fullmatch(r"202[4-9]-\d\d-\d\d", answer) for answer in train | test)
+    for one, other in combinations(SIDES, 2):
+        assert not days[one] & days[other], (one, other)
+    assert all(re.fullmatch(r"202[4-9]-\d\d-\d\d", day) for side in SIDES for day in days[side])
 
 
 @pytest.mark.parametrize("language", [dates.ENGLISH, dates.SPANISH])
@@ -183,7 +217,7 @@ def test_a_fifth_or_so_of_the_messages_is_spanish() -> None:
 
 def test_each_domain_begins_with_its_own_cue() -> None:
     for domain, source in (("support", support.read_source()), ("dates", dates.read_source())):
-        rows = read(domain, "train") + read(domain, "test")
+        rows = [row for side in SIDES for row in read(domain, side)]
         assert all(prompt.startswith(source.cue) for prompt, _ in rows)
     assert support.read_source().cue != dates.read_source().cue
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adapt.errors import AdaptError, WorkspaceError
 from ui.demo.recipe import conversation, dates, documents, support
-from ui.demo.recipe.rows import as_jsonl
+from ui.demo.recipe.rows import SIDES, as_jsonl
 
 DATA = Path(__file__).with_name("data")
 
@@ -18,13 +18,12 @@ def make_files() -> dict[str, bytes]:
     """Return every generated file by its path in the data folder."""
     routing, days, talk = support.read_source(), dates.read_source(), conversation.read_source()
     files = {
-        "support/train.jsonl": as_jsonl(support.make_rows(routing, "train")).encode(),
-        "support/test.jsonl": as_jsonl(support.make_rows(routing, "test")).encode(),
-        "dates/train.jsonl": as_jsonl(dates.make_rows(days, "train")).encode(),
-        "dates/test.jsonl": as_jsonl(dates.make_rows(days, "test")).encode(),
         "chat.json": conversation.as_chat(talk).encode(),
         "questions.jsonl": conversation.as_questions(talk).encode(),
     }
+    for side in SIDES:
+        files[f"support/{side}.jsonl"] = as_jsonl(support.make_rows(routing, side)).encode()
+        files[f"dates/{side}.jsonl"] = as_jsonl(dates.make_rows(days, side)).encode()
     for document in documents.read_source():
         files[f"documents/{document.name}"] = documents.write(document)
     return files

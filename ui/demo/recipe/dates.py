@@ -1,6 +1,6 @@
 """The dates domain: a message that mentions one day, in English or Spanish → that day as ISO date.
 
-Held out are whole templates and whole days: no template and no day of the test set occurs in training.
+Held out are whole templates and whole days: no two of the sides train, valid and test share a template or a day.
 """
 
 import datetime
@@ -39,11 +39,12 @@ Form = Callable[[datetime.date], str]
 
 
 class Language(BaseModel):
-    """Templates of one language; those of `test` never serve training."""
+    """Templates of one language; no template serves two sides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: list[str]
+    valid: list[str]
     test: list[str]
 
 
@@ -100,6 +101,7 @@ def read_source() -> DateSource:
 @dataclass(frozen=True)
 class _Days:
     train: tuple[datetime.date, ...]
+    valid: tuple[datetime.date, ...]
     test: tuple[datetime.date, ...]
 
 
@@ -110,7 +112,9 @@ def _split_days(source: DateSource) -> _Days:
     days = [start + datetime.timedelta(days=offset) for offset in range(length)]
     seeded("dates:days").shuffle(days)
     cut = length // 8
-    return _Days(train=tuple(days[cut:]), test=tuple(days[:cut]))
+    return _Days(
+        train=tuple(days[2 * cut :]), valid=tuple(days[:cut]), test=tuple(days[cut : 2 * cut])
+    )
 
 
 def make_rows(source: DateSource, side: Side) -> list[Row]:

@@ -1,4 +1,4 @@
-"""One row of a training or test set, and how many different ones are drawn."""
+"""One row of a training, validation or test set, and how many different ones are drawn."""
 
 import json
 import random
@@ -8,7 +8,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Side = Literal["train", "test"]
+# `valid` is for choosing, so that `test` stays fresh: nobody looks at it before a choice is made
+Side = Literal["train", "valid", "test"]
+SIDES: tuple[Side, ...] = ("train", "valid", "test")
 
 
 class Counts(BaseModel):
@@ -17,6 +19,7 @@ class Counts(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: int
+    valid: int
     test: int
 
 

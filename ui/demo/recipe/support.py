@@ -1,6 +1,6 @@
 """The support domain: a customer's message → the team and intent that it goes to.
 
-Held out are whole templates, openings and closings, not only what fills their slots.
+Held out, for choosing and for the test, are whole templates, openings and closings, not only what fills their slots.
 """
 
 import random
@@ -14,11 +14,12 @@ from ui.demo.recipe.templates import capitalise, expand, hurry, punctuate
 
 
 class Pool(BaseModel):
-    """Texts for training and texts for the held-out set."""
+    """Texts for training, texts for choosing and texts for the test."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     train: list[str]
+    valid: list[str]
     test: list[str]
 
 
@@ -26,6 +27,7 @@ class Intent(Pool):
     """The templates of one intent, in both languages."""
 
     train_es: list[str]
+    valid_es: list[str]
     test_es: list[str]
 
     def pool(self, side: Side, *, spanish: bool) -> list[str]:
