@@ -30,7 +30,7 @@ class BaseRecord(BaseModel):
 
 
 class DataRecord(BaseModel):
-    """A file of examples that went into an artifact; `role` is train, test or validation."""
+    """A file of examples that went into an artifact; `role` is train, test, validation or keep (the base is kept there)."""
 
     model_config = ConfigDict(frozen=True)
     name: str

@@ -30,8 +30,12 @@ class EncodedRow:
 
     @property
     def learned(self) -> int:
-        """Return how many tokens the loss is taken on."""
+        """Return how many tokens the loss is taken on; none in a row to keep."""
         return sum(label != IGNORED for label in self.labels)
+
+    def to_keep(self) -> "EncodedRow":
+        """Return the row with nothing to learn in it: one on which the base's predictions are kept (`finetune.keep`)."""
+        return EncodedRow(self.input_ids, (IGNORED,) * len(self.labels), self.cut)
 
 
 @dataclass(frozen=True)

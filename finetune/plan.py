@@ -16,6 +16,7 @@ from pydantic import JsonValue, TypeAdapter
 from finetune.checks import count_duplicates
 from finetune.datasets import ExampleSet
 from finetune.encoding import EncodedRow, Encoder
+from finetune.keep import sample_rows
 from finetune.outline import Outline
 from finetune.settings import SftSettings
 from finetune.split import count_leaks
@@ -54,6 +55,7 @@ class Plan:
     template: str
     example: str
     warnings: tuple[str, ...]
+    kept_rows: int = 0  # rows to keep, beside `rows`, in each epoch
 
     @property
     def accumulation(self) -> int:
@@ -69,11 +71,13 @@ class Plan:
         tokens = f"{self.tokens:,} tokens, {self.learned_tokens:,} learned"
         batch = f"{self.batch_size} examples (passes of {self.micro_batch_size})"
         rate = f"{self.learning_rate:.2g}, cosine after {self.warmup_steps} steps"
+        kept = [f"keeps the base as it is on {self.kept_rows} other rows"] if self.kept_rows else []
         return [
             f"base {self.base} · {size} ({share:.2g} %), rank {self.rank}",
             f"data: {rows} · {tokens} · longest row {self.longest}, read up to {self.max_length}",
             f"{self.epochs:g} epochs{limit} · {self.steps} steps of {batch} · learning rate {rate}",
             f"chat template: {self.template}",
+            *kept,
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 
@@ -92,8 +96,18 @@ class Prepared:
     heldout: tuple[EncodedRow, ...]
 
 
-def plan(train: ExampleSet, test: ExampleSet, outline: Outline, settings: SftSettings) -> Prepared:
+def plan(
+    train: ExampleSet,
+    test: ExampleSet,
+    outline: Outline,
+    settings: SftSettings,
+    *,
+    keep: ExampleSet | None = None,
+) -> Prepared:
     """Return what a run on these examples will do, with the rows as tokens.
+
+    Args:
+        keep: rows on which the base's predictions are kept; as many as make up `keep_share` of an epoch are used.
 
     Raises:
         DataError: an answer alone is longer than the base reads.
@@ -102,10 +116,11 @@ def plan(train: ExampleSet, test: ExampleSet, outline: Outline, settings: SftSet
     limit = min(settings.max_length or LONGEST, outline.context_length)
     encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=limit)
     rows, heldout = encoder.encode_all(train), encoder.encode_all(test)
-    longest = max(len(row.input_ids) for row in [*rows, *heldout])
+    kept = sample_rows(encoder.encode_all(keep), len(rows), settings) if keep else []
+    longest = max(len(row.input_ids) for row in [*rows, *kept, *heldout])
     parameters, trainable = outline.count_parameters(settings)
-    batch, micro = _batches(len(rows), longest, parameters, settings)
-    steps = math.ceil(settings.epochs * math.ceil(len(rows) / batch))
+    batch, micro = _batches(len(rows) + len(kept), longest, parameters, settings)
+    steps = math.ceil(settings.epochs * math.ceil((len(rows) + len(kept)) / batch))
     segments = encoder.segments(train.examples[0].messages)
     made = Plan(
         base=outline.name,
@@ -137,9 +152,12 @@ def plan(train: ExampleSet, test: ExampleSet, outline: Outline, settings: SftSet
         template="the base's own" if outline.own_template else "ours, the base has none",
         example="".join(segment.text for segment in segments),
         warnings=(),
+        kept_rows=len(kept),
     )
-    warned = replace(made, warnings=_warnings(made, encoder, train, outline))
-    return Prepared(warned, tuple(rows), tuple(heldout))
+    warnings = _warnings(made, encoder, train, outline)
+    if keep and (both := count_leaks(train.examples, keep.examples)):
+        warnings += (f"{both} of the prompts to keep are learned too; they are pulled both ways",)
+    return Prepared(replace(made, warnings=warnings), (*rows, *kept), tuple(heldout))
 
 
 def derive_learning_rate(hidden_size: int) -> float:

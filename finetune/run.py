@@ -43,6 +43,7 @@ class Ready:
     train: ExampleSet
     heldout: ExampleSet
     prepared: Prepared
+    keep: ExampleSet | None = None
 
     @property
     def plan(self) -> Plan:
@@ -65,7 +66,9 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
         rows, heldout = hold_out(data, seed=request.settings.seed)
     else:
         rows, heldout = data, read_examples([request.test])
-    return Ready(outline, rows, heldout, plan(rows, heldout, outline, request.settings))
+    keep = read_examples(request.keep) if request.keep else None
+    prepared = plan(rows, heldout, outline, request.settings, keep=keep)
+    return Ready(outline, rows, heldout, prepared, keep)
 
 
 def check_files(
@@ -217,7 +220,11 @@ class _Task:
                 metrics={
                     "heldout": proof.as_metrics(),
                     "loss_curve": curve.as_json(most=CARD_POINTS),
-                    "training": {"steps": trained.steps, "seconds": round(trained.seconds, 1)},
+                    "training": {
+                        "steps": trained.steps,
+                        "seconds": round(trained.seconds, 1),
+                        **({} if trained.drift is None else {"drift": round(trained.drift, 5)}),
+                    },
                 },
                 summary=proof.verdict,
             )
@@ -227,6 +234,10 @@ class _Task:
     def _data(self) -> list[DataRecord]:
         given = self.record.request.test is not None
         records = list(self.ready.train.files)
+        if self.ready.keep is not None:
+            records += [
+                record.model_copy(update={"role": "keep"}) for record in self.ready.keep.files
+            ]
         if given:
             records += [
                 record.model_copy(update={"role": "test"}) for record in self.ready.heldout.files

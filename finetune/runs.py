@@ -36,6 +36,7 @@ class TrainingRequest(BaseModel):
 
     Attributes:
         test: file of held-out rows; None holds out a part of `files`.
+        keep: files of rows on which the adapted model has to stay as the base is, as other domains' rows (`finetune.keep`).
         skip_bad: file into which bad rows are set aside; None makes them errors.
     """
 
@@ -43,6 +44,7 @@ class TrainingRequest(BaseModel):
     domain: str
     files: tuple[Path, ...]
     test: Path | None = None
+    keep: tuple[Path, ...] = ()
     base: str = "starter"
     settings: SftSettings = SftSettings()
     skip_bad: Path | None = None
@@ -63,10 +65,11 @@ class RunRecord(BaseModel):
 def begin_run(request: TrainingRequest, base: Base, workspace: Workspace) -> RunRecord:
     """Write down a new run and return its record."""
     check_name("model", request.domain)
-    paths = [*request.files, *([request.test] if request.test else [])]
+    paths = [*request.files, *request.keep, *([request.test] if request.test else [])]
     absolute = request.model_copy(
         update={
             "files": tuple(path.absolute() for path in request.files),
+            "keep": tuple(path.absolute() for path in request.keep),
             "test": request.test and request.test.absolute(),
             "skip_bad": request.skip_bad and request.skip_bad.absolute(),
             "base": base.id,

@@ -22,6 +22,12 @@ class SftSettings(Settings):
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     gradient_checkpointing: bool | None = None
+    keep_share: float = Field(
+        0.25, gt=0, lt=1
+    )  # of the rows of a step, where rows to keep are given
+    keep_weight: float = Field(
+        1.0, gt=0
+    )  # of the divergence from the base on them, beside the loss
     seed: int = Field(0, ge=0)
     evaluations: int = Field(5, ge=1)  # how often the held-out loss is taken on the way
     checkpoint_seconds: float = Field(30.0, ge=0)  # at most this much work is lost by a kill

@@ -32,6 +32,7 @@ from finetune.clock import Clock
 from finetune.curve import Curve
 from finetune.encoding import EncodedRow
 from finetune.interrupts import Interrupts
+from finetune.keep import drift_from_base, kept_rows, last_drift, pick
 from finetune.lora import lora_config
 from finetune.plan import Prepared
 from finetune.settings import SftSettings
@@ -59,6 +60,9 @@ class Trained:
     steps: int
     seconds: float
     ended: bool
+    drift: float | None = (
+        None  # from the base on rows to keep, at the end of training; None where there were none
+    )
 
 
 class AdapterTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
@@ -80,6 +84,27 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
 
     def _send_telemetry(self) -> None:
         """Send nothing; trl would report the trainer, the model's family and the hardware."""
+
+    def compute_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Return the loss on the answers to learn, and with it the divergence from the base on the rows to keep."""
+        kept = kept_rows(inputs["labels"])
+        losses = []
+        if not kept.all():
+            learned = pick(inputs, ~kept) if kept.any() else inputs
+            losses.append(super().compute_loss(model, learned, False, num_items_in_batch))
+        if kept.any():
+            drift = drift_from_base(model, pick(inputs, kept))
+            self._metrics["train"]["drift"].append(drift.item())
+            # given the number of items, the trainer leaves it to the loss to average over the passes of a step
+            passes = 1 if num_items_in_batch is None else self.current_gradient_accumulation_steps
+            losses.append(self._job.settings.keep_weight * drift / passes)
+        return torch.stack(losses).sum()
 
     def create_scheduler(
         self, num_training_steps: int, optimizer: Optimizer | None = None
@@ -141,6 +166,7 @@ def train(job: SftJob, *, progress: Progress, interrupts: Interrupts) -> Trained
         steps=int(trainer.state.global_step),
         seconds=clock.elapsed_seconds,
         ended=watch.ended,
+        drift=last_drift(trainer.state.log_history),
     )
 
 

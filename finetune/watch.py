@@ -105,11 +105,15 @@ class Watch(TrainerCallback):
         used = running if self._clock.limit_seconds is None else self._clock.elapsed_seconds
         left = used * (1 - share) / max(share - begun, 1e-9)
         values = {"loss": loss, "tokens_per_second": logs.get("num_tokens", 0.0) / running}
+        drift = ""
+        if "drift" in logs:
+            values["drift"] = logs["drift"]
+            drift = f" · drift {logs['drift']:.3f}"
         event = ProgressEvent(
             STAGE,
             state.global_step,
             state.max_steps,
-            f"loss {loss:.3f} · {clock_time(left)} left",
+            f"loss {loss:.3f}{drift} · {clock_time(left)} left",
             values,
         )
         try:

@@ -22,6 +22,8 @@ FILE holds rows of messages, or of prompt and completion (JSONL and more). Examp
 
   adapt finetune support support.jsonl --test heldout.jsonl --base ./my-model --epochs 2
 
+  adapt finetune support support.jsonl --keep dates.jsonl     (to be merged with the adapter "dates")
+
   adapt finetune support support.jsonl --dry-run
 
   adapt finetune --resume RUN
@@ -44,6 +46,10 @@ def finetune(
     ] = "starter",
     test: Annotated[
         Path | None, typer.Option(help="Held-out rows; else a share is split off.")
+    ] = None,
+    keep: Annotated[
+        list[Path] | None,
+        typer.Option(help="Rows on which the model stays as it is, e.g. another domain's."),
     ] = None,
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the rows.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.05, help="Stop training then.")] = None,
@@ -86,6 +92,7 @@ def finetune(
         domain=domain,
         files=tuple(files),
         test=test,
+        keep=tuple(keep or ()),
         base=base,
         settings=override(settings, given),
         skip_bad=skip_bad,
