@@ -124,16 +124,20 @@ def read_recipe(path: Path) -> Recipe:
     return _parse(values, where=str(path), lines=lines, faults=faults)
 
 
-def recipe_from_flags(
+def recipe_from_flags(  # noqa: PLR0913  one for each flag
     adapters: Sequence[str],
     *,
     method: str,
     weights: Sequence[float] = (),
     densities: Sequence[float] = (),
+    normalize: bool | None = None,
     base: str | None = None,
     name: str = "",
 ) -> Recipe:
     """Return the recipe that the flags of the command line mean; one weight or density holds for all adapters.
+
+    Args:
+        normalize: whether sums are divided by the weights; None leaves it to the method.
 
     Raises:
         RecipeError: all that is wrong, each with its flag.
@@ -157,6 +161,8 @@ def recipe_from_flags(
     values: dict[str, object] = {"merge_method": method, "models": models, "name": name}
     if base is not None:
         values["base_model"] = base
+    if normalize is not None:
+        values["parameters"] = {"normalize": normalize}
     return _parse(values, where="merge", lines={}, faults=faults)
 
 

@@ -49,6 +49,10 @@ def test_defaults_are_those_of_mergekit(method: str, normalize: bool) -> None:
     recipe = recipe_from_flags(["a", "b"], method=method)
 
     assert recipe.normalize is normalize
+    assert (
+        recipe_from_flags(["a", "b"], method=method, normalize=not normalize).normalize
+        is not normalize
+    )
     assert [recipe.weight(s) for s in recipe.models] == [1.0, 1.0]
     assert [recipe.density(s) for s in recipe.models] == [1.0, 1.0]
     assert recipe.parameters.lam == 1.0

@@ -57,6 +57,10 @@ def by_flags(
     density: Annotated[
         list[float] | None, typer.Option(help="Share of entries that TIES keeps, in (0, 1].")
     ] = None,
+    normalize: Annotated[
+        bool | None,
+        typer.Option(help="Divide sums by the weights; TIES does so unless told otherwise."),
+    ] = None,
     base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
     form: FormOption = Form.MODEL,
     test: TestOption = None,
@@ -69,6 +73,7 @@ def by_flags(
         method=method,
         weights=weight or [],
         densities=density or [],
+        normalize=normalize,
         base=base or None,
         name=name,
     )

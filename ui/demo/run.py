@@ -15,7 +15,6 @@ from pydantic import JsonValue
 from adapt.artifacts import Artifact, sha256_file
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from adapt.workspace import write_atomic
 from ui import actions
 from ui.context import Context
 
@@ -27,11 +26,9 @@ DATA = Path(__file__).with_name("data")
 DOMAINS = ("support", "dates")
 COLLECTION = "demo"
 MERGES = {"demo-task-arithmetic": "task_arithmetic", "demo-ties": "ties"}
-# TIES trims each task vector to its largest entries before it elects signs; 0.5 keeps half.
-TIES_DENSITY = 0.5
+# Chosen on validation rows: TIES keeps the larger four fifths of each task vector and adds up what agrees in sign.
+TIES_DENSITY = 0.8
 WEIGHTS = [1.0, 1.0]
-ANCHORS = 1200  # prompts of the other domain that the base is asked
-ANCHOR_TOKENS = 24
 
 
 @dataclass(frozen=True)
@@ -179,20 +176,28 @@ def _converse(ctx: Context, progress: Progress) -> tuple[tuple[Exchange, ...], s
         question = actions.Question(turn["question"], user=user, collection=COLLECTION)
         generation, _ = actions.ask(ctx, question)
         answer = generation.wait()
+        rating, comment, correction = _judge(turn, answer)
         actions.rate(
             ctx,
             generation.turn_id,
             user=user,
-            rating=turn["rating"],
-            comment=turn["comment"] or None,
-            correction=turn["correction"] or None,
+            rating=rating,
+            comment=comment or None,
+            correction=correction or None,
         )
         sources = tuple(piece.label for piece in generation.prompt.cited)
-        exchanges.append(
-            Exchange(turn["question"], answer, sources, turn["rating"], turn["correction"])
-        )
+        exchanges.append(Exchange(turn["question"], answer, sources, rating, correction))
         progress(ProgressEvent("chat and rate", number, len(script["turns"]), turn["question"]))
     return tuple(exchanges), asked, before, _system(ctx, follow_up)
+
+
+def _judge(turn: Mapping[str, str], answer: str) -> tuple[int, str, str]:
+    """Return rating, comment and correction: what the user knows better, else by whether the fact is in the answer."""
+    if turn["correction"]:
+        return -1, turn["comment"], turn["correction"]
+    if turn["fact"].casefold() in answer.casefold():
+        return 1, turn["comment"], ""
+    return -1, "", turn["answer"]
 
 
 def _system(ctx: Context, question: actions.Question) -> str:
@@ -208,7 +213,9 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
     train, test = DATA / domain / "train.jsonl", DATA / domain / "test.jsonl"
     found = ctx.registry.find(f"{domain}@candidate")
     base = find_base("starter", ctx.workspace)
-    wanted = {sha256_file(train), sha256_file(test)}
+    # Adapters that leave the base as it is on each other's rows do not undo each other when they are merged.
+    others = tuple(DATA / other / "train.jsonl" for other in DOMAINS if other != domain)
+    wanted = {sha256_file(path) for path in (train, test, *others)}
     if found is not None and found.card.base == base.record:
         known = {record.sha256 for record in found.card.data}
         if wanted <= known:
@@ -220,47 +227,10 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
 
     # More epochs than the minutes allow: the clock ends the training, and the schedule fits the clock.
     settings = SftSettings(epochs=20, max_minutes=minutes, scored_examples=150)
-    files = (train, *_anchors(ctx, domain, named))
-    request = TrainingRequest(domain=domain, files=files, test=test, settings=settings)
-    return actions.finetune(ctx, request, progress=named)
-
-
-def _anchors(ctx: Context, domain: str, progress: Progress) -> tuple[Path, ...]:
-    """Write the base's own answers to prompts of the other domains: what this adapter must leave as it is.
-
-    An adapter that has seen its own task alone does it to every input, and two such adapters undo each other when merged.
-    The prompts are training prompts, their right answers are not used; only answers that came to an end serve.
-    Reference: Li and Hoiem 2016, Learning without Forgetting, arXiv:1606.09282 (there with the outputs' probabilities).
-    """
-    from adapt.bases import find_base
-
-    runtime = ctx.runtime(find_base("starter", ctx.workspace))
-    others = [
-        example
-        for other in DOMAINS
-        if other != domain
-        for example in actions.read_task(other, DATA / other / "train.jsonl").examples[:ANCHORS]
-    ]
-
-    def report(done: int) -> None:
-        progress(ProgressEvent("ask the base", done, len(others)))
-
-    answers = runtime.generate_batch(
-        [example.prompt for example in others], max_new_tokens=ANCHOR_TOKENS, on_batch=report
+    request = TrainingRequest(
+        domain=domain, files=(train,), keep=others, test=test, settings=settings
     )
-    rows = [
-        {
-            "messages": [
-                *(m.as_dict() for m in example.prompt),
-                {"role": "assistant", "content": answer},
-            ]
-        }
-        for example, answer in zip(others, answers, strict=True)
-        if answer and len(runtime.tokenizer(answer)["input_ids"]) < ANCHOR_TOKENS - 1
-    ]
-    path = ctx.workspace.cache / f"demo-anchors-{domain}.jsonl"
-    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    return (path,) if rows else ()
+    return actions.finetune(ctx, request, progress=named)
 
 
 def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Progress) -> Artifact:
@@ -272,6 +242,7 @@ def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Pr
         method=method,
         weights=WEIGHTS,
         densities=[TIES_DENSITY] if method == "ties" else [],
+        normalize=False if method == "ties" else None,
         name=name,
     )
 

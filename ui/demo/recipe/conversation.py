@@ -8,7 +8,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ScriptedTurn(BaseModel):
-    """A question, where its answer stands, and what the user says of the model's answer."""
+    """A question, where its answer stands, and what the user says of the model's answer.
+
+    Attributes:
+        fact: the words that a right answer holds.
+        comment: said with the rating that the script means: a bad one where there is a correction, else a good one.
+        correction: what this user knows better than the documents; empty where the documents are right.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -16,7 +22,7 @@ class ScriptedTurn(BaseModel):
     document: str
     page: int | None = None
     answer: str
-    rating: int
+    fact: str
     comment: str = ""
     correction: str = ""
 
