@@ -67,19 +67,26 @@ def test_a_kill_at_any_moment_of_an_ingest_leaves_one_whole_version(
     ]
     moments = random.Random(7)
     before, outcomes = 0, []
+    longest = None  # seconds that an ingest takes here, at most
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
-        for generation in range(1, KILLS + 1):
+        for generation in range(
+            1, KILLS + 2
+        ):  # the first is not killed: it shows how long one takes
             write_generation(folder, generation)
             worker.stdin.write("go\n")
-            child = int(worker.stdout.readline())
-            time.sleep(moments.uniform(0.0, 0.8))
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-            outcomes.append(worker.stdout.readline().strip())
+            child, started = int(worker.stdout.readline()), time.monotonic()
+            if longest is not None:
+                time.sleep(moments.uniform(0.0, longest))
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, signal.SIGKILL)
+            outcome = worker.stdout.readline().strip()
+            if outcome == "exit 0":
+                longest = min(longest or 60.0, time.monotonic() - started)
+            outcomes.append(outcome)
 
             after = seen(workspace)
 
@@ -91,10 +98,10 @@ def test_a_kill_at_any_moment_of_an_ingest_leaves_one_whole_version(
 
     collection = Collection.open_or_create(workspace, "c", HashEmbedder())
     collection.ingest([folder])
-    assert seen(workspace) == whole(KILLS)
+    assert seen(workspace) == whole(KILLS + 1)
     left = {p.name for p in (collection.folder / "segments").iterdir()}
     assert left == named_segments(collection.folder)
     assert not (collection.folder / "staged").exists()
     assert set(outcomes) <= {"killed", "exit 0"}
-    # how many kills come in time depends on the machine; without several the test would prove nothing
-    assert outcomes.count("killed") >= KILLS // 5, outcomes
+    # kills that come too late prove nothing
+    assert outcomes.count("killed") >= KILLS // 2, outcomes

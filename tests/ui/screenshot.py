@@ -1,5 +1,6 @@
 """Takes the README's picture of the app, a real conversation on the demo: `python -m tests.ui.screenshot OUT.png`."""
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -8,10 +9,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from tests.ui.driver import CHROMIUM, CHROMIUM_FLAGS, served
 from ui.context import Context
-from ui.demo.run import ingest_documents
+from ui.demo.run import DATA, ingest_documents
 from ui.environment import prepare
 
-QUESTIONS = ("When does the Marlow office open?", "What does a red light on the router mean?")
+SHOWN = (0, 2)  # turns of the demo's script
 PATIENCE = 120_000  # milliseconds
 
 
@@ -28,19 +29,24 @@ def take(out: Path) -> None:
             page.set_default_timeout(PATIENCE)
             page.goto(f"{address}/?user=ana")
             page.get_by_text("Use documents").wait_for()
-            for number, question in enumerate(QUESTIONS):
-                _ask(page, question, number)
+            turns = json.loads((DATA / "chat.json").read_text(encoding="utf-8"))["turns"]
+            for number, place in enumerate(SHOWN):
+                _ask(page, turns[place]["question"], number, fact=turns[place]["fact"])
             page.screenshot(path=out)
             browser.close()
 
 
-def _ask(page: Page, question: str, number: int) -> None:
+def _ask(page: Page, question: str, number: int, *, fact: str) -> None:
+    """Ask, and rate the answer by whether it holds the fact, as the demo does."""
     box = page.get_by_placeholder("Write a message")
     box.fill(question)
     box.press("Enter")
     page.get_by_text("What went into this prompt").nth(number).wait_for()
-    page.get_by_test_id("stFeedback").nth(number).get_by_role("radio", name="Thumbs up").click()
-    page.get_by_role("radio", name="Thumbs up", checked=True).nth(number).wait_for()
+    answer = page.get_by_label("Chat message from assistant").nth(number).inner_text()
+    thumb = "Thumbs up" if fact.casefold() in answer.casefold() else "Thumbs down"
+    row = page.get_by_test_id("stFeedback").nth(number)
+    row.get_by_role("radio", name=thumb).click()
+    row.get_by_role("radio", name=thumb, checked=True).wait_for()
     page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
 
 
