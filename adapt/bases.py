@@ -1,6 +1,6 @@
 """Which base model a name means: `starter`, a local folder, a merged model of the registry, or a hub id.
 
-Not here: loading weights (`adapt.models`). This file imports neither torch nor transformers, so that a recipe can be
+Not here: loading weights (`adapt.loading`). This file imports neither torch nor transformers, so that a recipe can be
 checked in milliseconds.
 """
 

@@ -15,7 +15,7 @@ from transformers import (
 
 from adapt.bases import Base
 from adapt.errors import ModelError
-from adapt.models import first_line, load_tokenizer
+from adapt.loading import first_line, load_tokenizer
 from adapt.rendering import FALLBACK_TEMPLATE
 from finetune.lora import lora_config
 from finetune.settings import SftSettings

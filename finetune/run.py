@@ -7,7 +7,7 @@ from pathlib import Path
 from adapt.artifacts import Artifact, DataRecord
 from adapt.bases import Base, find_base
 from adapt.errors import CancelledError, RecipeError
-from adapt.models import load_base
+from adapt.loading import load_base
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry

@@ -53,7 +53,7 @@ def _package(name: str) -> Finding:
 
 
 def _device() -> Finding:
-    from adapt.models import device_name
+    from adapt.loading import device_name
 
     return Finding("device", device_name())
 

@@ -15,7 +15,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, T
 from trl import SFTConfig, SFTTrainer
 
 from adapt.bases import STARTER
-from adapt.models import load_base
+from adapt.loading import load_base
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from finetune.interrupts import Interrupts

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from adapt.artifacts import Artifact
 from adapt.bases import find_base
 from adapt.errors import CancelledError, DataError
-from adapt.models import load_base
+from adapt.loading import load_base
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from finetune.encoding import IGNORED, EncodedRow

@@ -113,6 +113,9 @@ def _bars() -> Iterator[Progress]:
     with Bars(*columns, console=Output.console(stderr=True)) as bars:
 
         def show(event: ProgressEvent) -> None:
+            if event.total is None:
+                bars.console.print(_message(event), markup=False, highlight=False)
+                return
             if event.stage not in known:
                 known[event.stage] = bars.add_task(event.stage, total=event.total, detail="")
             bars.update(
@@ -126,16 +129,27 @@ def _lines() -> Progress:
     last: dict[str, float] = {}
 
     def show(event: ProgressEvent) -> None:
+        if event.total is None:
+            _say(_message(event))
+            return
         now = time.monotonic()
-        ended = event.total is not None and event.done >= event.total
+        ended = event.done >= event.total
         if event.stage in last and not ended and now - last[event.stage] < QUIET_SECONDS:
             return
         last[event.stage] = now
-        total = f"/{event.total:g}" if event.total is not None else ""
-        sys.stderr.write(f"{event.stage}: {event.done:g}{total} {event.detail}".rstrip() + "\n")
-        sys.stderr.flush()
+        _say(f"{event.stage}: {event.done:,.0f}/{event.total:,.0f} {event.detail}".rstrip())
 
     return show
+
+
+def _message(event: ProgressEvent) -> str:
+    """Return an event that counts nothing as a line: what begins, or what is to be known."""
+    return f"{event.stage}: {event.detail}" if event.detail else f"{event.stage} …"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 def table(title: str, *columns: str) -> "Table":

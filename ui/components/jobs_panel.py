@@ -63,5 +63,5 @@ def _show_ended(job: Job) -> None:
 
 def _line(event: ProgressEvent) -> str:
     """Return stage, count and detail in one line."""
-    count = f"{event.done:g} of {event.total:g}" if event.total else ""
+    count = f"{event.done:,.0f} of {event.total:,.0f}" if event.total else ""
     return " · ".join(part for part in (event.stage, count, event.detail) if part)

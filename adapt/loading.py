@@ -1,0 +1,107 @@
+"""Base model folder → weights and tokenizer in memory; safetensors only, and no code of a model's repository.
+
+Not here: which base a name means (`adapt.bases`), and what is done with a loaded one (`adapt.models`, `finetune`).
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from adapt.bases import Base
+from adapt.errors import ModelError
+from adapt.rendering import prepare_tokenizer
+
+LARGE_PARAMETERS = (
+    1_000_000_000  # above it, bf16 on the CPU too: fp32 would not fit the memory of a laptop
+)
+
+transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # our own bars take their place
+
+
+def device_name() -> str:
+    """Return what models run on here, for people."""
+    if torch.cuda.is_available():
+        return f"cuda: {torch.cuda.get_device_name()}"
+    return f"cpu, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a model folder, with a padding token and a chat template.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise ModelError(f"{folder}: no usable tokenizer ({first_line(error)})") from error
+    prepare_tokenizer(tokenizer)
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def load_base(base: Base) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Load a base model and its tokenizer for inference or training; safetensors only, no remote code.
+
+    Weights are fp32 on a CPU (bf16 from one billion parameters), bf16 on a GPU that has it.
+
+    Raises:
+        ModelError: a weight file is damaged, a weight is missing, or the architecture is unknown.
+    """
+    check_safetensors(base.path.glob("*.safetensors"))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    size = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
+    small_on_cpu = device == "cpu" and size < 2 * LARGE_PARAMETERS
+    try:
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            base.path,
+            dtype=torch.float32 if small_on_cpu else torch.bfloat16,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        raise ModelError(f"base '{base.id}' cannot be loaded: {first_line(error)}") from error
+    model: PreTrainedModel = loaded[0]
+    missing = sorted(loaded[1]["missing_keys"])
+    if missing:
+        raise ModelError(
+            f"base '{base.id}': {len(missing)} weights are missing from its files, the first is {missing[0]}"
+        )
+    torch.nn.Module.to(model, device)
+    model.train(mode=False)
+    return model, load_tokenizer(base.path)
+
+
+def check_safetensors(files: Iterator[Path] | Sequence[Path]) -> None:
+    """Open each file's header.
+
+    Raises:
+        ModelError: one is not a whole safetensors file; the text names it.
+    """
+    for file in files:
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise ModelError(
+                f"{file}: damaged or not a safetensors file ({first_line(error)}); fetch or publish it again"
+            ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, or its kind where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
