@@ -67,9 +67,6 @@ def server_command(workspace: Path, *, port: int, browser: bool = False) -> list
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
-        # Streamlit collects all garbage after every run of a script: with torch and transformers loaded that holds the
-        # interpreter for 0.3 s, and an answer that is drawn every 0.15 s would never get on.
-        "runner.postScriptGC": "false",
     }
     words = [f"--{key}={value}" for key, value in flags.items()]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *words, "--", str(workspace)]
