@@ -30,9 +30,8 @@ def serve(
     code = _run_until_stopped(server_command(ctx.workspace.path, port=port, browser=browser))
     for job in ctx.jobs.list():
         if not job.ended:
-            say(
-                f"goes on in the background: {job.title}; stop it with: adapt jobs cancel {job.job_id}"
-            )
+            stop = f"adapt --workspace {ctx.workspace.path} jobs cancel {job.job_id}"
+            say(f"goes on in the background: {job.title}; stop it with: {stop}")
     if code:
         raise AdaptError(
             f"the app ended with code {code}; is port {port} taken? try --port {port + 1}"
