@@ -26,7 +26,8 @@ DATA = Path(__file__).with_name("data")
 DOMAINS = ("support", "dates")
 COLLECTION = "demo"
 MERGES = {"demo-task-arithmetic": "task_arithmetic", "demo-ties": "ties"}
-# Chosen on validation rows: TIES keeps the larger four fifths of each task vector and adds up what agrees in sign.
+# Chosen on rows of the validation set's templates: TIES keeps the larger four fifths of each task vector and adds up what
+# agrees in sign.
 TIES_DENSITY = 0.8
 WEIGHTS = [1.0, 1.0]
 
@@ -38,7 +39,7 @@ class Exchange:
     question: str
     answer: str
     documents: tuple[str, ...]
-    rating: int | None
+    rating: int
     correction: str
 
 
@@ -67,11 +68,10 @@ class DemoReport:
         """Return what is told before the scoreboard."""
         lines = ["", f"Chat as ana over {self.documents} documents:"]
         for exchange in self.exchanges:
-            mark = {1: "+1", -1: "-1"}.get(exchange.rating or 0, "  ")
             sources = ", ".join(exchange.documents)
             lines += [f"  > {exchange.question}", f"    {exchange.answer}   [{sources}]"]
             right = f"  right answer: {exchange.correction}" if exchange.correction else ""
-            lines += [f"    rated {mark}{right}"]
+            lines += [f"    rated {exchange.rating:+d}{right}"]
         lines += ["", f"The prompt of “{self.follow_up}” has now, because of that:"]
         lines += [f"  + {line}" for line in self.added_to_prompt]
         return "\n".join([*lines, "", "Held-out rows, exact match:"])
