@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from accelerate.utils import extract_model_from_parallel
 from torch import Tensor, nn
 from torch.nn.functional import kl_div
 
@@ -49,7 +50,7 @@ def drift_from_base(model: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
         model: a peft model, perhaps wrapped for several devices; its base is itself with the adapter off.
     """
     batch = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}
-    peft: Any = getattr(model, "module", model)
+    peft: Any = extract_model_from_parallel(model)
     with torch.no_grad(), peft.disable_adapter():
         base = model(**batch, use_cache=False).logits.float().log_softmax(-1)
     adapted = model(**batch, use_cache=False).logits.float().log_softmax(-1)
