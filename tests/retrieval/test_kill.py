@@ -73,9 +73,8 @@ def test_a_kill_at_any_moment_of_an_ingest_leaves_one_whole_version(
     ) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
-        for generation in range(
-            1, KILLS + 2
-        ):  # the first is not killed: it shows how long one takes
+        # the first is not killed: it shows how long one takes
+        for generation in range(1, KILLS + 2):
             write_generation(folder, generation)
             worker.stdin.write("go\n")
             child, started = int(worker.stdout.readline()), time.monotonic()

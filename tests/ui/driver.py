@@ -94,12 +94,17 @@ class App:
         return [element.value for element in self.page.text]
 
 
+def free_port() -> int:
+    """Return a port of this machine that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def served(workspace: Path, log: Path) -> Iterator[str]:
     """Yield the address of a server of the app on a free port of this machine, and end it afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = server_command(workspace, port=port)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
     with log.open("wb") as output:

@@ -199,6 +199,7 @@ def test_a_message_sent_while_an_answer_streams_is_asked_afterwards(
     until(lambda: [t.question for t in turns_of(ctx, "cem")] == ["one", "two"])
     visit.page.get_by_role("button", name="Stop").click()
     until(lambda: [t.status for t in turns_of(ctx, "cem")] == ["stopped", "stopped"])
+    assert [t.question for t in turns_of(ctx, "cem")] == ["one", "two"]
 
 
 def test_markdown_of_others_makes_no_link_no_image_and_no_request(

@@ -3,8 +3,9 @@
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from adapt.artifacts import sha256_file
 from ui.context import Context
-from ui.demo.run import DOMAINS, MERGES, DemoReport, run_demo
+from ui.demo.run import DATA, DOMAINS, MERGES, DemoReport, run_demo
 
 SECONDS = 8
 
@@ -28,7 +29,8 @@ def test_the_demo_goes_the_whole_way(demo: tuple[Context, DemoReport]) -> None:
     for adapter, other in zip(report.adapters, reversed(DOMAINS), strict=True):
         roles = {(record.name, record.role) for record in adapter.card.data}
         assert roles == {("train.jsonl", "train"), ("test.jsonl", "test"), ("train.jsonl", "keep")}
-        assert adapter.card.name != other
+        (kept,) = (record for record in adapter.card.data if record.role == "keep")
+        assert kept.sha256 == sha256_file(DATA / other / "train.jsonl")
     assert report.documents == 8
     assert any(
         "Since June a refund is paid within 5 days." in line for line in report.added_to_prompt

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,16 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.ui.driver import ROOT, make_workspace, wait_until_healthy
+from tests.ui.driver import ROOT, free_port, make_workspace, wait_until_healthy
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_a_stopped_app_leaves_no_server_behind(sent: signal.Signals, tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", "starter")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = ["--workspace", str(workspace), "ui", "--no-browser", "--port", str(port)]
     log = tmp_path / "app.log"
     with log.open("wb") as output:
