@@ -186,6 +186,7 @@ class ChatEngine:
                 on_text=on_text,
                 stop=generation.stopping,
                 max_new_tokens=request.max_new_tokens,
+                grounding=generation.prompt.grounding,
             )
             status: TurnStatus = "stopped" if generation.stopping.is_set() else "done"
             text = self._clean(text, generation.prompt.cited)

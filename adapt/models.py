@@ -4,15 +4,17 @@ Not here: how a base is loaded (`adapt.loading`), which base a name means (`adap
 (`adapt.prompt`), training (`finetune`).
 """
 
+import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from peft import PeftModel
 from transformers import (
+    LogitsProcessorList,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     StoppingCriteria,
@@ -25,7 +27,7 @@ from adapt.bases import Base
 from adapt.config import Settings
 from adapt.errors import ModelError
 from adapt.loading import check_safetensors, first_line, load_base
-from adapt.records import Message
+from adapt.records import Grounding, Message
 from adapt.rendering import encode, render
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -36,6 +38,9 @@ class GenerationSettings(Settings):
 
     max_new_tokens: int = 160
     temperature: float = 0.0  # 0 is greedy: the same question gets the same answer
+    grounding: Literal["model", "off", "auto", "sentences", "quotes"] = (
+        "model"  # what the model's folder asks for
+    )
 
 
 class _Callback(TextStreamer):
@@ -75,6 +80,13 @@ class ModelRuntime:
         self._peft: PeftModel | None = None
         self._attached: dict[str, tuple[str, Path]] = {}
         self._turn = threading.Lock()
+
+    @classmethod
+    def sharing(cls, other: "ModelRuntime", settings: GenerationSettings) -> "ModelRuntime":
+        """Return a runtime with other settings over the same resident model; they take turns."""
+        twin = copy.copy(other)
+        twin.settings = settings
+        return twin
 
     @property
     def context_length(self) -> int:
@@ -136,7 +148,7 @@ class ModelRuntime:
             self._attached[name] = (key, folder)
 
     @contextmanager
-    def _active(self, adapter: str | None) -> Iterator[PreTrainedModel | PeftModel]:
+    def active(self, adapter: str | None) -> Iterator[PreTrainedModel | PeftModel]:
         """Yield the model with one adapter, or none, switched on; others wait."""
         if adapter is not None and adapter not in self._attached:
             raise ValueError(f"adapter {adapter} is not attached")
@@ -164,11 +176,15 @@ class ModelRuntime:
         on_text: Callable[[str], None] | None = None,
         stop: threading.Event | None = None,
         max_new_tokens: int | None = None,
+        grounding: Grounding | None = None,
     ) -> str:
         """Continue a conversation and return the answer; `on_text` gets it piece by piece as it comes.
 
+        Args:
+            grounding: what the answer may quote; whether it is held to that, and how, say the settings.
+
         Raises:
-            ModelError: the prompt leaves no room for an answer.
+            ModelError: the prompt leaves no room for an answer, or its passages cannot hold the answer.
         """
         ids = self._encode(messages)
         room = self.context_length - len(ids)
@@ -180,9 +196,40 @@ class ModelRuntime:
         streamer = _Callback(self.tokenizer, on_text) if on_text else None
         criteria = StoppingCriteriaList([_Stop(stop)] if stop else [])
         inputs = torch.tensor([ids])
-        output = self._run(inputs, torch.ones_like(inputs), adapter, limit, streamer, criteria)
+        output = self._run(
+            inputs,
+            torch.ones_like(inputs),
+            adapter,
+            limit,
+            streamer=streamer,
+            stopping_criteria=criteria,
+            logits_processor=self._held(grounding, len(ids)),
+        )
         text = self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)
         return str(text).strip()
+
+    @property
+    def grounding_way(self) -> str:
+        """Return how answers over passages are held to them: `off`, `auto`, `sentences` or `quotes`.
+
+        Where the settings leave it to the model, its `config.json` says it, as the starter's does:
+        `{"adapt": {"grounding": "auto"}}`.
+        """
+        if self.settings.grounding != "model":
+            return self.settings.grounding
+        asked = getattr(self._model.config, "adapt", None)
+        way = asked.get("grounding") if isinstance(asked, dict) else None
+        return way if way in ("auto", "sentences", "quotes") else "off"
+
+    def _held(self, grounding: Grounding | None, prompt_length: int) -> LogitsProcessorList | None:
+        """Return what holds an answer to its passages; None where nothing does."""
+        way = self.grounding_way
+        if grounding is None or way == "off":
+            return None
+        from adapt.grounding import GroundedLogits
+
+        held = GroundedLogits(grounding, self.tokenizer, way=way, prompt_length=prompt_length)
+        return LogitsProcessorList([held])
 
     def generate_batch(
         self,
@@ -209,9 +256,7 @@ class ModelRuntime:
             pad = int(self.tokenizer.pad_token_id)
             rows = [[pad] * (width - len(encoded[i])) + encoded[i] for i in indices]
             mask = [[0] * (width - len(encoded[i])) + [1] * len(encoded[i]) for i in indices]
-            output = self._run(
-                torch.tensor(rows), torch.tensor(mask), adapter, max_new_tokens, None, None
-            )
+            output = self._run(torch.tensor(rows), torch.tensor(mask), adapter, max_new_tokens)
             for row, index in zip(output, indices, strict=True):
                 text = self.tokenizer.decode(row[width:], skip_special_tokens=True)
                 answers[index] = str(text).strip()
@@ -228,15 +273,17 @@ class ModelRuntime:
         mask: torch.Tensor,
         adapter: str | None,
         max_new_tokens: int,
-        streamer: TextStreamer | None,
-        criteria: StoppingCriteriaList | None,
+        **watchers: Any,
     ) -> torch.Tensor:
-        """Run `generate` on token ids of shape [batch, length]; greedy for batches and at temperature 0."""
-        sample = self.settings.temperature > 0 and inputs.shape[0] == 1 and criteria is not None
+        """Run `generate` on token ids of shape [batch, length]; greedy for batches and at temperature 0.
+
+        `watchers` are the streamer, the stopping criteria and the logits processors of a single answer.
+        """
+        sample = self.settings.temperature > 0 and inputs.shape[0] == 1 and bool(watchers)
         ends = {int(self.tokenizer.eos_token_id)}
         configured = self._model.generation_config.eos_token_id
         ends |= set(configured) if isinstance(configured, list) else {configured or 0} - {0}
-        with self._active(adapter) as model:
+        with self.active(adapter) as model:
             generate: Any = model.generate
             output = generate(
                 input_ids=inputs.to(self._model.device),
@@ -248,7 +295,6 @@ class ModelRuntime:
                 top_k=None,
                 eos_token_id=sorted(ends),
                 pad_token_id=int(self.tokenizer.pad_token_id),
-                streamer=streamer,
-                stopping_criteria=criteria,
+                **watchers,
             )
         return torch.as_tensor(output).cpu()

@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 from adapt.config import Settings
 from adapt.errors import AdaptError
 from adapt.protocols import ContextSource, TextGenerator
-from adapt.records import ContextPiece, Message
+from adapt.records import ContextPiece, Grounding, Message
 
 
 class PromptSettings(Settings):
@@ -54,6 +54,15 @@ class Prompt:
     def cited(self) -> tuple[ContextPiece, ...]:
         """Return the numbered pieces in the order of their numbers, so that `[n]` is item n - 1."""
         return tuple(piece for piece in self.pieces if piece.passage is not None)
+
+    @property
+    def grounding(self) -> Grounding | None:
+        """Return what the answer may quote: the numbered passages and the user's corrections; None without passages."""
+        numbered = tuple(enumerate((piece.quotable for piece in self.cited), start=1))
+        if not numbered:
+            return None
+        others = (p.quotable for p in self.pieces if p.passage is None and p.quotable)
+        return Grounding(numbered, tuple(dict.fromkeys(others)))
 
     def as_account(self) -> dict[str, JsonValue]:
         """Return the account as JSON, to be stored with the turn and shown to the user."""

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from adapt.records import ContextPiece, Message, Passage, ProgressEvent, Turn, TurnStatus
+from adapt.records import ContextPiece, Grounding, Message, Passage, ProgressEvent, Turn, TurnStatus
 
 Progress = Callable[[ProgressEvent], None]
 
@@ -83,8 +83,12 @@ class TextGenerator(Protocol):
         on_text: Callable[[str], None] | None = None,
         stop: threading.Event | None = None,
         max_new_tokens: int | None = None,
+        grounding: Grounding | None = None,
     ) -> str:
-        """Return the answer; `on_text` gets it piece by piece as it comes."""
+        """Return the answer; `on_text` gets it piece by piece as it comes.
+
+        `grounding` is what it may quote, for models that are set to quote only (`adapt.grounding`).
+        """
         ...
 
 

@@ -71,13 +71,25 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ContextPiece:
-    """One ranked piece that a source offers for the prompt; `piece_id` finds it again, `label` names it to people."""
+    """One ranked piece that a source offers for the prompt; `piece_id` finds it again, `label` names it to people.
+
+    `quotable` is what an answer may repeat word for word: a passage's own text, a correction.
+    """
 
     piece_id: str
     text: str
     label: str = ""
     score: float = 0.0
     passage: Passage | None = None
+    quotable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grounding:
+    """What an answer may quote: passages under their numbers, and texts that need no citation, such as corrections."""
+
+    passages: tuple[tuple[int, str], ...]
+    uncited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class FeedbackSource:
                 text=describe(feedback),
                 label="correction" if feedback.correction else "rating",
                 score=round(score, 4),
+                quotable=_one_line(feedback.correction),
             )
             for feedback, score in found
         ]

@@ -26,6 +26,7 @@ class DocumentSource:
                 label=passage.label,
                 score=passage.score,
                 passage=passage,
+                quotable=passage.chunk.text,
             )
             for passage in self._retriever.search(question, top_k=self._top_k)
         ]

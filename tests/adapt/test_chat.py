@@ -8,7 +8,7 @@ from adapt.chat import ChatEngine, Request
 from adapt.database import Database
 from adapt.errors import AdaptError
 from adapt.models import ModelRuntime
-from adapt.records import Message
+from adapt.records import Grounding, Message
 from adapt.workspace import Workspace
 from feedback.store import FeedbackStore
 
@@ -32,6 +32,7 @@ class SlowModel:
         on_text: Callable[[str], None] | None = None,
         stop: threading.Event | None = None,
         max_new_tokens: int | None = None,
+        grounding: Grounding | None = None,
     ) -> str:
         words = []
         for word in ("one ", "two ", "three "):

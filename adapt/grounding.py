@@ -1,0 +1,197 @@
+"""Grounded decoding: an answer's quotations can only go on as the passages do, whatever the model.
+
+A grammar is made of the passages' sentences; `llguidance` turns it into the set of tokens that may come next, for any
+tokenizer. So a small model chooses where to quote and cannot misquote, and a citation names the passage of the words.
+
+Three ways:
+    sentences   the answer is one or more sentences of the passages with their [n], a correction from feedback, or a refusal
+    quotes      free text, but what stands in quotation marks stands so in a passage
+    auto        `sentences`, unless the model, left free, would not begin with any of these: then nothing is held
+"""
+
+import json
+import re
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, PreTrainedTokenizerBase
+
+from adapt.errors import ModelError
+from adapt.records import Grounding
+
+REFUSALS = ("Sorry, the passages do not say.", "Perdón, los pasajes no lo dicen.")
+PAGE_WIDTH = 50  # characters; a shorter line ended where its writer wanted
+
+# A full stop, question or exclamation mark, closing marks and references such as [3] after it, a space, then
+# something that can begin a sentence.
+_END = re.compile(
+    "(?<=[.!?])[\"'\u201d\u2019»)\\]]*(?:\\[[^\\]\\s]{1,12}\\](?::\\d+)?)*\\s+(?=[\"'\u201c\u2018«(¿¡]?[A-Z0-9ÁÉÍÓÚÑÜ])"
+)
+_ABBREVIATED = re.compile(
+    r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Dra|Jr|No|Nos|Vol|vs|etc|approx|Inc|Ltd|Co|Fig|Gen|Col|Rev|Hon|Ud|Uds|pp?|art|núm|c|ca|cf)"
+    r"|\b[A-Z]|\b(?:[A-Za-z]\.)+[A-Za-z])\.$"
+)
+
+
+def sentence_spans(text: str) -> list[tuple[int, int]]:
+    """Return (start, end) of every sentence of a text, without the spaces around it.
+
+    Lines stand alone, as headings and items do, but for those that were only broken to fit a page.
+    """
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for line in _lines(text):
+        start = line.start
+        for match in _END.finditer(text, line.start, line.stop):
+            if _ABBREVIATED.search(text, start, match.start()):
+                continue
+            spans.append(_strip(text, start, match.start() + len(match.group().rstrip())))
+            start = match.end()
+        spans.append(_strip(text, start, line.stop))
+    return [span for span in spans if span[0] < span[1]]
+
+
+def _lines(text: str) -> list[slice]:
+    """Return the lines of a text; one that a page's width broke is one with the next."""
+    lines: list[slice] = []
+    for match in re.finditer(r"[^\n]+", text):
+        if lines and text[lines[-1].stop : match.start()] == "\n":
+            before, here = text[lines[-1].start : lines[-1].stop].rstrip(), match.group().lstrip()
+            long = len(before.rsplit("\n", 1)[-1]) >= PAGE_WIDTH
+            if before[-1:] not in ".!?:;" and (here[:1].islower() or (long and here[:1].isalnum())):
+                lines[-1] = slice(lines[-1].start, match.end())
+                continue
+        lines.append(slice(match.start(), match.end()))
+    return lines
+
+
+def grammar(grounding: Grounding, way: str) -> str:
+    """Return the Lark grammar of the answers that a grounding allows in a way (`auto` as `sentences`).
+
+    Raises:
+        ValueError: there is nothing to quote.
+    """
+    if not grounding.passages and not grounding.uncited:
+        raise ValueError("nothing to ground an answer in")
+    return _quotes(grounding) if way == "quotes" else _sentences(grounding)
+
+
+def _sentences(grounding: Grounding) -> str:
+    rules: list[str] = []
+    names: list[str] = []
+    for index, (number, text) in enumerate(grounding.passages):
+        lines = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
+        if not lines:
+            continue
+        for place, line in enumerate(lines):
+            goes_on = f'(" " s{index}_{place + 1})?' if place + 1 < len(lines) else ""
+            rules.append(f"s{index}_{place}: {json.dumps(line, ensure_ascii=False)} {goes_on}")
+        starts = " | ".join(f"s{index}_{place}" for place in range(len(lines)))
+        rules.append(f'p{index}: ({starts}) " [{number}]"')
+        names.append(f"p{index}")
+    answers = []
+    if names:
+        rules.append(f"cited: {' | '.join(names)}")
+        answers.append('cited ((" " | "\\n") cited)*')
+    answers += [json.dumps(one, ensure_ascii=False) for one in (*grounding.uncited, *REFUSALS)]
+    return "\n".join([f"start: {' | '.join(answers)}", *rules]) + "\n"
+
+
+def _quotes(grounding: Grounding) -> str:
+    texts = [" ".join(text.split()) for _, text in grounding.passages] + list(grounding.uncited)
+    words = [json.dumps({"substring_words": text}, ensure_ascii=False) for text in texts]
+    names = " | ".join(f"W{index}" for index in range(len(words)))
+    rules = [
+        "start: (FREE | MARK | quote)*",
+        # The lexer never goes back. A quotation mark shares its first bytes with all characters from U+2000 to
+        # U+2FFF, so those are a lexeme of their own.
+        r'FREE: /[^"\u2000-\u2fff]+/',
+        r"MARK: /[\u2000-\u201b\u201e-\u2fff]/",
+        'quote: "“" words "”" | "\\"" words "\\""',
+        f"words: {names}",
+        *(f"W{index}: %regex {one}" for index, one in enumerate(words)),
+    ]
+    return "\n".join(rules) + "\n"
+
+
+class GroundedLogits(LogitsProcessor):
+    """Leaves the tokens with which an allowed answer can go on, and forbids the others; for one sequence.
+
+    Args:
+        way: `auto`, `sentences` or `quotes`, as above.
+        prompt_length: how many tokens of the sequence are the prompt.
+
+    Raises:
+        ModelError: the tokenizer is of a kind that llguidance cannot read, or the passages make no grammar.
+    """
+
+    def __init__(
+        self,
+        grounding: Grounding,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        way: str,
+        prompt_length: int,
+    ) -> None:
+        # imported here: only grounded answers need it
+        import llguidance.torch
+        from llguidance import LLMatcher
+
+        self._masks: Any = llguidance.torch
+        known = _known_tokens(tokenizer)
+        self._matcher = LLMatcher(known, LLMatcher.grammar_from_lark(grammar(grounding, way)))
+        if self._matcher.is_error():
+            raise ModelError(f"the passages make no grammar: {self._matcher.get_error()}")
+        self._mask = self._masks.allocate_token_bitmask(1, known.vocab_size)
+        self._seen = prompt_length
+        self._held: bool | None = None if way == "auto" else True
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Return the scores, [1, tokens], with -inf where no allowed answer goes on."""
+        if self._held is False:
+            return scores
+        new = input_ids[0, self._seen :].tolist()
+        self._seen += len(new)
+        if new and not self._matcher.consume_tokens(new):
+            raise ModelError(f"grounded decoding lost its place: {self._matcher.get_error()}")
+        self._masks.fill_next_token_bitmask(self._matcher, self._mask, 0)
+        allowed = self._allowed(scores.shape[-1])
+        if self._held is None:
+            self._held = bool(allowed[int(scores[0].argmax())])
+            if not self._held:
+                return scores
+        return scores.masked_fill(~allowed[None].to(scores.device), float("-inf"))  # type: ignore[return-value]
+
+    def _allowed(self, size: int) -> torch.Tensor:
+        """Return one flag per token, [tokens]."""
+        words = self._mask[0].to(torch.int64)
+        bits = (words[:, None] >> torch.arange(32)[None]) & 1
+        flags = bits.reshape(-1).bool()[:size]
+        padded = torch.zeros(size, dtype=torch.bool)
+        padded[: len(flags)] = flags
+        return padded
+
+
+_TOKENIZERS: dict[int, tuple[PreTrainedTokenizerBase, Any]] = {}
+
+
+def _known_tokens(tokenizer: PreTrainedTokenizerBase) -> Any:
+    """Return what llguidance has to know of a tokenizer, made once."""
+    import llguidance.hf
+
+    found = _TOKENIZERS.get(id(tokenizer))
+    if found is None or found[0] is not tokenizer:
+        try:
+            found = (tokenizer, llguidance.hf.from_tokenizer(tokenizer))  # type: ignore[arg-type]
+        except (ValueError, TypeError, RuntimeError) as error:
+            raise ModelError(f"grounded decoding cannot read this tokenizer: {error}") from error
+        _TOKENIZERS[id(tokenizer)] = found
+    return found[1]
+
+
+def _strip(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
