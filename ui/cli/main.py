@@ -12,7 +12,17 @@ from filelock import Timeout
 
 from adapt.errors import AdaptError, CancelledError
 from adapt.workspace import default_path, locked_out
-from ui.cli import chat, documents, feedback_commands, jobs, merging, models, system, training
+from ui.cli import (
+    chat,
+    documents,
+    feedback_commands,
+    jobs,
+    merging,
+    models,
+    starter,
+    system,
+    training,
+)
 from ui.cli.output import Output
 from ui.environment import prepare
 
@@ -49,7 +59,9 @@ def root(
     ctx.obj = Output(workspace or default_path(), as_json=as_json)
 
 
-for module in (chat, training, documents, merging, models, feedback_commands, jobs, system):
+for module in (
+    chat, training, documents, merging, models, feedback_commands, jobs, starter, system,
+):  # fmt: skip
     module.register(app)
 
 

@@ -11,19 +11,26 @@ from pathlib import Path
 import torch
 import transformers
 from tokenizers import Tokenizer
+from transformers import LlamaForCausalLM
 
-from adapt.errors import AdaptError
-from adapt.starter.recipe.batches import Stream
+from adapt.errors import AdaptError, DataError
+from adapt.starter.recipe.batches import Stream, make_source
 from adapt.starter.recipe.copying import CopyProbe
 from adapt.starter.recipe.corpus import Corpus, read_corpus
-from adapt.starter.recipe.embeddings import Vocabulary
-from adapt.starter.recipe.exercises import Source
+from adapt.starter.recipe.embeddings import token_vectors
 from adapt.starter.recipe.files import write_json
-from adapt.starter.recipe.initialise import copying_model, standard_model
-from adapt.starter.recipe.passages import build_library
-from adapt.starter.recipe.record import RunRecord
-from adapt.starter.recipe.tokenizer import train_tokenizer
-from adapt.starter.recipe.train import TrainSettings, train
+from adapt.starter.recipe.initialise import (
+    TOKEN_FROM,
+    configuration,
+    standard_model,
+    starting_model,
+)
+from adapt.starter.recipe.record import RunRecord, read_record
+from adapt.starter.recipe.tokenizer import END, PAD, train_tokenizer
+from adapt.starter.recipe.train import BEGINNING, TrainSettings, read_probes, train
+
+VECTOR_PIECES = 6000  # of text, for the token vectors: about 5M tokens
+LATER_POOL = 1_000_000  # where the data of a continued run begins, past what the first run saw
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,13 +49,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch-tokens", type=int, default=2048)
+    parser.add_argument("--hidden", type=int, default=256, help="width, a multiple of 64")
+    parser.add_argument("--layers", type=int, default=6, help="at least 5")
     parser.add_argument(
-        "--standard-init", action="store_true", help="without the hand-set copying circuit"
+        "--standard-init", action="store_true", help="begin as transformers does, for comparison"
     )
     parser.add_argument(
-        "--probe", type=int, default=32, help="held-out exercises of each kind in the copying probe"
+        "--no-guides", action="store_true", help="show no head where to look, for comparison"
     )
+    parser.add_argument(
+        "--probe", type=int, default=32, help="held-out exercises of each kind in the probe"
+    )
+    parser.add_argument("--no-compile", action="store_true", help="for short runs")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        help="model folder of an existing starter to train on, with fresh data",
+    )
     chosen = parser.parse_args(arguments)
     try:
         run(chosen)
@@ -64,45 +82,84 @@ def run(chosen: argparse.Namespace) -> None:
     torch.manual_seed(chosen.seed)
     corpus = read_corpus(chosen.data)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    stored = chosen.out / "model" / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(stored)) if chosen.resume and stored.is_file() else None
-    tokenizer = tokenizer or train_tokenizer(pieces(corpus, seed=chosen.seed))
-    vocabulary = count_tokens(tokenizer, corpus, seed=chosen.seed)
-    model = (standard_model if chosen.standard_init else copying_model)(
-        vocabulary, seed=chosen.seed
+    model, tokenizer = _begin(chosen, corpus)
+    settings = TrainSettings(
+        minutes=chosen.minutes,
+        tokens=chosen.tokens,
+        guide_weight=0.0 if chosen.no_guides else TrainSettings.guide_weight,
+        begin_weight=0.0 if chosen.no_guides else TrainSettings.begin_weight,
+        compiled=not chosen.no_compile,
     )
-    settings = TrainSettings(minutes=chosen.minutes, tokens=chosen.tokens)
-    if chosen.standard_init:  # nothing hand-set that would have to be spared
-        settings = replace(
-            settings, circuit_factor=1.0, released_factor=1.0, early_factor=1.0, output_factor=1.0
-        )
     record = RunRecord(
         data=corpus.files,
         settings=settings,
         seed=chosen.seed,
         batch_tokens=chosen.batch_tokens,
-        initialisation="standard" if chosen.standard_init else "copying",
+        initialisation="continued"
+        if chosen.start_from
+        else "standard"
+        if chosen.standard_init
+        else "head start",
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         versions={
             "python": platform.python_version(),
             "torch": str(torch.__version__),
             "transformers": transformers.__version__,
         },
+        continues=_before(chosen.start_from) if chosen.start_from else None,
     )
     write_json(chosen.out / "recipe.json", record.model_dump())
     stream = Stream(corpus, tokenizer, seed=chosen.seed, batch_tokens=chosen.batch_tokens)
-    libraries = {
-        language: build_library(texts) for language, texts in corpus.passages_valid.items()
-    }
+    held_out = make_source(corpus, held_out=True)
     probe = (
-        CopyProbe(tokenizer, Source(libraries, held_out=True), count=chosen.probe, seed=chosen.seed)
-        if libraries
+        CopyProbe(tokenizer, held_out, count=chosen.probe, seed=chosen.seed)
+        if held_out.libraries and chosen.probe
         else None
     )
-    progress = train(model, stream, settings, probe=probe, out=chosen.out, resume=chosen.resume)
+    begin = replace(BEGINNING, pool=LATER_POOL) if chosen.start_from else BEGINNING
+    progress = train(
+        model,
+        stream,
+        settings,
+        probe=probe,
+        out=chosen.out,
+        begin=None if chosen.resume else begin,
+    )
     ended = record.model_copy(update={"spent": progress}).model_dump()
     write_json(chosen.out / "recipe.json", ended)
     write_json(chosen.out / "model" / "recipe.json", ended)
+    write_json(chosen.out / "model" / "curve.json", read_probes(chosen.out))
+
+
+def _begin(chosen: argparse.Namespace, corpus: Corpus) -> tuple[LlamaForCausalLM, Tokenizer]:
+    """Return the model and tokenizer to begin with: an existing starter's, or new ones."""
+    if chosen.start_from:
+        if not (chosen.start_from / "config.json").is_file():
+            raise DataError(f"{chosen.start_from}: no model folder to start from")
+        model = LlamaForCausalLM.from_pretrained(chosen.start_from, dtype=torch.float32)
+        return model, Tokenizer.from_file(str(chosen.start_from / "tokenizer.json"))
+    stored = chosen.out / "model" / "tokenizer.json"
+    if chosen.resume and stored.is_file():
+        tokenizer = Tokenizer.from_file(str(stored))
+    else:
+        tokenizer = train_tokenizer(pieces(corpus, seed=chosen.seed))
+    size = tokenizer.get_vocab_size()
+    texts = [tokenizer.decode([index], skip_special_tokens=False) for index in range(size)]
+    config = configuration(
+        size, pad=texts.index(PAD), end=texts.index(END), hidden=chosen.hidden, layers=chosen.layers
+    )
+    if chosen.standard_init or chosen.resume:
+        return standard_model(config, seed=chosen.seed), tokenizer
+    sample = list(pieces(corpus, seed=chosen.seed))
+    random.Random(f"vectors:{chosen.seed}").shuffle(sample)
+    documents = [one.ids for one in tokenizer.encode_batch(sample[:VECTOR_PIECES])]
+    vectors = token_vectors(documents, texts, width=chosen.hidden - TOKEN_FROM, seed=chosen.seed)
+    return starting_model(config, vectors, seed=chosen.seed), tokenizer
+
+
+def _before(folder: Path) -> RunRecord | None:
+    """Return the record of the run that an existing starter comes from, if it has one."""
+    return read_record(folder / "recipe.json") if (folder / "recipe.json").is_file() else None
 
 
 def pieces(corpus: Corpus, *, seed: int) -> Iterator[str]:
@@ -112,19 +169,6 @@ def pieces(corpus: Corpus, *, seed: int) -> Iterator[str]:
         for start in range(0, len(text), 20_000):
             if len(text) < 60_000 or rng.random() < 0.25:
                 yield text[start : start + 20_000]
-
-
-def count_tokens(tokenizer: Tokenizer, corpus: Corpus, *, seed: int) -> Vocabulary:
-    """Return the tokens' texts and how often each occurs in a sample of the corpus."""
-    size = tokenizer.get_vocab_size()
-    counts = [0] * size
-    sample = list(pieces(corpus, seed=seed))
-    for text in random.Random(f"counts:{seed}").sample(sample, k=min(300, len(sample))):
-        for index in tokenizer.encode(text).ids:
-            counts[index] += 1
-    return Vocabulary(
-        [tokenizer.decode([index], skip_special_tokens=False) for index in range(size)], counts
-    )
 
 
 if __name__ == "__main__":

@@ -3,51 +3,123 @@
 import bisect
 import itertools
 import random
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
 from adapt.starter.recipe.corpus import Corpus
-from adapt.starter.recipe.exercises import Exercise, Source, make_exercise
+from adapt.starter.recipe.exercise import Exercise, Source
+from adapt.starter.recipe.exercises import make_exercise
+from adapt.starter.recipe.guides import Guide, collate_guides
 from adapt.starter.recipe.passages import build_library
+from adapt.starter.recipe.preferences import NOT_SAID
+from adapt.starter.recipe.questions import build_reader
+from adapt.starter.recipe.shown import Asked, Shown
 
-POOL = 64  # samples drawn together, so that a batch holds samples of like length
-TEXT_SHARE = 0.28  # of samples, about 35 % of tokens
-PROMPT_WEIGHT = 0.15  # a prompt's tokens teach language; its answers teach what to do
-MAX_TOKENS = 800
+POOL = 256  # exercises drawn together, so that a batch holds samples of like length
+LENGTHS = (128, 256, 384, 512, 704, 1024)  # few, since each is compiled for itself
+TEXT_SHARE = 0.15  # of rows that hold nothing else; text fills up the other rows too, about a fifth of their tokens
+EARLY_POOLS, EARLY_TOKENS = (
+    24,
+    384,
+)  # short prompts first: copying is learned sooner over short distances
+TEXT_WEIGHT = 0.3  # a page of text has far more tokens to predict than a prompt with its answers
+COPYING_WEIGHT = 0.4  # where an answer goes on in its sentence; choosing it has a loss of its own
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Token ids and the weight of each token's loss, both [rows, length], padded with 0 on the right."""
+    """Token ids and the weight of each token's loss, both [rows, length], padded with 0 on the right.
+
+    `places` [n, 2] are the (row, index) of tokens that decide which sentence is quoted; `allowed` [n, k] the tokens that some sentence
+    goes on with, the right one first, filled up with -1; `targets` are where heads should look (`guides.py`).
+    """
 
     ids: Tensor
     weights: Tensor
+    places: Tensor
+    allowed: Tensor
+    targets: dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Tokens with their loss weights."""
+    """Tokens with their loss weights, and by index the tokens allowed where a sentence is chosen, the right one first."""
 
     ids: list[int]
     weights: list[float]
+    decisions: list[tuple[int, list[int]]] = field(default_factory=list)
+    guide: Guide = field(default_factory=Guide)
 
 
-def encode_exercise(tokenizer: Tokenizer, exercise: Exercise) -> Sample:
-    """Return an exercise as the chat template renders it; answers and their end weigh 1, the prompt less."""
-    ids: list[int] = []
-    weights: list[float] = []
-    for role, content in exercise.messages:
-        head = tokenizer.encode(f"<|{role}|>\n").ids
-        body = tokenizer.encode(f"{content}<|end|>").ids
-        tail = tokenizer.encode("\n").ids
-        weight = 1.0 if role == "assistant" else PROMPT_WEIGHT
-        ids += head + body + tail
-        weights += [PROMPT_WEIGHT] * len(head) + [weight] * len(body) + [PROMPT_WEIGHT] * len(tail)
-    return Sample(ids, weights)
+def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> list[Sample]:
+    """Return exercises as the chat template renders them; replies and their end weigh, prompts do not."""
+    parts: list[str] = []
+    for exercise in exercises:
+        for role, content in exercise.messages:
+            parts += [f"<|{role}|>\n", f"{content}<|end|>\n"]
+        parts += [f"{one} " for one in exercise.choices]
+        parts += [f"{one}<|end|>" for one in NOT_SAID.values()]
+    encodings = iter(tokenizer.encode_batch(parts))
+    samples: list[Sample] = []
+    for exercise in exercises:
+        coded = [(next(encodings), next(encodings)) for _ in exercise.messages]
+        choices = [next(encodings).ids for _ in (*exercise.choices, *NOT_SAID)]
+        sample = Sample([], [])
+        shown: Shown | None = None
+        asked: Asked | None = None
+        for (role, content), (head, body) in zip(exercise.messages, coded, strict=True):
+            sample.ids.extend(head.ids)
+            sample.weights.extend([0.0] * len(head.ids))
+            first = len(sample.ids)
+            if role == "assistant":
+                if shown and asked:
+                    shown.guide_reply(sample.guide, asked, content, body, first)
+                _add_reply(sample, body.ids, choices if exercise.choices else [])
+                continue
+            sample.ids.extend(body.ids)
+            sample.weights.extend([0.0] * len(body.ids))
+            asked = Asked(content, body, first)
+            if role == "system" and exercise.choices:
+                shown = Shown(content, body, first, exercise.choices)
+                shown.guide_passages(sample.guide)
+        samples.append(sample)
+    return samples
+
+
+def _add_reply(sample: Sample, body: list[int], choices: list[list[int]]) -> None:
+    """Add a reply; where it quotes, the tokens that tell its sentence from the others are decisions."""
+    start = len(sample.ids)
+    alive = choices
+    copied = 0
+    for place, token in enumerate(body):
+        following = {ids[place] for ids in alive if place < len(ids)}
+        if token not in following:
+            break
+        copied = place + 1
+        if len(following) > 1:
+            others = sorted(following - {token})
+            sample.decisions.append((start + place, [token, *others]))
+        alive = [ids for ids in alive if place < len(ids) and ids[place] == token]
+    sample.ids.extend(body)
+    sample.weights.extend([COPYING_WEIGHT] * copied + [1.0] * (len(body) - copied - 1) + [0.0])
+
+
+def make_source(corpus: Corpus, *, held_out: bool) -> Source:
+    """Return what exercises are made from, of one side of the corpus."""
+    passages = corpus.passages_valid if held_out else corpus.passages_train
+    asked = corpus.questions_valid if held_out else corpus.questions_train
+    return Source(
+        libraries={language: build_library(texts) for language, texts in passages.items()},
+        readers={
+            language: build_reader(itertools.chain.from_iterable(folders.values()))
+            for language, folders in asked.items()
+        },
+        held_out=held_out,
+    )
 
 
 class Stream:
@@ -59,10 +131,7 @@ class Stream:
         self.tokenizer = tokenizer
         self._seed = seed
         self._batch_tokens = batch_tokens
-        self._source = Source(
-            {language: build_library(texts) for language, texts in corpus.passages_train.items()},
-            held_out=False,
-        )
+        self._source = make_source(corpus, held_out=False)
         self._texts = corpus.train
         self._ends = list(itertools.accumulate(len(text) for text in corpus.train))
         self._textbooks = [
@@ -73,45 +142,69 @@ class Stream:
         """Yield (pool, index in the pool, batch) from a place on."""
         while True:
             rng = random.Random(f"{self._seed}:{pool}")
-            samples = sorted(
-                (self._sample(rng) for _ in range(POOL)), key=lambda sample: len(sample.ids)
-            )
-            groups: list[list[Sample]] = [[]]
-            for sample in samples:
-                if groups[-1] and len(sample.ids) * (len(groups[-1]) + 1) > self._batch_tokens:
-                    groups.append([])
-                groups[-1].append(sample)
-            rng.shuffle(groups)
-            for index, group in enumerate(groups):
+            for index, batch in enumerate(self._pool(rng, early=pool < EARLY_POOLS)):
                 if index >= skip:
-                    yield pool, index, collate(group)
+                    yield pool, index, batch
             pool, skip = pool + 1, 0
 
-    def _sample(self, rng: random.Random) -> Sample:
-        if rng.random() < TEXT_SHARE or not self._source.libraries:
-            return self._text(rng)
-        while True:
-            sample = encode_exercise(self.tokenizer, make_exercise(rng, self._source))
-            if len(sample.ids) <= MAX_TOKENS:
-                return sample
+    def _pool(self, rng: random.Random, *, early: bool) -> list[Batch]:
+        most = EARLY_TOKENS if early else LENGTHS[-1]
+        exercises = (
+            [make_exercise(rng, self._source) for _ in range(POOL)]
+            if self._source.libraries
+            else []
+        )
+        by_length: dict[int, list[Sample]] = {length: [] for length in LENGTHS}
+        for sample in encode_exercises(self.tokenizer, exercises):
+            if len(sample.ids) <= most:
+                by_length[next(one for one in LENGTHS if len(sample.ids) <= one)].append(sample)
+        batches: list[Batch] = []
+        for length, made in by_length.items():
+            rows = max(1, self._batch_tokens // length)
+            texts = round(len(made) * TEXT_SHARE / (1 - TEXT_SHARE))
+            if length == LENGTHS[1] and not made:
+                texts = rows
+            missing = -(len(made) + texts) % rows  # text fills the last batch
+            samples = [self._filled(rng, one, length) for one in made]
+            samples += [self._text(rng, length) for _ in range(texts + missing)]
+            rng.shuffle(samples)
+            starts = range(0, len(samples), rows)
+            batches += [collate(samples[start : start + rows], length) for start in starts]
+        rng.shuffle(batches)
+        return batches
 
-    def _text(self, rng: random.Random) -> Sample:
-        if self._textbooks and rng.random() < 0.5:
+    def _filled(self, rng: random.Random, sample: Sample, length: int) -> Sample:
+        """Return a sample with text after its end, so that no place of the row is spent on nothing."""
+        text = (
+            self._text(rng, length - len(sample.ids))
+            if len(sample.ids) < length
+            else Sample([], [])
+        )
+        return Sample(
+            sample.ids + text.ids, sample.weights + text.weights, sample.decisions, sample.guide
+        )
+
+    def _text(self, rng: random.Random, length: int) -> Sample:
+        if self._textbooks and rng.random() < 0.4:
             text = rng.choice(rng.choice(self._textbooks))
         else:
             text = self._texts[bisect.bisect(self._ends, rng.randrange(self._ends[-1]))]
-        length = rng.choice((192, 256, 320, 384, 512, 640))
         start = rng.randrange(max(1, len(text) - 3 * length))
-        ids = self.tokenizer.encode(text[start : start + 4 * length]).ids[:length]
-        return Sample(ids, [1.0] * len(ids))
+        ids = self.tokenizer.encode(text[start : start + 6 * length]).ids[:length]
+        return Sample(ids, [TEXT_WEIGHT] * len(ids))
 
 
-def collate(samples: list[Sample]) -> Batch:
-    """Return samples as one batch; padding weighs nothing, and nor does the first token, which nothing predicts."""
-    length = max(len(sample.ids) for sample in samples)
+def collate(samples: Sequence[Sample], length: int) -> Batch:
+    """Return samples as one batch of this length; padding weighs nothing, nor does the first token, which nothing predicts."""
     ids = torch.zeros(len(samples), length, dtype=torch.long)
     weights = torch.zeros(len(samples), length)
+    decisions = [(row, *one) for row, sample in enumerate(samples) for one in sample.decisions]
+    allowed = torch.full((len(decisions), max((len(one) for *_, one in decisions), default=1)), -1)
     for row, sample in enumerate(samples):
         ids[row, : len(sample.ids)] = torch.tensor(sample.ids)
         weights[row, 1 : len(sample.ids)] = torch.tensor(sample.weights[1:])
-    return Batch(ids, weights)
+    for index, (_, _, tokens) in enumerate(decisions):
+        allowed[index, : len(tokens)] = torch.tensor(tokens)
+    places = torch.tensor([(row, place) for row, place, _ in decisions], dtype=torch.long)
+    targets = collate_guides([sample.guide for sample in samples])
+    return Batch(ids, weights, places.reshape(-1, 2), allowed, targets)

@@ -1,91 +1,72 @@
-"""The input embeddings that the hand-set heads read: random vectors in which like tokens are alike, and a few features."""
+"""Token vectors from how often tokens occur near each other: positive pointwise mutual information, factorised.
 
-import math
+Levy and Goldberg 2014, Neural Word Embedding as Implicit Matrix Factorization. Tokens of one word in another case, or
+with and without the space before it, share a part, so that a question finds the word at the beginning of a sentence too.
+"""
+
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
-from adapt.starter.recipe.heads import (
-    BOUNDARY,
-    BRACKET,
-    CODE,
-    CONST,
-    CONTENT,
-    COPIED,
-    HIDDEN,
-    MARKER,
-    RARITY,
-    WORD,
-)
-from adapt.starter.recipe.tokenizer import ASSISTANT, END, PAD, SPECIAL_TOKENS, SYSTEM, USER
+WINDOW = 4
+COMPANY, SPELLING, OWN = 0.6, 0.7, 0.35  # parts of a vector, before it is brought to unit length
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """What the construction must know of the tokens: their texts, and how often each occurs in the corpus."""
-
-    texts: Sequence[str]
-    counts: Sequence[int]
-
-
-def embedding_rows(vocabulary: Vocabulary, *, seed: int) -> Tensor:
-    """Return the input embeddings: features in their blocks, and a random vector in `CONTENT`."""
+def token_vectors(
+    documents: Sequence[Sequence[int]], texts: Sequence[str], *, width: int, seed: int
+) -> Tensor:
+    """Return unit vectors, [tokens, width], from tokenised documents and the tokens' texts."""
     generator = torch.Generator().manual_seed(seed)
-    size = len(vocabulary.texts)
-    rows = torch.zeros(size, HIDDEN)
-    rows[:, CONTENT.start :] = _content(vocabulary.texts, generator)
-    rows[:, CONST.start] = 0.5
-    total = sum(vocabulary.counts) + size
-    for index, (text, count) in enumerate(zip(vocabulary.texts, vocabulary.counts, strict=True)):
-        if text in (SYSTEM, USER, ASSISTANT):
-            rows[index, MARKER[(SYSTEM, USER, ASSISTANT).index(text)]] = 0.5
-        elif text not in (PAD, END):
-            if text.strip():
-                surprise = math.log(total / (count + 1))
-                rows[index, RARITY.start] = 0.3 * min(max((surprise - 4) / 6, 0.0), 1.0)
-            if "\n" in text or text.rstrip()[-1:] in (".", "!", "?"):
-                rows[index, BOUNDARY.start] = 0.5
-            if text.strip() == "[":
-                rows[index, BRACKET.start] = 0.5
-        if text == SYSTEM:  # a head that finds nothing looks at the first token: it says nothing
-            rows[index, COPIED.start : COPIED.stop] = 0
-        if "\n" in text or text in SPECIAL_TOKENS:  # they stand everywhere and tell nothing apart
-            rows[index, CODE.start : WORD.stop] = 0
-    # one length for all rows: the distance heads compare scores of tokens, whose sizes must not
-    # differ by chance
-    content = rows[:, CONTENT.start :]
-    features = rows[:, : CONTENT.start].square().sum(dim=1)
-    content *= ((1.5 - features).sqrt() / content.norm(dim=1)).unsqueeze(1)
-    return rows
+    spelled: dict[str, Tensor] = {}
+    for text in texts:
+        spelled.setdefault(_plain(text), _unit(torch.randn(width, generator=generator)))
+    spelling = torch.stack([spelled[_plain(text)] for text in texts])
+    own = _unit(torch.randn(len(texts), width, generator=generator))
+    company = _company(documents, len(texts), width=width, seed=seed)
+    return _unit(COMPANY * company + SPELLING * spelling + OWN * own)
 
 
-def _content(texts: Sequence[str], generator: torch.Generator) -> Tensor:
-    """Return a random vector for each token; tokens that differ in case or a leading space share most of it.
-
-    So `marlow` finds `Marlow`, and ` The` inside a passage can become `The` at the start of an answer.
-    """
-    width = len(CONTENT)
-    alike: dict[str, Tensor] = {}
-    spaced, capital = torch.zeros(width), torch.zeros(width)
-    form = slice(WORD.stop - CONTENT.start, COPIED.stop - CONTENT.start)
-    for direction in (spaced, capital):
-        direction[form] = torch.randn(form.stop - form.start, generator=generator)
-        direction.div_(direction.norm())
-    rows = torch.zeros(len(texts), width)
-    for index, text in enumerate(texts):
-        own = torch.randn(width, generator=generator) / math.sqrt(width)
-        key = text.strip().lower() or text
-        if key not in alike:
-            alike[key] = torch.randn(width, generator=generator) / math.sqrt(width)
-        rows[index] = 0.6 * alike[key] + 0.6 * own
-        rows[index] += (
-            0.45 * spaced * text.startswith(" ") + 0.35 * capital * text.strip()[:1].isupper()
-        )
-    return rows
+def _plain(text: str) -> str:
+    return text.strip().casefold() or text
 
 
-def copied_row(vocabulary: Vocabulary, embedding: Tensor, text: str) -> Tensor:
-    """Return what heads can copy of one token's embedding."""
-    return embedding[list(vocabulary.texts).index(text)][COPIED.start : COPIED.stop].clone()
+def _company(documents: Sequence[Sequence[int]], size: int, *, width: int, seed: int) -> Tensor:
+    ids = np.concatenate([np.asarray(document, dtype=np.int32) for document in documents])
+    counts = sparse.csr_matrix((size, size), dtype=np.float32)
+    for distance in range(1, WINDOW + 1):
+        weight = np.full(len(ids) - distance, 1 / distance, dtype=np.float32)
+        counts += sparse.csr_matrix((weight, (ids[:-distance], ids[distance:])), shape=(size, size))
+    counts = (counts + counts.T).tocoo()
+    total = np.asarray(counts.sum(axis=0)).ravel() + 1e-9
+    smoothed = total**0.75
+    information = np.log(counts.data * smoothed.sum() / (total[counts.row] * smoothed[counts.col]))
+    kept = information > 0
+    matrix = sparse.csr_matrix(
+        (information[kept], (counts.row[kept], counts.col[kept])), shape=(size, size)
+    )
+    rank = min(width, size - 2)
+    left, values, _ = _low_rank(matrix, rank, seed=seed)
+    vectors = torch.zeros(size, width)
+    vectors[:, :rank] = torch.from_numpy(left * np.sqrt(values)).float()
+    return _unit(vectors - vectors.mean(dim=0))
+
+
+def _low_rank(
+    matrix: sparse.csr_matrix, rank: int, *, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a truncated singular value decomposition (Halko et al. 2011: random range, three power iterations)."""
+    rng = np.random.default_rng(seed)
+    basis = matrix @ rng.standard_normal((matrix.shape[1], rank + 10)).astype(np.float32)
+    for _ in range(3):
+        basis = np.linalg.qr(basis)[0]
+        basis = matrix @ np.linalg.qr(matrix.T @ basis)[0]
+    basis = np.linalg.qr(basis)[0]
+    small_left, values, right = np.linalg.svd((matrix.T @ basis).T, full_matrices=False)
+    return (basis @ small_left)[:, :rank], values[:rank], right[:rank]
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(vectors, dim=-1)

@@ -1,61 +1,97 @@
-"""Measures an exported starter model on held-out exercises, by greedy decoding through its own chat template.
+"""Measures a starter model on held-out exercises, by greedy decoding through its own chat template: the table of its card.
 
-`python -m adapt.starter.recipe.evaluate --model DIR --data DIR... [--count 100]` prints a table and writes it,
-as figures.json and into the model card. Every figure has its n and a 95 % Wilson interval, the bad ones too.
+`python -m adapt.starter.recipe.evaluate --model DIR --data DIR... [--count 300]` also writes figures.json and the card;
+`adapt starter evaluate` prints the table. Every figure has its n and a 95 % interval, the bad ones too.
 """
 
 import argparse
+import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from adapt.bases import find_base
 from adapt.errors import AdaptError
+from adapt.models import GenerationSettings, ModelRuntime
+from adapt.starter.recipe.batches import make_source
 from adapt.starter.recipe.card import write_card
-from adapt.starter.recipe.corpus import read_corpus
-from adapt.starter.recipe.exercises import Source
+from adapt.starter.recipe.corpus import Corpus, read_corpus
+from adapt.starter.recipe.exercise import Source
 from adapt.starter.recipe.files import write_json
-from adapt.starter.recipe.measures import Messages, measure_exercises, measure_natural, measure_text
+from adapt.starter.recipe.measures import Item, measure_natural, measure_reading, measure_skills
+from adapt.starter.recipe.natural import PASSAGES
 from adapt.starter.recipe.passages import build_library
-from adapt.starter.recipe.quoting import quote
 from adapt.starter.recipe.record import Figure
+from adapt.starter.recipe.text import measure_text
+from adapt.workspace import Workspace
 
 MAX_NEW_TOKENS = 120
+BATCH = 16
+Report = Callable[[str, int, int], None]
 
 
-def evaluate(folder: Path, data: Iterable[Path], *, count: int, seed: int = 0) -> list[Figure]:
-    """Open the model folder as a user would and return all figures."""
-    corpus = read_corpus(data)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+def evaluate(
+    runtime: ModelRuntime,
+    data: Iterable[Path] = (),
+    *,
+    count: int = 300,
+    seed: int = 0,
+    report: Report = lambda *_: None,
+) -> list[Figure]:
+    """Return all figures of a starter, or of any base that is to be compared with it.
 
-    def answer(messages: Messages) -> str:
-        chat = [{"role": role, "content": content} for role, content in messages]
-        text = str(tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False))
-        ids = torch.tensor([tokenizer.encode(text)])
-        output = torch.as_tensor(
-            model.generate(ids, max_new_tokens=MAX_NEW_TOKENS, do_sample=False)  # type: ignore[misc]
+    Args:
+        data: the recipe's data folders. Without any, what needs them (TyDiQA, textbooks, bits per byte) is left out.
+        report: gets what is being measured, and how many answers of how many have been made.
+    """
+    held = ModelRuntime.sharing(runtime, GenerationSettings(grounding="sentences"))
+
+    part = itertools.count(1)
+
+    def answer(items: Sequence[Item], grounded: bool) -> list[str]:
+        what = f"part {next(part)}, {'held to the passages' if grounded else 'free'}"
+        if not grounded:
+            return runtime.generate_batch(
+                [one.messages for one in items], max_new_tokens=MAX_NEW_TOKENS, batch_size=BATCH,
+                on_batch=lambda done: report(what, done, len(items)),
+            )  # fmt: skip
+        said: list[str] = []
+        for one in items:
+            said.append(
+                held.generate(one.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=one.grounding)
+            )
+            report(what, len(said), len(items))
+        return said
+
+    folders = list(data)
+    corpus = read_corpus(folders) if folders else Corpus()
+    source = make_source(corpus, held_out=True)
+    if not source.libraries:
+        library = build_library(PASSAGES.values())
+        source = Source({"en": library, "es": library}, source.readers, held_out=True)
+    figures = measure_reading(answer, source, count=count, seed=seed)
+    figures += measure_skills(answer, source, count=count, seed=seed)
+    figures += measure_natural(answer, seed=seed)
+    if corpus.valid:
+        figures += measure_text(runtime, corpus, pieces=max(2, min(count, 100)))
+    return figures
+
+
+def table(figures: Iterable[Figure]) -> str:
+    """Return the figures as lines of text."""
+    lines = []
+    for one in figures:
+        goal = (
+            ""
+            if one.goal is None
+            else f"  goal {one.goal:.2f} {'reached' if one.value >= one.goal else 'missed'}"
         )
-        return str(tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True)).strip()
-
-    libraries = {
-        language: build_library(texts) for language, texts in corpus.passages_valid.items()
-    }
-
-    def choose(messages: Messages) -> str:
-        return quote(model, tokenizer, messages)
-
-    source = Source(libraries, held_out=True)
-    figures = measure_exercises(answer, choose, source, count=count, seed=seed)
-    figures += measure_natural(answer, choose, seed=seed)
-    held_out = {text for texts in corpus.passages_valid.values() for text in texts}
-    books = [text for text in corpus.valid if text not in held_out]
-    return [
-        *figures,
-        measure_text(model, tokenizer, books or corpus.valid, pieces=max(2, min(count, 60))),
-    ]
+        lines.append(
+            f"{one.value:7.3f}  [{one.low:.3f}, {one.high:.3f}]  n={one.n:<4} {one.name}{goal}"
+        )
+    return "\n".join(lines)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -65,19 +101,19 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data", type=Path, nargs="+", required=True)
-    parser.add_argument("--count", type=int, default=100, help="held-out exercises of each kind")
+    parser.add_argument("--count", type=int, default=300, help="held-out exercises of each kind")
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     try:
-        figures = evaluate(chosen.model, chosen.data, count=chosen.count)
+        runtime = ModelRuntime(find_base(str(chosen.model), Workspace(chosen.model)))
+        figures = evaluate(runtime, chosen.data, count=chosen.count)
+        write_json(chosen.model / "figures.json", [one.model_dump() for one in figures])
+        write_card(chosen.model)
     except AdaptError as error:
         print(error, file=sys.stderr)
         return 2
-    for one in figures:
-        print(f"{one.value:7.3f}  [{one.low:.3f}, {one.high:.3f}]  n={one.n:<4} {one.name}")
-    write_json(chosen.model / "figures.json", [one.model_dump() for one in figures])
-    write_card(chosen.model)
+    print(table(figures))
     return 0
 
 

@@ -4,6 +4,7 @@ In a template `{n}` is the coined name that the question asks about and `{v}` th
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from adapt.starter.recipe.coined import coin_name, coin_value
@@ -26,6 +27,7 @@ class Fact:
     sentence: str
     question: str
     name: str
+    value: str
     template: Template
 
 
@@ -74,6 +76,12 @@ ENGLISH_HELD_OUT = (
     _t("number", "The {n} ship carries {v} passengers.", "How many passengers does the {n} ship carry?"),
     _t("place", "The {n} archive is stored in {v}.", "Where is the {n} archive? | Where is the {n} archive stored?"),
     _t("code", "The password of the {n} network is {v}.", "What is the password of the {n} network?"),
+    _t("date", "Applications for {n} close on {v}.", "When do applications for {n} close? | What is the closing date for {n} applications?"),
+    _t("year", "The {n} dam was finished in {v} after long delays.", "When was the {n} dam finished? | In what year was the {n} dam finished?"),
+    _t("number", "Each {n} box holds {v} candles.", "How many candles does each {n} box hold? | How many candles are in a {n} box?"),
+    _t("person", "Complaints about {n} go to {v}.", "Who gets complaints about {n}? | To whom do complaints about {n} go?"),
+    _t("day", "Rubbish in {n} is collected on {v}.", "When is rubbish collected in {n}? | On what day is rubbish collected in {n}?"),
+    _t("colour", "The {n} folder has a {v} cover.", "What colour is the cover of the {n} folder?"),
 )  # fmt: skip
 SPANISH = tuple(
     _t(value, statements, questions, spanish=True)
@@ -104,15 +112,63 @@ SPANISH_HELD_OUT = tuple(
         ("time", "La piscina {n} cierra a las {v}.", "¿A qué hora cierra la piscina {n}? | ¿Cuándo cierra la piscina {n}?"),
         ("price", "El alquiler del piso {n} es de {v} al mes.", "¿Cuánto es el alquiler del piso {n}?"),
         ("place", "El archivo {n} está en {v}.", "¿Dónde está el archivo {n}?"),
+        ("number", "El barco {n} lleva {v} pasajeros.", "¿Cuántos pasajeros lleva el barco {n}?"),
+        ("person", "El jardín {n} fue diseñado por {v}.", "¿Quién diseñó el jardín {n}?"),
+        ("year", "La presa {n} se terminó en {v}.", "¿Cuándo se terminó la presa {n}? | ¿En qué año se terminó la presa {n}?"),
     )
 )  # fmt: skip
+
+
+def _composed(
+    rows: Iterable[tuple[str, str, str, str]], *, spanish: bool = False
+) -> tuple[Template, ...]:
+    """Return a template for every thing of every row (value, things, statements, questions), put in place of `{o}`."""
+    return tuple(
+        _t(
+            value,
+            statements.replace("{o}", thing),
+            questions.replace("{o}", thing),
+            spanish=spanish,
+        )
+        for value, things, statements, questions in rows
+        for thing in things.split(", ")
+    )
+
+
+COMPOSED = _composed((
+    ("time", "bakery, clinic, gym, café, counter, gate, studio, school, cinema, laboratory", "The {n} {o} opens at {v}. | The {n} {o} is open from {v} on. | The doors of the {n} {o} open at {v}.", "When does the {n} {o} open? | What time does the {n} {o} open? | From when is the {n} {o} open?"),
+    ("time", "bus, ferry, coach, tram, shuttle, boat", "The {n} {o} departs at {v}. | The last {n} {o} leaves at {v}.", "When does the {n} {o} leave? | What time does the {n} {o} depart? | When is the {n} {o}?"),
+    ("price", "bicycle, table, jacket, course, licence, tour, camera, membership, battery, subscription", "The {n} {o} is sold for {v}. | You pay {v} for the {n} {o}. | The {n} {o} is priced at {v}.", "How much is the {n} {o}? | What does the {n} {o} cost? | What is the price of the {n} {o}?"),
+    ("person", "orchestra, hospital, academy, committee, workshop, farm, choir, foundation", "The head of the {n} {o} is {v}. | {v} has led the {n} {o} for years. | {v} is in charge of the {n} {o}.", "Who is the head of the {n} {o}? | Who leads the {n} {o}? | Who is in charge of the {n} {o}?"),
+    ("person", "song, film, painting, novel, theorem, recipe, statue, map", "The {n} {o} was made by {v}. | {v} is the author of the {n} {o}. | It was {v} who created the {n} {o}.", "Who made the {n} {o}? | Who created the {n} {o}? | Who is the author of the {n} {o}?"),
+    ("place", "ladder, scanner, spare tyre, first-aid kit, projector, trophy, manual, generator", "The {n} {o} is kept in {v}. | Look for the {n} {o} in {v}. | We store the {n} {o} in {v}.", "Where is the {n} {o}? | Where is the {n} {o} kept? | Where do we store the {n} {o}? | Where can I find the {n} {o}?"),
+    ("number", "village, island, department, college, theatre, factory", "The {n} {o} counts {v} people. | About {v} people belong to the {n} {o}. | The {n} {o} has room for {v} people.", "How many people does the {n} {o} count? | How many people belong to the {n} {o}? | How many people are there in the {n} {o}?"),
+    ("number", "wall, tunnel, cable, road, pipe, trail", "The {n} {o} is {v} metres long. | The {n} {o} has a length of {v} metres.", "How long is the {n} {o}? | What is the length of the {n} {o}?"),
+    ("year", "castle, festival, newspaper, railway, club, university, mill, lighthouse", "The {n} {o} dates from {v}. | The {n} {o} was opened in {v}. | In {v} the {n} {o} came into being.", "When was the {n} {o} opened? | How old is the {n} {o}? | From what year is the {n} {o}? | When did the {n} {o} begin?"),
+    ("date", "exam, conference, auction, deadline, concert, audit, wedding, election", "The {n} {o} takes place on {v}. | The {n} {o} is set for {v}. | Keep {v} free for the {n} {o}.", "When is the {n} {o}? | On what date is the {n} {o}? | When does the {n} {o} take place?"),
+    ("day", "class, delivery, inspection, rehearsal, seminar", "The {n} {o} comes every {v}. | Every {v} there is the {n} {o}.", "On which day is the {n} {o}? | When is the {n} {o}? | What day is the {n} {o}?"),
+    ("code", "locker, account, parcel, sensor, invoice, cabinet, printer", "The {n} {o} has the code {v}. | Use {v} for the {n} {o}. | {v} is the number of the {n} {o}.", "What is the code of the {n} {o}? | Which code does the {n} {o} have? | What is the number of the {n} {o}?"),
+    ("colour", "uniform, roof, logo, boat, curtain, bus", "The {n} {o} was painted {v}. | {v} is the colour of the {n} {o}. | The {n} {o} comes in {v}.", "What colour is the {n} {o}? | Which colour does the {n} {o} have?"),
+    ("topic", "team, bureau, office, unit, agency", "The {n} {o} deals with {v}. | The task of the {n} {o} is {v}. | For {v}, turn to the {n} {o}.", "What does the {n} {o} do? | What does the {n} {o} deal with? | What is the task of the {n} {o}?"),
+    ("name", "valley, desert, province, harbour, kingdom", "The largest town of the {n} {o} is {v}. | {v} lies in the {n} {o}. | The {n} {o} was once called {v}.", "What is the largest town of the {n} {o}? | Which town lies in the {n} {o}? | What was the {n} {o} once called?"),
+))  # fmt: skip
+COMPUESTAS = _composed((
+    ("time", "panadería, clínica, tienda, farmacia, escuela, biblioteca", "La {o} {n} abre a las {v}. | Las puertas de la {o} {n} se abren a las {v}.", "¿Cuándo abre la {o} {n}? | ¿A qué hora abre la {o} {n}?"),
+    ("price", "bicicleta, mesa, chaqueta, licencia, cámara, batería", "La {o} {n} se vende por {v}. | Por la {o} {n} se pagan {v}.", "¿Cuánto cuesta la {o} {n}? | ¿Qué precio tiene la {o} {n}?"),
+    ("person", "orquesta, academia, comisión, granja, fundación", "Al frente de la {o} {n} está {v}. | {v} es responsable de la {o} {n}.", "¿Quién está al frente de la {o} {n}? | ¿Quién es responsable de la {o} {n}? | ¿Quién dirige la {o} {n}?"),
+    ("place", "escalera, rueda de repuesto, cámara, copa, bomba", "La {o} {n} se guarda en {v}. | Encontrarás la {o} {n} en {v}.", "¿Dónde está la {o} {n}? | ¿Dónde se guarda la {o} {n}?"),
+    ("number", "isla, fábrica, aldea, sección", "En la {o} {n} hay {v} personas. | La {o} {n} cuenta con {v} personas.", "¿Cuántas personas hay en la {o} {n}? | ¿Con cuántas personas cuenta la {o} {n}?"),
+    ("year", "fortaleza, universidad, revista, estación", "La {o} {n} es de {v}. | En {v} se inauguró la {o} {n}.", "¿De qué año es la {o} {n}? | ¿Cuándo se inauguró la {o} {n}?"),
+    ("date", "boda, subasta, conferencia, prueba", "La {o} {n} se celebra el {v}. | La {o} {n} está prevista para el {v}.", "¿Cuándo es la {o} {n}? | ¿Qué día se celebra la {o} {n}?"),
+    ("code", "taquilla, factura, cuenta, caja", "La {o} {n} tiene el código {v}. | El número de la {o} {n} es {v}.", "¿Qué código tiene la {o} {n}? | ¿Cuál es el número de la {o} {n}?"),
+), spanish=True)  # fmt: skip
 
 
 def templates(*, spanish: bool, held_out: bool) -> tuple[Template, ...]:
     """Return the templates of a language, for training or for evaluation only."""
     if spanish:
-        return SPANISH_HELD_OUT if held_out else SPANISH
-    return ENGLISH_HELD_OUT if held_out else ENGLISH
+        return SPANISH_HELD_OUT if held_out else SPANISH + COMPUESTAS
+    return ENGLISH_HELD_OUT if held_out else ENGLISH + COMPOSED
 
 
 def make_fact(
@@ -124,4 +180,7 @@ def make_fact(
         name = f"{name} {coin_name(rng, held_out=held_out)}"
     value = coin_value(rng, template.value, spanish=template.spanish, held_out=held_out)
     sentence = rng.choice(template.statements).replace("{n}", name).replace("{v}", value)
-    return Fact(sentence, rng.choice(template.questions).replace("{n}", name), name, template)
+    sentence = sentence[0].upper() + sentence[1:]
+    return Fact(
+        sentence, rng.choice(template.questions).replace("{n}", name), name, value, template
+    )

@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LlamaForCausalLM
 
 from adapt.errors import DataError
+from adapt.starter.recipe.optimise import Optimisers
 from adapt.starter.recipe.tokenizer import write_tokenizer
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -50,6 +51,7 @@ def export_model(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) ->
         fields = json.loads(config.read_text(encoding="utf-8"))
         # transformers 4, vLLM and llama.cpp look for it here; without it they would assume 10,000
         fields["rope_theta"] = fields["rope_parameters"]["rope_theta"]
+        fields["adapt"] = {"grounding": "auto"}
         write_json(config, fields)
         write_tokenizer(tokenizer, Path(staging), max_length=model.config.max_position_embeddings)
         for path in Path(staging).iterdir():
@@ -58,13 +60,15 @@ def export_model(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) ->
 
 
 def save_checkpoint(
-    model: LlamaForCausalLM, optimiser: torch.optim.Optimizer, progress: Progress, folder: Path
+    model: LlamaForCausalLM, optimisers: Optimisers, progress: Progress, folder: Path
 ) -> None:
     """Write weights, optimiser state and progress as one safetensors file."""
     tensors: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for parameter, state in optimisers.states():
+        name = names[parameter]
         tensors[f"weight.{name}"] = parameter.detach()
-        for key, value in optimiser.state[parameter].items():
+        for key, value in state.items():
             tensors[f"{key}.{name}"] = value
     staged = folder / f"{CHECKPOINT}.tmp"
     save_file(tensors, staged, metadata={"progress": json.dumps(asdict(progress))})
@@ -73,9 +77,7 @@ def save_checkpoint(
     staged.replace(folder / CHECKPOINT)
 
 
-def load_checkpoint(
-    model: LlamaForCausalLM, optimiser: torch.optim.Optimizer, folder: Path
-) -> Progress:
+def load_checkpoint(model: LlamaForCausalLM, optimisers: Optimisers, folder: Path) -> Progress:
     """Put weights and optimiser state back and return the progress.
 
     Raises:
@@ -84,20 +86,17 @@ def load_checkpoint(
     path = folder / CHECKPOINT
     if not path.is_file():
         raise DataError(f"{path}: no checkpoint to resume from; run without --resume")
+    names = {parameter: name for name, parameter in model.named_parameters()}
     try:
         with safe_open(path, framework="pt") as stored:
             known = set(stored.keys())
-            for name, parameter in model.named_parameters():
+            for parameter, state in optimisers.states():
+                name = names[parameter]
                 with torch.no_grad():
                     parameter.copy_(stored.get_tensor(f"weight.{name}"))
-                state = {
-                    key: f"{key}.{name}"
-                    for key in ("step", "exp_avg", "exp_avg_sq")
-                    if f"{key}.{name}" in known
-                }
-                optimiser.state[parameter] = {
-                    key: stored.get_tensor(full) for key, full in state.items()
-                }
+                for key in ("step", "exp_avg", "exp_avg_sq", "momentum_buffer"):
+                    if f"{key}.{name}" in known:
+                        state[key] = stored.get_tensor(f"{key}.{name}")
             return Progress(**json.loads(stored.metadata()["progress"]))
     except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise DataError(

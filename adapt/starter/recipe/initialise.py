@@ -1,68 +1,57 @@
-"""Builds the untrained starter model with its copying circuit in place.
+"""Builds the untrained starter model: a plain Llama whose weights begin near what small models take long to find.
 
-Small models did not find the circuits that copy in our pilots (0 of 40 answers exact after 5M tokens). They are
-known, so they are set by hand in the weights of a plain Llama, and training goes on from there:
-
-    layer 0   previous token · token before it · whose turn this is · mean of the last dozen tokens
-    layer 1   the question's words, gathered at the answer · the context in which my sentence began · my passage's number
-    layer 2   where do the question's words stand? → the context of that sentence, the number of that passage
-    layer 3   two heads begin with the first token of that sentence; two go on with the token that followed this one
-              (same token, same token before, in that sentence)
-
-The residual stream is cut into named blocks; embeddings are random in `CONTENT` and hold features in a few others.
-Matches use rotary pairs that turn slowly (hence the large theta), distances use those that turn fast.
-Reference: Olsson et al. 2022, In-context Learning and Induction Heads, arXiv:2209.11895; the construction is ours.
+Tokens begin with vectors in which those that occur in like company are alike (`embeddings.py`), and so are
+those that differ only in case or in the space before them. Queries and keys begin alike in the rotary pairs that turn slowly, so
+that a token first looks at its like, wherever that stands (mimetic initialisation: Trockman and Kolter 2023,
+arXiv:2305.09828); values and outputs of the upper layers begin as each other's transpose, so that what is looked at is copied.
 """
+
+import math
 
 import torch
 from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaAttention
 
-from adapt.starter.recipe.embeddings import Vocabulary, copied_row, embedding_rows
-from adapt.starter.recipe.heads import (
-    BEFORE,
-    BOUNDARY,
-    BRACKET,
-    CODE,
-    CONST,
-    CONTENT,
-    CONTEXT,
-    HEAD,
-    HEADS,
-    HIDDEN,
-    LAYERS,
-    MARKER,
-    NEIGHBOURHOOD,
-    NUMBER,
-    NUMBERED,
-    PREVIOUS,
-    QUESTION,
-    RARITY,
-    ROLE,
-    SENTENCE,
-    STARTS,
-    TARGET,
-    THETA,
-    WORD,
-    Head,
-)
-from adapt.starter.recipe.tokenizer import END, PAD
+from adapt.starter.recipe.guides import COPY, GATHER, HEADS, MATCH
+
+THETA = 1e8  # pairs from SLOW on turn less than a radian in 1,000 tokens
+HEAD = 64
+SLOW = 12
+ALWAYS = 0
+BEFORE, LATELY = range(1, 25), range(25, 45)  # the token before; what was read lately
+SENTENCE, NUMBER = (
+    range(45, 65),
+    range(65, 77),
+)  # of this token's passage: how its sentence begins, its number
+FOUND, FOUND_NUMBER = (
+    range(77, 97),
+    range(97, 109),
+)  # the same of what a question's word was found in
+TOKEN_FROM = 109
 
 
-def configuration(vocabulary_size: int, *, pad: int, end: int) -> LlamaConfig:
+def configuration(
+    vocabulary_size: int,
+    *,
+    pad: int,
+    end: int,
+    hidden: int = 256,
+    layers: int = 6,
+    intermediate: int = 704,
+) -> LlamaConfig:
     """Return the starter model's architecture: a plain Llama without biases."""
     return LlamaConfig(
         vocab_size=vocabulary_size,
-        hidden_size=HIDDEN,
-        intermediate_size=704,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
-        num_key_value_heads=HEADS,
+        hidden_size=hidden,
+        intermediate_size=intermediate,
+        num_hidden_layers=layers,
+        num_attention_heads=hidden // HEAD,
+        num_key_value_heads=hidden // HEAD,
         head_dim=HEAD,
         max_position_embeddings=1024,
         rope_parameters={"rope_type": "default", "rope_theta": THETA},
-        tie_word_embeddings=False,  # the circuit needs embeddings at rest, the output must learn fast
+        tie_word_embeddings=False,
         attention_bias=False,
         mlp_bias=False,
         bos_token_id=None,
@@ -71,119 +60,118 @@ def configuration(vocabulary_size: int, *, pad: int, end: int) -> LlamaConfig:
     )
 
 
-def standard_model(vocabulary: Vocabulary, *, seed: int) -> LlamaForCausalLM:
-    """Return the same architecture as transformers initialises it, for comparison."""
+def standard_model(config: LlamaConfig, *, seed: int) -> LlamaForCausalLM:
+    """Return the architecture as transformers initialises it, for comparison."""
     torch.manual_seed(seed)
-    texts = list(vocabulary.texts)
-    return LlamaForCausalLM(configuration(len(texts), pad=texts.index(PAD), end=texts.index(END)))
+    return LlamaForCausalLM(config)
 
 
 @torch.no_grad()
-def copying_model(vocabulary: Vocabulary, *, seed: int) -> LlamaForCausalLM:
-    """Return the model with its copying circuit set by hand and everything else small and random."""
-    model = standard_model(vocabulary, seed=seed)
+def starting_model(config: LlamaConfig, embedding: Tensor, *, seed: int) -> LlamaForCausalLM:
+    """Return the model with its head start.
+
+    The residual stream is cut into blocks: one dim that all tokens share, blocks that heads write to, and the token itself. Gains are
+    such that what stands in a block is about as long as the token (4 before the norm).
+
+    Args:
+        embedding: token vectors of unit length, [tokens, dims of `TOKEN`].
+    """
+    model = standard_model(config, seed=seed)
+    generator = torch.Generator().manual_seed(seed + 1)
+    hidden, layers = int(config.hidden_size), int(config.num_hidden_layers)
+    token = range(TOKEN_FROM, hidden)
+    rows = torch.zeros(len(embedding), hidden)
+    rows[:, ALWAYS] = 0.45
+    rows[:, token.start :] = math.sqrt(1 - 0.45**2) * embedding
+    model.model.embed_tokens.weight.copy_(4 * rows)
+    model.lm_head.weight.copy_(0.1 * rows)
     for layer in model.model.layers:
-        layer.mlp.down_proj.weight.mul_(0.1)
-        layer.self_attn.o_proj.weight.mul_(0.1)
-    embedding = model.model.embed_tokens.weight
-    embedding.copy_(embedding_rows(vocabulary, seed=seed))
-    model.lm_head.weight.zero_()
-    model.lm_head.weight[:, CONTENT.start :] = embedding[:, CONTENT.start :]
-    digits = torch.stack(
-        [copied_row(vocabulary, embedding, str(number)) for number in range(1, 10)]
-    )
-    attention = [layer.self_attn for layer in model.model.layers]
-    _see_neighbours(attention[0])
-    _gather(attention[1], digits)
-    _find(attention[2], digits)
-    _copy(attention[3])
+        for projection in (layer.self_attn.o_proj, layer.mlp.down_proj):
+            projection.weight.mul_(1 / math.sqrt(2 * layers))
+    heads = [
+        [Head(layer.self_attn, index, hidden) for index in range(int(config.num_attention_heads))]
+        for layer in model.model.layers
+    ]
+
+    def of_token(dims: int) -> Tensor:
+        """Return a random reading of the token itself, [dims, hidden]."""
+        reading = torch.zeros(dims, hidden)
+        reading[:, token.start :] = _orthonormal(dims, len(token), generator)
+        return reading
+
+    code = of_token(len(BEFORE))
+    heads[0][0].look_back(pairs={0: 14, 1: 14, 2: 14, 3: 14}, back=1)
+    heads[0][0].carry(code, block(BEFORE, hidden), gain=0.5)
+    heads[0][1].look_back(pairs={7: 40, 9: 20}, back=0)
+    heads[0][1].carry(of_token(len(LATELY)), block(LATELY, hidden), gain=2)
+    heads[1][0].carry(block(LATELY, hidden), block(SENTENCE, hidden), gain=0.5)
+    heads[1][1].carry(of_token(len(NUMBER)), block(NUMBER, hidden), gain=1)
+    for head in heads[MATCH][: HEADS[MATCH]]:
+        same = of_token(HEAD)
+        head.compare(same, same, strength=2)
+    heads[MATCH][0].carry(block(SENTENCE, hidden), block(FOUND, hidden), gain=0.6)
+    heads[MATCH][1].carry(block(NUMBER, hidden), block(FOUND_NUMBER, hidden), gain=0.6)
+    heads[GATHER][0].carry(block(FOUND, hidden), block(FOUND, hidden), gain=1)
+    heads[GATHER][1].carry(block(FOUND_NUMBER, hidden), block(FOUND_NUMBER, hidden), gain=1)
+    for head in heads[COPY][: HEADS[COPY]]:
+        # go on with what followed this token before; begin where the sentence found begins
+        head.compare(code, block(BEFORE, hidden), strength=1)
+        head.compare(block(FOUND, hidden), block(SENTENCE, hidden), strength=1, first=len(BEFORE))
+        reading = of_token(HEAD)
+        head.carry(reading, reading, gain=1)
+    for index in range(MATCH, layers):
+        for head in heads[index][HEADS.get(index, 0) :]:
+            same, reading = of_token(HEAD), of_token(HEAD)
+            head.compare(same, same, strength=0.7)
+            head.carry(reading, reading, gain=0.5)
     return model
 
 
-def _energy(dims: int) -> float:
-    return dims / len(CONTENT)
+class Head:
+    """One attention head, to which terms are added."""
 
+    def __init__(self, attention: LlamaAttention, index: int, hidden: int) -> None:
+        self._attention = attention
+        self._start = index * HEAD
+        self._hidden = hidden
 
-def _see_neighbours(attention: LlamaAttention) -> None:
-    for head, (back, block) in enumerate(((1, PREVIOUS), (2, BEFORE))):
-        neighbour = Head(attention, head, scale=14)
-        for pair in range(4):
-            neighbour.distance(pair, strength=14, peak=back)
-        neighbour.write(CODE[: len(block)], block)
-        if back == 1:
-            neighbour.write(BOUNDARY, STARTS, first=40)
-            neighbour.write(BRACKET, NUMBERED, first=41)
-    role = Head(attention, 2, scale=14)
-    for index, strength in enumerate((12, 24, 36)):
-        role.pull(
-            CONST,
-            MARKER[index : index + 1],
-            slot=30 + 2 * index,
-            strength=strength,
-            size=(0.5, 0.5),
-        )
-    role.write(MARKER, ROLE)
-    recent = Head(attention, 3, scale=14)
-    recent.distance(7, strength=40, peak=0)
-    recent.distance(9, strength=20, peak=0)
-    recent.pull(CONST, RARITY, slot=30, strength=2, size=(0.5, 0.3))
-    recent.write(NEIGHBOURHOOD, CONTEXT, gain=2)
+    def carry(self, reads: Tensor, writes: Tensor, *, gain: float) -> None:
+        """Write what `reads` takes of a token looked at to where `writes` puts it, both [dims, hidden]."""
+        rows = slice(self._start, self._start + len(reads))
+        self._attention.v_proj.weight[rows] += reads
+        self._attention.o_proj.weight[:, rows] += gain * writes.T
 
+    def compare(self, here: Tensor, there: Tensor, *, strength: float, first: int = 0) -> None:
+        """Look where `there` finds in a token what `here` finds in this one, [dims, hidden], in pairs that turn slowly."""
+        slow = [*range(SLOW, HEAD // 2), *range(HEAD // 2 + SLOW, HEAD)][first : first + len(here)]
+        rows = [self._start + place for place in slow]
+        self._attention.q_proj.weight[rows] += strength * here[: len(rows)]
+        self._attention.k_proj.weight[rows] += strength * there[: len(rows)]
 
-def _gather(attention: LlamaAttention, digits: Tensor) -> None:
-    sink, half = MARKER[0:1], (0.5, 0.5)
-    question = Head(attention, 0, scale=12)
-    question.pull(ROLE[2:3], ROLE[1:2], slot=30, strength=25, size=half)
-    question.pull(CONST, RARITY, slot=32, strength=3, size=(0.5, 0.3))
-    question.pull(CONST, sink, slot=34, strength=12, size=half)
-    question.write(WORD, QUESTION, gain=2)
-    sentence = Head(attention, 1, scale=12)
-    sentence.pull(CONST, STARTS, slot=30, strength=70, size=half)
-    sentence.distance(8, strength=60)
-    sentence.distance(10, strength=90)
-    for role in (1, 2):
-        sentence.pull(ROLE[role : role + 1], sink, slot=32, strength=200, size=half)
-    sentence.write(CONTEXT, SENTENCE, gain=1.5)
-    passage = Head(attention, 2, scale=12)
-    passage.pull(CONST, NUMBERED, slot=30, strength=80, size=half)
-    passage.distance(10, strength=60)
-    passage.read_map(torch.linalg.pinv(digits).T, NUMBER, first=0, gain=0.5)
-
-
-def _find(attention: LlamaAttention, digits: Tensor) -> None:
-    sink, half = MARKER[0:1], (0.5, 0.5)
-    for head in (0, 1):
-        find = Head(attention, head, scale=11)
-        find.match(QUESTION, WORD, slots=range(36), strength=40, energy=_energy(36))
-        find.pull(ROLE[2:3], ROLE[0:1], slot=36, strength=40, size=half)
-        find.pull(CONST, RARITY, slot=37, strength=3, size=(0.5, 0.3))
-        for role in (0, 1):
-            find.pull(ROLE[role : role + 1], sink, slot=38, strength=60, size=half)
-        if head == 0:
-            find.write(SENTENCE, TARGET, gain=3)
-            continue
-        find.pull(CONST, sink, slot=39, strength=60, size=half)
-        find.pull(BRACKET, sink, slot=39, strength=-60, size=half)
-        find.write_map(NUMBER, digits, first=0, gain=20)
-
-
-def _copy(attention: LlamaAttention) -> None:
-    sink, half = MARKER[0:1], (0.5, 0.5)
-    for head in range(HEADS):
-        copy = Head(attention, head, scale=10)
-        if (
-            head < 2
-        ):  # go on: the token that followed this one, after the same token, in that sentence
-            copy.match(CODE[:16], PREVIOUS[:16], slots=range(16), strength=14, energy=_energy(16))
-            copy.match(
-                PREVIOUS[:8], BEFORE[:8], slots=range(16, 24), strength=12, energy=_energy(8)
+    def look_back(self, *, pairs: dict[int, float], back: int) -> None:
+        """Look, in the first layer, at the token so far back, and less at others by how each rotary pair turns."""
+        start = self._start
+        self._attention.q_proj.weight[start : start + HEAD] = 0
+        self._attention.k_proj.weight[start : start + HEAD] = 0
+        seen = 0.45 * math.sqrt(self._hidden)  # in the dim that all share, after the norm
+        for pair, strength in pairs.items():
+            weight = math.sqrt(strength * math.sqrt(HEAD)) / seen
+            turn = back * THETA ** (-2 * pair / HEAD)
+            self._attention.q_proj.weight[start + pair, ALWAYS] = weight
+            self._attention.k_proj.weight[start + pair, ALWAYS] = weight * math.cos(turn)
+            self._attention.k_proj.weight[start + HEAD // 2 + pair, ALWAYS] = weight * math.sin(
+                turn
             )
-            copy.match(TARGET[:12], SENTENCE[:12], slots=range(24, 36), strength=3, energy=0.1)
-            copy.pull(CONST, sink, slot=38, strength=10, size=half)
-        else:  # begin: the first token of that sentence, at the start of an answer only
-            copy.match(TARGET, SENTENCE, slots=range(20), strength=24, energy=0.15)
-            copy.pull(BOUNDARY, STARTS, slot=36, strength=25, size=half)
-            copy.pull(BOUNDARY, ROLE[0:1], slot=37, strength=10, size=half)
-            copy.pull(CONST, sink, slot=38, strength=28, size=half)
-        block = CONTENT[64 * (head % 2) : 64 * (head % 2 + 1)]
-        copy.write(block, block, gain=3)
+
+
+def block(dims: range, hidden: int) -> Tensor:
+    """Return the dims of a block as rows, [dims, hidden]."""
+    rows = torch.zeros(len(dims), hidden)
+    rows[torch.arange(len(dims)), torch.tensor(list(dims))] = 1
+    return rows
+
+
+def _orthonormal(rows: int, columns: int, generator: torch.Generator) -> Tensor:
+    """Return random orthonormal rows, [rows, columns]."""
+    basis: Tensor = torch.linalg.qr(torch.randn(columns, rows, generator=generator))[0]
+    return basis.T

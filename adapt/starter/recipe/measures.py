@@ -1,156 +1,229 @@
 """What is measured of a model that answers: shares with their intervals on held-out exercises and hand-written questions."""
 
+import json
 import math
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-from adapt.starter.recipe.exercises import (
-    IDENTITY,
-    NOT_SAID,
-    Exercise,
-    Source,
-    make_exercise,
-    render_system,
-)
+from adapt.records import Grounding, Message
+from adapt.starter.recipe.exercise import Exercise, Source, render_system
+from adapt.starter.recipe.exercises import make_exercise
 from adapt.starter.recipe.natural import PASSAGES, QUESTIONS, UNANSWERED
+from adapt.starter.recipe.preferences import NOT_SAID
 from adapt.starter.recipe.record import Figure
 from adapt.starter.recipe.talk import TALK_ENGLISH, TALK_SPANISH
 
-Messages = tuple[tuple[str, str], ...]
-Answer = Callable[[Messages], str]
 _CITED = re.compile(r" ?\[(\d+)\]$")
 
 
-def share(name: str, outcomes: list[bool]) -> Figure:
+@dataclass(frozen=True)
+class Item:
+    """One thing to answer: the messages before the reply, what it may quote, and the reply that is asked for."""
+
+    messages: tuple[Message, ...]
+    grounding: Grounding | None
+    right: str
+
+
+# answers every item, held to its grounding or not
+Answer = Callable[[Sequence[Item], bool], list[str]]
+
+
+def share(name: str, outcomes: Sequence[bool], goal: float | None = None) -> Figure:
     """Return a share with its 95 % Wilson interval."""
     n, z = len(outcomes), 1.96
     value = sum(outcomes) / n
     middle = (value + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return Figure(
-        name=name, value=value, n=n, low=max(0.0, middle - half), high=min(1.0, middle + half)
-    )
+        name=name, value=value, n=n, low=max(0.0, middle - half), high=min(1.0, middle + half), goal=goal
+    )  # fmt: skip
 
 
-def measure_exercises(
-    answer: Answer, choose: Answer, source: Source, *, count: int, seed: int
-) -> list[Figure]:
-    """Return the figures on held-out exercises of every kind."""
+def item(exercise: Exercise) -> Item:
+    """Return an exercise's last question as an item."""
+    messages = tuple(Message(role, content) for role, content in exercise.messages[:-1])  # type: ignore[arg-type]
+    return Item(messages, exercise.grounding, exercise.answer)
+
+
+def measure_reading(answer: Answer, source: Source, *, count: int, seed: int) -> list[Figure]:
+    """Return the figures of quoting and citing, and of saying that the passages do not say, free and held to them."""
     figures: list[Figure] = []
-    for kind, words in (("fact", "coined facts"), ("quote", "sentences of unseen textbooks")):
+    kinds = [
+        ("fact", "own held-out documents", 0.9),
+        ("quote", "sentences of unseen textbooks", None),
+    ]
+    if "en" in source.readers:
+        kinds.insert(0, ("real", "held-out TyDiQA questions, 3 passages", 0.6))
+    for kind, words, goal in kinds:
         rng = random.Random(f"evaluate:{kind}:{seed}")
-        exercises = _cited(rng, source, kind, count)
-        rows = [(one.answer, answer(one.messages[:-1])) for one in exercises]
-        outcomes = {
-            "sentence and citation exact": [right == said for right, said in rows],
-            "sentence exact": [_body(right) == _body(said) for right, said in rows],
-            "citation number right": [_number(right) == _number(said) for right, said in rows],
-            "wrongly said not to be there": [said in NOT_SAID.values() for _, said in rows],
-            "exact where only quoting is allowed": [
-                choose(one.messages[:-1]) == one.answer for one in exercises
-            ],
-        }
-        figures += [share(f"{words}: {name}", values) for name, values in outcomes.items()]
+        english = False if kind == "real" else None
+        made = [
+            make_exercise(rng, source, kind, turns=1, absent=False, spanish=english)
+            for _ in range(count)
+        ]
+        items = [item(one) for one in made]
+        for way, held in (("free", False), ("held to the passages", True)):
+            said = answer(items, held)
+            outcomes = {
+                "sentence and citation": [a == b.right for a, b in zip(said, items, strict=True)],
+                "citation number": [
+                    number(a) == number(b.right) for a, b in zip(said, items, strict=True)
+                ],
+                "wrongly said not to be there": [a in NOT_SAID.values() for a in said],
+            }
+            for name, values in outcomes.items():
+                figures.append(
+                    share(
+                        f"{words}: {name}, {way}",
+                        values,
+                        goal if name.startswith("sentence") else None,
+                    )
+                )
+    return figures + _measure_absent(answer, source, count=count, seed=seed)
+
+
+def _measure_absent(answer: Answer, source: Source, *, count: int, seed: int) -> list[Figure]:
+    """Return how often a model tells what the passages say from what they do not, on as many of either."""
+    rng = random.Random(f"evaluate:absent:{seed}")
+    kinds = ("fact", "real") if "en" in source.readers else ("fact",)
+    made: list[Exercise] = []
+    for index in range(count):
+        kind = kinds[(index // 2) % len(kinds)]
+        made.append(make_exercise(rng, source, kind, turns=1, absent=index % 2 == 0))
+    items = [item(one) for one in made]
+    figures: list[Figure] = []
+    for way, held in (("free", False), ("held to the passages", True)):
+        said = answer(items, held)
+        refused = [one in NOT_SAID.values() for one in said]
+        absent = [index % 2 == 0 for index in range(count)]
+        right = [a == b for a, b in zip(refused, absent, strict=True)]
+        figures.append(share(f"said or not said, even mix: told apart, {way}", right, 0.85))
+        for name, want in (("absent: said so", True), ("there: not denied", False)):
+            part = [ok for ok, is_absent in zip(right, absent, strict=True) if is_absent == want]
+            figures.append(share(f"said or not said, even mix: {name}, {way}", part))
+    return figures
+
+
+def measure_skills(answer: Answer, source: Source, *, count: int, seed: int) -> list[Figure]:
+    """Return the figures on preferences, dates, tools, feedback, the user's profile and short tasks."""
+    figures: list[Figure] = []
+    rng = random.Random(f"evaluate:preference:{seed}")
+    made = [make_exercise(rng, source, "preference", turns=1, absent=False) for _ in range(count)]
+    said = answer([item(one) for one in made], False)
+    obeyed = [
+        one.preference is not None
+        and one.asked is not None
+        and one.preference.obeyed(reply, one.asked)
+        for one, reply in zip(made, said, strict=True)
+    ]
+    figures.append(share("stated preference obeyed (by rule)", obeyed, 0.9))
+    figures.append(
+        share(
+            "stated preference: whole answer right",
+            [a == b.answer for a, b in zip(said, made, strict=True)],
+        )
+    )
+    for language, spanish in (("English", False), ("Spanish", True)):
+        figures.append(
+            _dates(answer, source, language, spanish=spanish, count=count // 2, seed=seed)
+        )
+    rng = random.Random(f"evaluate:tool:{seed}")
+    made = [make_exercise(rng, source, "tool") for _ in range(count)]
+    said = answer([item(one) for one in made], False)
+    figures.append(share("tool call: valid JSON for its schema", [valid_call(a, b) for a, b in zip(said, made, strict=True)], 0.95))  # fmt: skip
+    figures.append(
+        share("tool call: exactly right", [a == b.answer for a, b in zip(said, made, strict=True)])
+    )
     for kind, words in (
-        ("missing", "absent facts: said so"),
         ("feedback", "earlier correction repeated exactly"),
         ("profile", "facts about the user: answer exact"),
         ("task", "short tasks (repeat, spell, extract …): exact"),
     ):
         rng = random.Random(f"evaluate:{kind}:{seed}")
-        exercises = [make_exercise(rng, source, kind) for _ in range(count)]
-        if kind == "missing":
-            exercises = [one for one in exercises if one.answer in NOT_SAID.values()]
-            chosen = [choose(one.messages[:-1]) == one.answer for one in exercises]
-            figures.append(share("absent facts: said so where only quoting is allowed", chosen))
-        figures.append(share(words, [answer(one.messages[:-1]) == one.answer for one in exercises]))
+        made = [make_exercise(rng, source, kind) for _ in range(count)]
+        said = answer([item(one) for one in made], kind == "feedback")
+        figures.append(share(words, [a == b.answer for a, b in zip(said, made, strict=True)]))
     return figures
 
 
-def measure_natural(answer: Answer, choose: Answer, *, seed: int) -> list[Figure]:
-    """Return the figures on hand-written questions, with small talk as it stands in the exercises."""
-    rng = random.Random(f"natural:{seed}")
-    said: list[tuple[str, str, str]] = []
-    for asked, told in QUESTIONS:
-        messages, number = _natural(rng, asked, told)
-        said.append((answer(messages), choose(messages), f"{told} [{number}]"))
-    absent = [answer(_natural(rng, asked, None)[0]) in NOT_SAID.values() for asked in UNANSWERED]
-    talk = [
-        answer((("system", IDENTITY), ("user", asked))) == reply
-        for questions, reply in TALK_ENGLISH + TALK_SPANISH
-        for asked in questions.split(" | ")
-    ]
-    return [
-        share(
-            "hand-written questions: sentence exact",
-            [_body(reply) == _body(right) for reply, _, right in said],
-        ),
-        share(
-            "hand-written questions: citation number right",
-            [_number(reply) == _number(right) for reply, _, right in said],
-        ),
-        share(
-            "hand-written questions: exact where only quoting is allowed",
-            [chosen == right for _, chosen, right in said],
-        ),
-        share("hand-written questions without an answer: said so", absent),
-        share("small talk (seen in training): reply as taught", talk),
-    ]
-
-
-@torch.no_grad()
-def measure_text(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], *, pieces: int
+def _dates(
+    answer: Answer, source: Source, language: str, *, spanish: bool, count: int, seed: int
 ) -> Figure:
-    """Return the bits per byte on pieces of held-out text, 512 tokens each, with a normal 95 % interval."""
-    rng = random.Random("bits")
-    bits: list[float] = []
-    for _ in range(pieces):
-        text = rng.choice(texts)
-        start = rng.randrange(max(1, len(text) - 3000))
-        ids = torch.tensor([tokenizer.encode(text[start : start + 3000])[:512]])
-        loss = float(model(input_ids=ids, labels=ids).loss)
-        size = len(str(tokenizer.decode(ids[0, 1:])).encode())
-        bits.append(loss * (ids.shape[1] - 1) / math.log(2) / size)
-    mean = sum(bits) / len(bits)
-    half = 1.96 * math.sqrt(sum((one - mean) ** 2 for one in bits) / (len(bits) - 1) / len(bits))
-    return Figure(
-        name="bits per byte on held-out books (lower is better)",
-        value=mean,
-        n=pieces,
-        low=mean - half,
-        high=mean + half,
+    rng = random.Random(f"evaluate:date:{language}:{seed}")
+    made = [make_exercise(rng, source, "date", spanish=spanish) for _ in range(count)]
+    said = answer([item(one) for one in made], False)
+    right = [a == b.answer for a, b in zip(said, made, strict=True)]
+    return share(f"date to ISO, unseen ways of writing, {language}", right, 0.85)
+
+
+def valid_call(said: str, exercise: Exercise) -> bool:
+    """Return whether a reply is a JSON object that names a tool shown and gives its parameters in their types."""
+    try:
+        call = json.loads(said)
+    except json.JSONDecodeError:
+        return False
+    if not isinstance(call, dict) or set(call) != {"name", "arguments"}:
+        return False
+    schemas = {}
+    for tool in exercise.tools:
+        function: Any = tool["function"]
+        schemas[function["name"]] = function["parameters"]
+    schema, arguments = schemas.get(call["name"]), call["arguments"]
+    if (
+        schema is None
+        or not isinstance(arguments, dict)
+        or set(arguments) != set(schema["required"])
+    ):
+        return False
+    types: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
+    return all(
+        isinstance(arguments[name], types[rule["type"]])
+        and arguments[name] in rule.get("enum", [arguments[name]])
+        for name, rule in schema["properties"].items()
     )
 
 
-def _cited(rng: random.Random, source: Source, kind: str, count: int) -> list[Exercise]:
-    found: list[Exercise] = []
-    while len(found) < count:
-        exercise = make_exercise(rng, source, kind)
-        if _number(exercise.answer) is not None:
-            found.append(exercise)
-    return found
+def measure_natural(answer: Answer, *, seed: int) -> list[Figure]:
+    """Return the figures on hand-written questions, with small talk as it stands in the exercises."""
+    rng = random.Random(f"natural:{seed}")
+    items = [_natural(rng, asked, told) for asked, told in QUESTIONS]
+    absent = [_natural(rng, asked, None) for asked in UNANSWERED]
+    talk = [
+        Item((Message("system", render_system()), Message("user", asked)), None, reply)
+        for questions, reply in TALK_ENGLISH + TALK_SPANISH
+        for asked in questions.split(" | ")
+    ]
+    figures: list[Figure] = []
+    for way, held in (("free", False), ("held to the passages", True)):
+        said = answer(items, held)
+        figures += [
+            share(f"hand-written questions: sentence and citation, {way}", [a == b.right for a, b in zip(said, items, strict=True)]),
+            share(f"hand-written questions: citation number, {way}", [number(a) == number(b.right) for a, b in zip(said, items, strict=True)]),
+            share(f"hand-written questions without an answer: said so, {way}", [a in NOT_SAID.values() for a in answer(absent, held)]),
+        ]  # fmt: skip
+    replies = answer(talk, False)
+    figures.append(share("small talk (seen in training): reply as taught", [a == b.right for a, b in zip(replies, talk, strict=True)]))  # fmt: skip
+    return figures
 
 
-def _natural(rng: random.Random, asked: str, told: str | None) -> tuple[Messages, int]:
+def _natural(rng: random.Random, asked: str, told: str | None) -> Item:
     right = [name for name, text in PASSAGES.items() if told is not None and told in text]
     others = rng.sample([name for name in PASSAGES if name not in right], 3 - len(right))
     names = right + others
     rng.shuffle(names)
-    system = render_system(
-        about=[], feedback=[], passages=[(name, PASSAGES[name]) for name in names]
+    system = render_system(passages=[(name, PASSAGES[name]) for name in names])
+    place = names.index(right[0]) + 1 if right else 0
+    grounding = Grounding(
+        tuple((index, PASSAGES[name]) for index, name in enumerate(names, start=1))
     )
-    return (("system", system), ("user", asked)), names.index(right[0]) + 1 if right else 0
+    return Item((Message("system", system), Message("user", asked)), grounding, f"{told} [{place}]")
 
 
-def _body(text: str) -> str:
-    return _CITED.sub("", text)
-
-
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """Return the number that a text cites at its end."""
     found = _CITED.search(text)
     return int(found.group(1)) if found else None

@@ -1,35 +1,44 @@
-"""Cuts textbooks into passages and asks for their sentences by rare words; makes documents of coined facts too."""
+"""Cuts real text into passages and makes questions for their sentences: by some of their words, or with a part left out."""
 
 import random
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from adapt.grounding import sentence_spans
 from adapt.starter.recipe.coined import coin_name
-from adapt.starter.recipe.facts import Fact, make_fact, templates
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-ZÁÉÍÓÚÑ¿¡])")
-_WORD = re.compile(r"[A-Za-zÁÉÍÓÚÜÑáéíóúüñ]{4,}")
-_FILES = [
-    "handbook",
-    "notes",
-    "report",
-    "rules",
-    "guide",
-    "manual",
-    "minutes",
-    "letter",
-    "contract",
-    "faq",
-    "plan",
-    "history",
-    "manual",
-    "informe",
-    "guía",
-    "acta",
+__all__ = [
+    "Library",
+    "build_library",
+    "pseudo_question",
+    "real_passage",
+    "sentence_spans",
+    "source_name",
 ]
-_ENDINGS = (".pdf, page {}", ".md", ".txt", ".docx", ".pdf, page {}", ".html", ".md, section {}")
+
+_WORD = re.compile(r"[A-Za-zÁÉÍÓÚÜÑáéíóúüñ]{4,}")
+_TOKEN = re.compile(r"[\w'\u2019-]+")
+_DATE = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
+_NAME = re.compile(
+    r"(?<=[a-záéíóúñ,] )[A-ZÁÉÍÓÚ][\w'\u2019-]+(?: (?:of|de|del|la|the) [A-ZÁÉÍÓÚ][\w'\u2019-]+| [A-ZÁÉÍÓÚ][\w'\u2019-]+)*"
+)
+_FILES = (
+    "handbook", "notes", "report", "rules", "guide", "manual", "minutes", "letter", "contract", "faq", "plan", "history",
+    "informe", "guía", "acta", "policy", "readme", "wiki",
+)  # fmt: skip
+_ENDINGS = (
+    ".pdf, page {}",
+    ".md",
+    ".txt",
+    ".docx",
+    ".pdf, page {}",
+    ".html",
+    ".md, section {}",
+    "",
+)
 
 
 @dataclass(frozen=True)
@@ -41,11 +50,6 @@ class Library:
     words: list[str]
 
 
-def split_sentences(text: str) -> list[str]:
-    """Return the sentences of a paragraph, without the spaces around them."""
-    return [sentence.strip() for sentence in _SENTENCE_END.split(text)]
-
-
 def build_library(texts: Iterable[str]) -> Library:
     """Cut texts into paragraphs of two or more sentences that may be quoted."""
     paragraphs: list[list[str]] = []
@@ -54,17 +58,19 @@ def build_library(texts: Iterable[str]) -> Library:
         for block in text.split("\n"):
             if block.startswith("#"):
                 continue
-            frequency.update({word.lower() for word in _WORD.findall(block)})
-            sentences = split_sentences(block)
+            frequency.update(word.lower() for word in _WORD.findall(block))
             sentences = [
-                one
-                for one in sentences
-                if 25 <= len(one) <= 260 and one[-1] in ".!?" and "[" not in one
+                sentence
+                for start, end in sentence_spans(block)
+                if 25 <= len(sentence := block[start:end]) <= 260
+                and sentence[-1] in ".!?"
+                and "[" not in sentence
             ]
             if len(sentences) >= 2:
                 paragraphs.append(sentences)
-    words = sorted(word for word, count in frequency.items() if count >= 20 and len(word) <= 9)
-    return Library(paragraphs, frequency, words)
+    short = sorted(word for word in frequency if len(word) <= 9)
+    common = [word for word in short if frequency[word] >= 20]
+    return Library(paragraphs, frequency, common or short)
 
 
 def real_passage(rng: random.Random, library: Library) -> list[str]:
@@ -81,103 +87,93 @@ def real_passage(rng: random.Random, library: Library) -> list[str]:
     return sentences
 
 
-def ask_for_sentence(
+def pseudo_question(
     rng: random.Random,
-    library: Library,
-    passages: list[list[str]],
+    sentence: str,
+    frequency: Counter[str],
     *,
+    others: Sequence[str],
     spanish: bool,
     held_out: bool,
-) -> tuple[str, str, int] | None:
-    """Return (question, sentence, index of its passage), or None where no sentence has a word to itself."""
-    counts = Counter(
-        word.lower() for one in passages for text in one for word in set(_WORD.findall(text))
-    )
-    index = rng.randrange(len(passages))
-    sentence = rng.choice(passages[index])
+) -> str | None:
+    """Return a question that only this sentence of those shown answers, or None where it has no word to itself.
+
+    Half name some of its words, half ask for a part of it (a year, a number, a name) by the words around.
+    """
+    if not held_out and rng.random() < 0.5:
+        cloze = _cloze(rng, sentence, spanish=spanish)
+        if cloze:
+            return cloze
+    known = {word.lower() for text in others for word in _WORD.findall(text)}
     found = list(dict.fromkeys(_WORD.findall(sentence)))
-    rare = [
-        word
-        for word in found
-        if counts[word.lower()] == 1 and library.frequency[word.lower()] < 300
-    ]
-    if not rare or sum(sentence in one for one in passages) != 1:
+    rare = [word for word in found if word.lower() not in known]
+    if not rare:
         return None
-    rare.sort(key=lambda word: library.frequency[word.lower()])
+    rare.sort(key=lambda word: frequency[word.lower()])
     subject = rare[0] if rng.random() < 0.5 else rng.choice(rare[:3])
     place = sentence.find(subject)
-    if rng.random() < 0.4:  # the word with its neighbour, as people ask
+    draw = rng.random()
+    if draw < 0.35:  # the word with its neighbour, as people ask
         match = re.match(r"\S*\s[\w'-]+", sentence[place:])
         subject = match.group(0) if match else subject
-    elif rng.random() < 0.5 and len(rare) > 1:
-        other = rng.choice(rare[1:5])
-        subject = f"{subject} {'y' if spanish else 'and'} {other}" if other != subject else subject
-    return _question(rng, subject, spanish=spanish, held_out=held_out), sentence, index
-
-
-_ASK = (
-    "What do the documents say about {}?", "Tell me about {}", "{}?", "What is said about {}?", "What about {}?",
-    "Quote the sentence about {}.", "Where do they mention {}?", "Explain {}", "What do you know about {}?",
-    "Find the sentence with {}.", "Do the documents mention {}?",
-)  # fmt: skip
-_PREGUNTA = (
-    "¿Qué dicen los documentos sobre {}?", "Háblame de {}", "¿{}?", "¿Qué se dice de {}?", "¿Y {}?",
-    "Cita la frase sobre {}.", "¿Dónde se menciona {}?", "Explica {}",
-)  # fmt: skip
-_ASK_HELD_OUT = ("What does it say on {}?", "I want to know about {}.")
-_PREGUNTA_HELD_OUT = ("¿Qué pone sobre {}?",)
-
-
-def _question(rng: random.Random, subject: str, *, spanish: bool, held_out: bool) -> str:
+    elif draw < 0.65 and len(found) > 1:
+        more = [word for word in found if word != subject][:12]
+        several = [subject, *rng.sample(more, k=min(len(more), rng.randint(1, 3)))]
+        rng.shuffle(several)
+        subject = (
+            (" y " if spanish else " and ").join(several)
+            if len(several) < 3 and draw < 0.5
+            else " ".join(several)
+        )
+    if rng.random() < 0.2:
+        subject = subject.lower()
     if held_out:
         return rng.choice(_PREGUNTA_HELD_OUT if spanish else _ASK_HELD_OUT).format(subject)
     return rng.choice(_PREGUNTA if spanish else _ASK).format(subject)
 
 
-def fact_passages(
-    rng: random.Random, library: Library, *, count: int, spanish: bool, held_out: bool
-) -> tuple[list[list[str]], Fact, int, Fact]:
-    """Return passages about coined things, a fact in them with its index, and one that is not in them.
-
-    The others are near misses on purpose: the same sort of fact about another name, another sort about the same name.
-    """
-    kinds = templates(spanish=spanish, held_out=held_out)
-    known = kinds + (templates(spanish=spanish, held_out=False) if held_out else ())
-    fact = make_fact(rng, rng.choice(kinds), held_out=held_out)
-    sentences = [
-        make_fact(rng, rng.choice(known), held_out=held_out).sentence
-        for _ in range(rng.randint(1, 2 * count))
-    ]
-    if rng.random() < 0.6:
-        sentences.append(make_fact(rng, fact.template, held_out=held_out).sentence)
-    others = [one for one in known if one is not fact.template]
-    if rng.random() < 0.6:
-        sentences.append(
-            make_fact(rng, rng.choice(others), held_out=held_out, name=fact.name).sentence
-        )
-    sentences += rng.choice(library.paragraphs)[: rng.randint(0, 3)] if rng.random() < 0.5 else []
-    sentences.append(fact.sentence)
-    rng.shuffle(sentences)
-    passages = [sentences[start::count] for start in range(count) if sentences[start::count]]
-    for index, passage in enumerate(passages):
-        if rng.random() < 0.25 and fact.sentence not in passage:
-            passages[index] = real_passage(rng, library)
-    where = next(index for index, passage in enumerate(passages) if fact.sentence in passage)
-    text = " ".join(" ".join(passage) for passage in passages)
-    while True:
-        missing = make_fact(rng, rng.choice(kinds), held_out=held_out)
-        if rng.random() < 0.4:  # the right name, but what is asked about it is not told
-            missing = make_fact(rng, rng.choice(kinds), held_out=held_out, name=fact.name)
-        if missing.template is not fact.template and _absent(missing, text, sentences):
-            return passages, fact, where, missing
+def _cloze(rng: random.Random, sentence: str, *, spanish: bool) -> str | None:
+    """Return a rough question for a year, number or name in the sentence, made of the words around it."""
+    kinds = [(_DATE, 0), (_NUMBER, 1), (_NAME, 2)]
+    rng.shuffle(kinds)
+    for pattern, kind in kinds:
+        matches = list(pattern.finditer(sentence))
+        if not matches:
+            continue
+        match = rng.choice(matches)
+        before = _TOKEN.findall(sentence[: match.start()])
+        after = _TOKEN.findall(sentence[match.end() :])
+        words = before[-rng.randint(3, 8) :] + after[: rng.randint(0, 4)]
+        words = [word for word in words if rng.random() > 0.12]
+        if len([word for word in words if len(word) > 3]) < 2:
+            continue
+        opening = rng.choice((_CUANDO if spanish else _WHEN)[kind])
+        asked = f"{opening} {' '.join(words)}"
+        return f"¿{asked}?" if spanish else f"{asked}?"
+    return None
 
 
-def _absent(missing: Fact, text: str, sentences: list[str]) -> bool:
-    if missing.name not in text:
-        return True
-    about = [one for one in sentences if missing.name in one]
-    stem = re.split(r"\{[nv]\}", missing.template.statements[0])
-    return not any(all(part.strip() in one for part in stem) for one in about)
+_WHEN = (
+    ("When", "When was", "When did", "In what year", "In which year was", "What year"),
+    ("How many", "How much", "What number", "How long", "How many were", "How big"),
+    ("Who", "What", "Where", "Which", "Who was", "What is", "What was", "Where is", "Whose"),
+)  # fmt: skip
+_CUANDO = (
+    ("Cuándo", "En qué año", "Cuándo fue", "En qué fecha"),
+    ("Cuántos", "Cuántas", "Cuánto", "Qué cantidad de"),
+    ("Quién", "Qué", "Dónde", "Cuál", "Quién fue", "Cuál es", "Cómo se llama"),
+)  # fmt: skip
+_ASK = (
+    "What do the documents say about {}?", "Tell me about {}", "{}?", "What is said about {}?", "What about {}?",
+    "Quote the sentence about {}.", "Where do they mention {}?", "Explain {}", "What do you know about {}?",
+    "Find the sentence with {}.", "Do the documents mention {}?", "{}", "What is {}?", "Who or what is {}?", "Is there anything on {}?",
+)  # fmt: skip
+_PREGUNTA = (
+    "¿Qué dicen los documentos sobre {}?", "Háblame de {}", "¿{}?", "¿Qué se dice de {}?", "¿Y {}?",
+    "Cita la frase sobre {}.", "¿Dónde se menciona {}?", "Explica {}", "{}", "¿Qué es {}?", "¿Hay algo sobre {}?",
+)  # fmt: skip
+_ASK_HELD_OUT = ("What does it say on {}?", "I want to know about {}.")
+_PREGUNTA_HELD_OUT = ("¿Qué pone sobre {}?",)
 
 
 def source_name(rng: random.Random, *, held_out: bool) -> str:

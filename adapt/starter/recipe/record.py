@@ -1,4 +1,4 @@
-"""What is written down of a run and of its measurements: recipe.json, figures.json and comparison.json."""
+"""What is written down of a run and of its measurements: recipe.json, figures.json, curve.json and sizes.json."""
 
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class RunRecord(BaseModel):
     versions: dict[str, str]
     spent: Progress | None = None
     notes: str = ""
+    continues: "RunRecord | None" = None
 
 
 class Figure(BaseModel):
@@ -36,20 +37,11 @@ class Figure(BaseModel):
     n: int
     low: float
     high: float
-
-
-class Comparison(BaseModel):
-    """The held-out copying figures of two initialisations, each after so many tokens (hand-set, standard)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    count: int
-    tokens: tuple[int, int]
-    copying: dict[str, float]
-    standard: dict[str, float]
+    goal: float | None = None
 
 
 FIGURES = TypeAdapter(list[Figure])
+ROWS = TypeAdapter(list[dict[str, float]])
 
 
 def read_record(path: Path) -> RunRecord:
@@ -74,11 +66,20 @@ def read_figures(path: Path) -> list[Figure]:
         raise DataError(f"{path}: not a list of figures") from error
 
 
-def read_comparison(path: Path) -> Comparison | None:
-    """Read comparison.json; None where there is no such file."""
+def read_curve(path: Path) -> list[dict[str, float]]:
+    """Read curve.json, the probes of a run; none where there is no such file."""
+    return _rows(path, "the probes of a run")
+
+
+def read_sizes(path: Path) -> list[dict[str, float]]:
+    """Read sizes.json, what short runs of other sizes came to; none where there is no such file."""
+    return _rows(path, "a comparison of sizes")
+
+
+def _rows(path: Path, what: str) -> list[dict[str, float]]:
     if not path.is_file():
-        return None
+        return []
     try:
-        return Comparison.model_validate_json(path.read_bytes())
+        return ROWS.validate_json(path.read_bytes())
     except ValidationError as error:
-        raise DataError(f"{path}: not a comparison of two runs") from error
+        raise DataError(f"{path}: not {what}") from error

@@ -42,6 +42,15 @@ def make_talk(rng: random.Random, *, spanish: bool) -> tuple[str, str]:
     return said, reply
 
 
+def talk_in(
+    rng: random.Random, topic: int, *, spanish: bool, answer_spanish: bool
+) -> tuple[str, str]:
+    """Return something said in one language with its reply in another; the first eight topics are in both."""
+    asked = (TALK_SPANISH if spanish else TALK_ENGLISH)[topic][0]
+    reply = (TALK_SPANISH if answer_spanish else TALK_ENGLISH)[topic][1]
+    return rng.choice(asked.split(" | ")), reply
+
+
 def make_task(rng: random.Random, words: list[str], *, held_out: bool) -> tuple[str, str]:
     """Return a short task over words drawn from `words` or coined, and its result."""
     return rng.choice(_TASKS)(rng, words, held_out)

@@ -6,11 +6,20 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+# What the template writes before the tools, one JSON schema a line.
+HEADING = "Tools. To use one, answer with a JSON object of its name and arguments."
 PAD, SYSTEM, USER, ASSISTANT, END = "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 SPECIAL_TOKENS = [PAD, SYSTEM, USER, ASSISTANT, END]
-VOCABULARY_SIZE = 4096
+VOCABULARY_SIZE = 8192
 
 CHAT_TEMPLATE = """\
+{%- set listing = '' -%}
+{%- if tools -%}
+{%- set listing = 'HEADING\\n' ~ (tools | map('tojson') | join('\\n')) -%}
+{%- if not messages or messages[0]['role'] != 'system' -%}
+{{- '<|system|>\\n' ~ listing ~ '<|end|>\\n' -}}
+{%- endif -%}
+{%- endif -%}
 {%- for message in messages -%}
 {%- if message['role'] not in ['system', 'user', 'assistant'] -%}
 {{- raise_exception("unknown role '" ~ message['role'] ~ "'; known roles: system, user, assistant") -}}
@@ -19,14 +28,18 @@ CHAT_TEMPLATE = """\
 {%- if message['role'] == 'assistant' -%}
 {%- generation -%}{{- message['content'] ~ '<|end|>' -}}{%- endgeneration -%}
 {%- else -%}
-{{- message['content'] ~ '<|end|>' -}}
+{{- message['content'] -}}
+{%- if listing and loop.first and message['role'] == 'system' -%}
+{{- '\\n\\n' ~ listing -}}
+{%- endif -%}
+{{- '<|end|>' -}}
 {%- endif -%}
 {{- '\\n' -}}
 {%- endfor -%}
 {%- if add_generation_prompt -%}
 {{- '<|assistant|>\\n' -}}
 {%- endif -%}
-"""
+""".replace("HEADING", HEADING)
 
 
 def train_tokenizer(texts: Iterable[str], *, vocabulary_size: int = VOCABULARY_SIZE) -> Tokenizer:

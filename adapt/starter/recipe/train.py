@@ -1,21 +1,24 @@
-"""The training loop: AdamW over the batch stream within a budget of minutes or tokens, with checkpoints and exports."""
+"""The training loop over the batch stream within a budget of minutes or tokens, with checkpoints and exports."""
 
 import json
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM
 
 from adapt.starter.recipe.batches import Batch, Stream
 from adapt.starter.recipe.copying import CopyProbe
 from adapt.starter.recipe.files import Progress, export_model, load_checkpoint, save_checkpoint
-from adapt.starter.recipe.heads import CIRCUIT_LAYERS
+from adapt.starter.recipe.forward import forward
+from adapt.starter.recipe.guides import HEADS, guide_losses
+from adapt.starter.recipe.optimise import Optimisers, schedule
 
-PARTS = ("circuit", "early", "output", "rest")
+BEGINNING = Progress(step=0, pool=0, index=0, tokens=0, seconds=0.0)
 
 
 @dataclass(frozen=True)
@@ -24,16 +27,18 @@ class TrainSettings:
 
     minutes: float
     tokens: int | None = None
-    learning_rate: float = 1e-3
-    circuit_factor: float = 0.03  # at 1 and at 0.15 an earlier version soon cited [1] always
-    released_share: float = 0.6  # of the budget; the rest has learned around the circuit by then
-    released_factor: float = 0.25
-    early_factor: float = 0.2  # what the first layers add beside the circuit is noise to it
-    output_factor: float = 0.3
-    warmup_steps: int = 100
-    export_minutes: float = 6.0
-    probe_minutes: float = 4.0
+    matrix_rate: float = 1e-3
+    other_rate: float = 2e-3
+    weight_decay: float = 0.01
+    choice_weight: float = 1.0
+    guide_weight: float = 0.5
+    begin_weight: float = 1.0
+    warmup_steps: int = 60
+    decay_share: float = 0.4
+    export_minutes: float = 4.0
+    probe_minutes: float = 5.0
     bf16: bool = True
+    compiled: bool = True
 
 
 def train(
@@ -43,89 +48,66 @@ def train(
     *,
     probe: CopyProbe | None,
     out: Path,
-    resume: bool = False,
+    begin: Progress | None = BEGINNING,
 ) -> Progress:
-    """Train until the budget is spent; write checkpoint, model folder and `log.jsonl` into `out`."""
-    optimiser = torch.optim.AdamW(_groups(model), betas=(0.9, 0.95), weight_decay=0.0, fused=True)
-    progress = Progress(step=0, pool=0, index=0, tokens=0, seconds=0.0)
-    if resume:
-        progress = load_checkpoint(model, optimiser, out)
+    """Train until the budget is spent; write checkpoint, model folder and `log.jsonl` into `out`.
+
+    Args:
+        begin: where in the data to begin; None goes on from the checkpoint in `out`.
+    """
+    optimisers = Optimisers(
+        model,
+        matrix_rate=settings.matrix_rate,
+        other_rate=settings.other_rate,
+        decay=settings.weight_decay,
+    )
+    progress = begin or load_checkpoint(model, optimisers, out)
+    run = _compile(settings.compiled)
     begun = time.monotonic() - progress.seconds
     exported = probed = progress.seconds
+    window: list[dict[str, float]] = []
     model.train()
     for pool, index, batch in stream.batches(pool=progress.pool, skip=progress.index):
-        if _share(progress, settings) >= 1:
+        share = _share(progress, settings)
+        if share >= 1:
             break
-        factor = schedule(progress.step, _share(progress, settings), settings.warmup_steps)
-        rate = settings.learning_rate * factor
-        for group in optimiser.param_groups:
-            group["lr"] = rate * _peak(str(group["part"]), _share(progress, settings), settings)
-        loss = _step(model, optimiser, batch, bf16=settings.bf16)
+        window.append(_backward(model, run, batch, settings))
+        factor = schedule(
+            progress.step,
+            share,
+            warmup_steps=settings.warmup_steps,
+            decay_share=settings.decay_share,
+        )
+        optimisers.step(factor)
         progress = Progress(
             step=progress.step + 1,
             pool=pool,
             index=index + 1,
-            tokens=progress.tokens + int((batch.weights > 0).sum()),
+            tokens=progress.tokens + int((batch.ids > 0).sum()),
             seconds=time.monotonic() - begun,
         )
-        if progress.step % 50 == 0:
-            _log(
-                out,
-                {"step": progress.step, "tokens": progress.tokens, "loss": loss, "rate": rate},
-                progress.seconds,
-            )
-        if probe and (
-            progress.seconds - probed > 60 * settings.probe_minutes or progress.step == 1
-        ):
-            probed = progress.seconds
-            _log(
-                out,
-                {"step": progress.step, "tokens": progress.tokens, **probe.measure(model)},
-                progress.seconds,
-            )
+        if len(window) == 50:
+            _log(out, progress, {**_means(window), "rate": factor})
+            window.clear()
+        if probe and (progress.seconds - probed > 60 * settings.probe_minutes):
+            _log(out, progress, probe.measure(model))
+            probed = time.monotonic() - begun
         if progress.seconds - exported > 60 * settings.export_minutes:
             exported = progress.seconds
-            save_checkpoint(model, optimiser, progress, out)
+            save_checkpoint(model, optimisers, progress, out)
             export_model(model, stream.tokenizer, out / "model")
-    save_checkpoint(model, optimiser, progress, out)
+    if probe:
+        _log(out, progress, probe.measure(model))
+    save_checkpoint(model, optimisers, progress, out)
     export_model(model, stream.tokenizer, out / "model")
     return progress
 
 
-def schedule(step: int, share: float, warmup_steps: int) -> float:
-    """Return the factor on the learning rate: a linear warm-up, then a cosine down to a fiftieth."""
-    cosine = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-    return min(1.0, (step + 1) / max(1, warmup_steps)) * cosine
-
-
-def _groups(model: LlamaForCausalLM) -> list[dict[str, object]]:
-    """Return the parameters by part, since the hand-set parts learn more slowly."""
-    named: dict[str, list[torch.nn.Parameter]] = {part: [] for part in PARTS}
-    circuit = tuple(f"model.layers.{layer}.self_attn." for layer in range(CIRCUIT_LAYERS))
-    early = tuple(f"model.layers.{layer}." for layer in range(CIRCUIT_LAYERS - 1))
-    for name, parameter in model.named_parameters():
-        if name.startswith((*circuit, "model.embed_tokens.")):
-            named["circuit"].append(parameter)
-        elif name.startswith(early):
-            named["early"].append(parameter)
-        else:
-            named["output" if name.startswith("lm_head.") else "rest"].append(parameter)
-    return [
-        {"params": parameters, "part": part, "lr": 0.0}
-        for part, parameters in named.items()
-        if parameters
-    ]
-
-
-def _peak(part: str, share: float, settings: TrainSettings) -> float:
-    """Return the factor on the rate of one part of the model."""
-    if part == "circuit" and share >= settings.released_share:
-        return settings.released_factor
-    return {
-        "circuit": settings.circuit_factor,
-        "early": settings.early_factor,
-        "output": settings.output_factor,
-    }.get(part, 1.0)
+def _compile(compiled: bool) -> Any:
+    """Return the forward pass, compiled once for each length of the batches."""
+    if not compiled:
+        return forward
+    return torch.compile(forward, dynamic=False)
 
 
 def _share(progress: Progress, settings: TrainSettings) -> float:
@@ -134,28 +116,65 @@ def _share(progress: Progress, settings: TrainSettings) -> float:
     return progress.seconds / (60 * settings.minutes)
 
 
-def _step(
-    model: LlamaForCausalLM, optimiser: torch.optim.Optimizer, batch: Batch, *, bf16: bool
-) -> float:
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
-        logits = model(input_ids=batch.ids, use_cache=False).logits
-    goals, weights = batch.ids[:, 1:], batch.weights[:, 1:]
-    losses = cross_entropy(
-        logits[:, :-1].reshape(-1, logits.shape[-1]).float(), goals.reshape(-1), reduction="none"
-    )
-    loss = (losses * weights.reshape(-1)).sum() / weights.sum()
-    torch.autograd.backward(loss)
+def _backward(
+    model: LlamaForCausalLM, run: Any, batch: Batch, settings: TrainSettings
+) -> dict[str, float]:
+    """Add the gradients of one batch and return its losses; logits are computed only where a token weighs."""
+    device = model.device
+    ids = batch.ids.to(device)
+    places = (batch.weights[:, 1:] > 0).to(device)
+    weights = batch.weights[:, 1:].to(device)[places]
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.bf16):
+        hidden, looked = run(model, ids, HEADS)
+        logits = model.lm_head(hidden[:, :-1][places])
+    losses = cross_entropy(logits.float(), ids[:, 1:][places], reduction="none")
+    total = (losses * weights).sum() / weights.sum()
+    parts = {"loss": float(total.detach())}
+    if len(batch.places):
+        choice = _choice_loss(model, hidden, batch)
+        parts["choice"] = float(choice.detach())
+        total = total + settings.choice_weight * choice
+    for kind, loss in guide_losses(looked, batch.targets).items():
+        parts[f"look_{kind}"] = float(loss.detach())
+        weight = settings.begin_weight if kind.startswith("begin") else settings.guide_weight
+        total = total + weight * loss
+    torch.autograd.backward(total)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-    return float(loss.detach())
+    return parts
 
 
-def _log(out: Path, row: dict[str, float], seconds: float) -> None:
+def _choice_loss(model: LlamaForCausalLM, hidden: Tensor, batch: Batch) -> Tensor:
+    """Return the mean cross-entropy of choosing a sentence, among the tokens with which one of those shown goes on.
+
+    It is the loss of decoding that is held to the passages; without it, what answers commonly begin with drowns out
+    which one is asked for.
+    """
+    allowed = batch.allowed.to(hidden.device)
+    before = hidden[batch.places[:, 0], batch.places[:, 1] - 1].float()
+    rows = model.lm_head.weight[allowed.clamp_min(0)]
+    scores: Tensor = (rows * before[:, None]).sum(-1).masked_fill(allowed < 0, float("-inf"))
+    return -scores.log_softmax(-1)[:, 0].mean()
+
+
+def _means(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each loss over the batches that had it."""
+    names = {name for row in rows for name in row}
+    values = {name: [row[name] for row in rows if name in row] for name in sorted(names)}
+    return {name: sum(found) / len(found) for name, found in values.items()}
+
+
+def read_probes(out: Path) -> list[dict[str, float]]:
+    """Return the probes that a run logged, in their order."""
+    log = out / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    return [row for row in map(json.loads, lines) if "loss" not in row]
+
+
+def _log(out: Path, progress: Progress, row: dict[str, float]) -> None:
+    head = {
+        "minutes": round(progress.seconds / 60, 2),
+        "step": progress.step,
+        "tokens": progress.tokens,
+    }
     with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(
-            json.dumps(
-                {"minutes": round(seconds / 60, 2), **{k: round(v, 6) for k, v in row.items()}}
-            )
-            + "\n"
-        )
+        log.write(json.dumps({**head, **{k: round(v, 5) for k, v in row.items()}}) + "\n")

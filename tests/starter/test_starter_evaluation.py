@@ -1,0 +1,90 @@
+"""The table of the starter's card: every figure is counted, with its interval, free and held to the passages."""
+
+import json
+import math
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from transformers import LlamaForCausalLM
+
+from adapt.bases import find_base
+from adapt.errors import DataError
+from adapt.models import ModelRuntime
+from adapt.starter.recipe.card import write_card
+from adapt.starter.recipe.evaluate import evaluate, table
+from adapt.starter.recipe.files import export_model
+from adapt.starter.recipe.initialise import configuration
+from adapt.starter.recipe.measures import share
+from adapt.starter.recipe.ngrams import NGrams
+from adapt.workspace import Workspace
+
+
+@pytest.fixture
+def runtime(tokenizer: Tokenizer, tmp_path: Path, workspace: Workspace) -> ModelRuntime:
+    torch.manual_seed(0)
+    config = configuration(
+        tokenizer.get_vocab_size(), pad=0, end=4, hidden=64, layers=1, intermediate=16
+    )
+    export_model(LlamaForCausalLM(config), tokenizer, tmp_path / "model")
+    return ModelRuntime(find_base(str(tmp_path / "model"), workspace))
+
+
+def test_evaluation_counts_every_figure(
+    data: list[Path], runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapt.starter.recipe.evaluate.MAX_NEW_TOKENS", 2)
+    seen: list[tuple[str, int, int]] = []
+
+    figures = evaluate(runtime, data, count=2, report=lambda *event: seen.append(event))
+
+    names = [one.name for one in figures]
+    assert len(set(names)) == len(names)
+    assert all(one.low <= one.value <= one.high for one in figures)
+    assert any("TyDiQA" in name and "held to the passages" in name for name in names)
+    assert [one.value > 0 for one in figures if one.name.startswith("bits per byte")] == [True] * 2
+    assert all(0 < done <= total for _, done, total in seen)
+    assert all(name in table(figures) for name in names)
+
+
+def test_without_data_what_needs_it_is_left_out(
+    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapt.starter.recipe.evaluate.MAX_NEW_TOKENS", 2)
+
+    names = [one.name for one in evaluate(runtime, count=2)]
+
+    assert not [name for name in names if "TyDiQA" in name or "bits per byte" in name]
+    assert any("own held-out documents" in name for name in names)
+
+
+def test_an_interval_holds_its_share_and_narrows_with_n() -> None:
+    few, many = share("x", [True, False] * 5), share("x", [True, False] * 500)
+
+    assert few.low < many.low < 0.5 < many.high < few.high
+
+
+def test_the_chances_of_a_5_gram_model_sum_to_one_and_favour_what_it_saw() -> None:
+    rng = random.Random(0)
+    ids = [rng.choice((1, 2, 3)) for _ in range(30)] + [4, 5, 6, 7] * 40 + [8, 9]
+    model = NGrams(ids, size=10)
+
+    for context in ([4, 5, 6], [1, 2], [9], [8, 8, 8, 8]):
+        start = model.bits(context)
+        chances = [2 ** -(model.bits([*context, token]) - start) for token in range(10)]
+        assert math.isclose(sum(chances), 1, rel_tol=1e-6)
+    assert model.bits([4, 5, 6, 7, 4, 5, 6, 7]) < 8 < model.bits([9, 1, 8, 3, 7, 7, 9, 2])
+
+
+def test_the_card_of_a_run_that_has_not_ended_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="missing, or not the record of a run"):
+        write_card(tmp_path)
+
+
+def test_the_folder_says_how_answers_are_held(runtime: ModelRuntime, tmp_path: Path) -> None:
+    config = json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
+
+    assert config["adapt"] == {"grounding": "auto"}
+    assert runtime.grounding_way == "auto"
