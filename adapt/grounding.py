@@ -85,7 +85,7 @@ def _sentences(grounding: Grounding) -> str:
             continue
         for place, line in enumerate(lines):
             goes_on = f'(" " s{index}_{place + 1})?' if place + 1 < len(lines) else ""
-            rules.append(f"s{index}_{place}: {json.dumps(line, ensure_ascii=False)} {goes_on}")
+            rules.append(f"s{index}_{place}: {_literal(line)} {goes_on}")
         starts = " | ".join(f"s{index}_{place}" for place in range(len(lines)))
         rules.append(f'p{index}: ({starts}) " [{number}]"')
         names.append(f"p{index}")
@@ -93,13 +93,13 @@ def _sentences(grounding: Grounding) -> str:
     if names:
         rules.append(f"cited: {' | '.join(names)}")
         answers.append('cited ((" " | "\\n") cited)*')
-    answers += [json.dumps(one, ensure_ascii=False) for one in (*grounding.uncited, *REFUSALS)]
+    answers += [_literal(one) for one in (*grounding.uncited, *REFUSALS)]
     return "\n".join([f"start: {' | '.join(answers)}", *rules]) + "\n"
 
 
 def _quotes(grounding: Grounding) -> str:
     texts = [" ".join(text.split()) for _, text in grounding.passages] + list(grounding.uncited)
-    words = [json.dumps({"substring_words": text}, ensure_ascii=False) for text in texts]
+    words = [_literal({"substring_words": text}) for text in texts]
     names = " | ".join(f"W{index}" for index in range(len(words)))
     rules = [
         "start: (FREE | MARK | quote)*",
@@ -112,6 +112,11 @@ def _quotes(grounding: Grounding) -> str:
         *(f"W{index}: %regex {one}" for index, one in enumerate(words)),
     ]
     return "\n".join(rules) + "\n"
+
+
+def _literal(value: str | dict[str, str]) -> str:
+    """Return a value as JSON, as the grammar takes it: all of ASCII but the one control character that JSON leaves."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 class GroundedLogits(LogitsProcessor):
