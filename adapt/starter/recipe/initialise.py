@@ -38,13 +38,13 @@ def configuration(
     end: int,
     hidden: int = 256,
     layers: int = 6,
-    intermediate: int = 704,
+    intermediate: int | None = None,
 ) -> LlamaConfig:
-    """Return the starter model's architecture: a plain Llama without biases."""
+    """Return the starter model's architecture: a plain Llama without biases; the MLPs 2.75 times as wide unless given."""
     return LlamaConfig(
         vocab_size=vocabulary_size,
         hidden_size=hidden,
-        intermediate_size=intermediate,
+        intermediate_size=intermediate or hidden * 11 // 4,
         num_hidden_layers=layers,
         num_attention_heads=hidden // HEAD,
         num_key_value_heads=hidden // HEAD,

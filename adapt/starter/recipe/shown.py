@@ -31,7 +31,8 @@ class Shown:
     def __init__(
         self, content: str, encoding: Encoding, first: int, choices: Sequence[str]
     ) -> None:
-        self._starts = [start for start, _ in encoding.offsets]
+        offsets = encoding.offsets  # a new list at every access
+        self._starts = [start for start, _ in offsets]
         self._first = first
         self._sentences: list[tuple[str, int]] = []
         place = max(content.find("Earlier feedback from this user:"), 0)
@@ -52,7 +53,7 @@ class Shown:
         self._words: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for index, (sentence, place) in enumerate(self._sentences):
             for token in range(*self._span(sentence, place)):
-                start, end = encoding.offsets[token - first]
+                start, end = offsets[token - first]
                 self._words[_key(content[start:end])].append((index, token))
 
     def _token(self, place: int) -> int:
