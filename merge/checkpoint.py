@@ -66,7 +66,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         ModelError: the folder has no readable configuration or weights, a shard is missing or damaged, or the weights
             are quantised.
     """
-    config = _read_object(folder / "config.json")
+    config = read_object(folder / "config.json")
     if config.get("quantization_config"):
         raise ModelError(
             f"{folder}: the weights are quantised, and adapters cannot be added to them exactly; "
@@ -88,7 +88,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
 def _weight_files(folder: Path) -> list[str]:
     """Return the files that transformers would load, and no others that lie beside them."""
     if (folder / INDEX).is_file():
-        weight_map = _read_object(folder / INDEX).get("weight_map")
+        weight_map = read_object(folder / INDEX).get("weight_map")
         if not isinstance(weight_map, dict) or not weight_map:
             raise ModelError(f"{folder / INDEX}: has no weight_map; download the base again")
         names = sorted({str(name) for name in weight_map.values()})
@@ -107,7 +107,12 @@ def _weight_files(folder: Path) -> list[str]:
     return found
 
 
-def _read_object(path: Path) -> dict[str, object]:
+def read_object(path: Path) -> dict[str, object]:
+    """Return the JSON object of a file.
+
+    Raises:
+        ModelError: the file is missing, or holds none.
+    """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

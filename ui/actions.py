@@ -3,7 +3,6 @@
 Rooms are imported inside the functions, so that a command loads only what it needs.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -294,25 +293,11 @@ def read_task(name: str, path: Path, *, metric: str = "exact") -> "Task":
     return Task(name, read_examples([path]).examples, metric)
 
 
-def export_hf(ctx: "Context", reference: str, target: Path) -> Path:
-    """Copy a published model or adapter as a plain Hugging Face folder.
+def export(ctx: "Context", reference: str, target: Path, *, form: str) -> Path:
+    """Write a published model or adapter as a Hugging Face folder (`hf`) or a GGUF file (`gguf`)."""
+    from merge.export import export as write
 
-    Raises:
-        AdaptError: the target exists and is not an empty folder.
-    """
-    artifact = ctx.registry.get(reference)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise AdaptError(f"{target}: exists and is not empty; name another folder with --out")
-    faults = ctx.registry.verify(artifact.reference)
-    if faults:
-        raise AdaptError(f"{artifact.reference} is not exported: {faults[0]}")
-    staged = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(artifact.path, staged)
-    if target.exists():
-        target.rmdir()
-    staged.rename(target)
-    return target
+    return write(ctx.registry, reference, target, form=form)
 
 
 def export_feedback(ctx: "Context", user: str, path: Path) -> dict[str, int]:

@@ -94,6 +94,17 @@ def test_a_base_of_ones_own_goes_the_whole_way(
     assert code == 0, err
     assert (tmp_path / "out" / "config.json").is_file()
 
+    file = tmp_path / "team.gguf"
+    code, out, err = run("export", "team", "--to", "gguf", "--out", file, "--json")
+    assert code == 0, err
+    assert file.read_bytes()[:4] == b"GGUF"
+
+    code, _, err = run("export", "support", "--to", "gguf", "--out", tmp_path / "s.gguf")
+    assert (code, "merge it first" in err) == (2, True)
+
+    code, _, err = run("export", "team", "--to", "ollama", "--out", tmp_path / "x")
+    assert (code, "there are hf and gguf" in err) == (2, True)
+
 
 def test_feedback_of_one_turn_is_listed_reported_exported_and_forgotten(
     run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]

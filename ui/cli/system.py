@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapt.errors import AdaptError
 from ui.cli.output import Output, table
 
 if TYPE_CHECKING:
@@ -17,9 +16,13 @@ EVALUATE = """Run a base and models of it on held-out rows, with paired bootstra
 
 Example: adapt evaluate support@1 team --test support=heldout.jsonl
 """
-EXPORT = """Copy a model or an adapter out of the workspace as a plain Hugging Face folder.
+EXPORT = """Take a model or an adapter out of the workspace: a plain Hugging Face folder, or one GGUF file for llama.cpp.
 
-Example: adapt export team --to hf --out ./team
+Examples:
+
+  adapt export team --to hf --out ./team
+
+  adapt export team --to gguf --out team.gguf
 """
 
 
@@ -89,18 +92,19 @@ def evaluate(
 def export(
     ctx: typer.Context,
     reference: Annotated[str, typer.Argument(help="NAME, NAME@version or NAME@alias.")],
-    out: Annotated[Path, typer.Option(help="A new folder.")],
-    to: Annotated[str, typer.Option(help="hf: a Hugging Face folder.")] = "hf",
+    out: Annotated[Path, typer.Option(help="A new folder, or for gguf a new file.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help="hf: transformers, vLLM, mergekit; gguf: llama.cpp (Llama models so far)."
+        ),
+    ] = "hf",
 ) -> None:
-    """Parse, copy, print."""
-    from ui.actions import export_hf
+    """Parse, write, print."""
+    from ui.actions import export as write
 
-    if to != "hf":
-        raise AdaptError(
-            f"--to {to} is not built yet; hf writes a folder that transformers and vLLM open"
-        )
     output: Output = ctx.obj
-    path = export_hf(output.open(), reference, out)
+    path = write(output.open(), reference, out, form=to)
     output.result({"artifact": reference, "path": str(path)}, f"{reference} → {path}")
 
 
