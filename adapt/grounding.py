@@ -11,6 +11,7 @@ Three ways:
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -177,21 +178,15 @@ class GroundedLogits(LogitsProcessor):
         return padded
 
 
-_TOKENIZERS: dict[int, tuple[PreTrainedTokenizerBase, Any]] = {}
-
-
+@lru_cache(maxsize=4)  # a tokenizer is looked up by its identity
 def _known_tokens(tokenizer: PreTrainedTokenizerBase) -> Any:
-    """Return what llguidance has to know of a tokenizer, made once."""
+    """Return what llguidance has to know of a tokenizer."""
     import llguidance.hf
 
-    found = _TOKENIZERS.get(id(tokenizer))
-    if found is None or found[0] is not tokenizer:
-        try:
-            found = (tokenizer, llguidance.hf.from_tokenizer(tokenizer))  # type: ignore[arg-type]
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise ModelError(f"grounded decoding cannot read this tokenizer: {error}") from error
-        _TOKENIZERS[id(tokenizer)] = found
-    return found[1]
+    try:
+        return llguidance.hf.from_tokenizer(tokenizer)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ModelError(f"grounded decoding cannot read this tokenizer: {error}") from error
 
 
 def _strip(text: str, start: int, end: int) -> tuple[int, int]:

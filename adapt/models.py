@@ -4,7 +4,6 @@ Not here: how a base is loaded (`adapt.loading`), which base a name means (`adap
 (`adapt.prompt`), training (`finetune`).
 """
 
-import copy
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -80,13 +79,6 @@ class ModelRuntime:
         self._peft: PeftModel | None = None
         self._attached: dict[str, tuple[str, Path]] = {}
         self._turn = threading.Lock()
-
-    @classmethod
-    def sharing(cls, other: "ModelRuntime", settings: GenerationSettings) -> "ModelRuntime":
-        """Return a runtime with other settings over the same resident model; they take turns."""
-        twin = copy.copy(other)
-        twin.settings = settings
-        return twin
 
     @property
     def context_length(self) -> int:

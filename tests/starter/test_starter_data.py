@@ -173,6 +173,12 @@ def test_a_taught_tool_call_fits_its_schema(
         assert not valid_call(json.dumps({**call, "name": "other"}), exercise)
         assert not valid_call(json.dumps({**call, "arguments": {}}), exercise)
         assert not valid_call(exercise.answer[:-1], exercise)
+        for name, value in call["arguments"].items():
+            wrong = {**call["arguments"], name: [value]}
+            assert not valid_call(json.dumps({**call, "arguments": wrong}), exercise)
+            if isinstance(value, int) and not isinstance(value, bool):
+                wrong = {**call["arguments"], name: True}
+                assert not valid_call(json.dumps({**call, "arguments": wrong}), exercise)
 
 
 def test_an_unknown_kind_of_value_is_a_mistake_of_ours() -> None:

@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from adapt.bases import find_base
+from adapt.bases import Base, find_base
 from adapt.errors import DataError
 from adapt.models import ModelRuntime
 from adapt.starter.recipe.card import write_card
@@ -23,22 +23,22 @@ from adapt.workspace import Workspace
 
 
 @pytest.fixture
-def runtime(tokenizer: Tokenizer, tmp_path: Path, workspace: Workspace) -> ModelRuntime:
+def base(tokenizer: Tokenizer, tmp_path: Path, workspace: Workspace) -> Base:
     torch.manual_seed(0)
     config = configuration(
         tokenizer.get_vocab_size(), pad=0, end=4, hidden=64, layers=1, intermediate=16
     )
     export_model(LlamaForCausalLM(config), tokenizer, tmp_path / "model")
-    return ModelRuntime(find_base(str(tmp_path / "model"), workspace))
+    return find_base(str(tmp_path / "model"), workspace)
 
 
 def test_evaluation_counts_every_figure(
-    data: list[Path], runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
+    data: list[Path], base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapt.starter.recipe.evaluate.MAX_NEW_TOKENS", 2)
     seen: list[tuple[str, int, int]] = []
 
-    figures = evaluate(runtime, data, count=2, report=lambda *event: seen.append(event))
+    figures = evaluate(base, data, count=2, report=lambda *event: seen.append(event))
 
     names = [one.name for one in figures]
     assert len(set(names)) == len(names)
@@ -50,11 +50,11 @@ def test_evaluation_counts_every_figure(
 
 
 def test_without_data_what_needs_it_is_left_out(
-    runtime: ModelRuntime, monkeypatch: pytest.MonkeyPatch
+    base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapt.starter.recipe.evaluate.MAX_NEW_TOKENS", 2)
 
-    names = [one.name for one in evaluate(runtime, count=2)]
+    names = [one.name for one in evaluate(base, count=2)]
 
     assert not [name for name in names if "TyDiQA" in name or "bits per byte" in name]
     assert any("own held-out documents" in name for name in names)
@@ -83,8 +83,8 @@ def test_the_card_of_a_run_that_has_not_ended_is_refused(tmp_path: Path) -> None
         write_card(tmp_path)
 
 
-def test_the_folder_says_how_answers_are_held(runtime: ModelRuntime, tmp_path: Path) -> None:
+def test_the_folder_says_how_answers_are_held(base: Base, tmp_path: Path) -> None:
     config = json.loads((tmp_path / "model" / "config.json").read_text(encoding="utf-8"))
 
     assert config["adapt"] == {"grounding": "auto"}
-    assert runtime.grounding_way == "auto"
+    assert ModelRuntime(base).grounding_way == "auto"

@@ -52,10 +52,9 @@ def evaluate(
 
     output: Output = ctx.obj
     context = output.open()
-    runtime = context.runtime(find_base(model, context.workspace))
     with output.progress() as progress:
         figures = measure(
-            runtime,
+            find_base(model, context.workspace),
             data or (),
             count=count,
             report=lambda what, done, total: progress(ProgressEvent(what, done, total)),

@@ -17,15 +17,12 @@ from adapt.starter.recipe.guides import Guide, collate_guides
 from adapt.starter.recipe.passages import build_library
 from adapt.starter.recipe.preferences import NOT_SAID
 from adapt.starter.recipe.questions import build_reader
-from adapt.starter.recipe.shown import Asked, Shown
+from adapt.starter.recipe.shown import Question, Shown
 
 POOL = 256  # exercises drawn together, so that a batch holds samples of like length
 LENGTHS = (128, 256, 384, 512, 704, 1024)  # few, since each is compiled for itself
 TEXT_SHARE = 0.15  # of rows that hold nothing else; text fills up the other rows too, about a fifth of their tokens
-EARLY_POOLS, EARLY_TOKENS = (
-    24,
-    384,
-)  # short prompts first: copying is learned sooner over short distances
+EARLY_POOLS, EARLY_TOKENS = 24, 384  # the first pools hold short prompts only
 TEXT_WEIGHT = 0.3  # a page of text has far more tokens to predict than a prompt with its answers
 COPYING_WEIGHT = 0.4  # where an answer goes on in its sentence; choosing it has a loss of its own
 
@@ -70,7 +67,7 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
         choices = [next(encodings).ids for _ in (*exercise.choices, *NOT_SAID)]
         sample = Sample([], [])
         shown: Shown | None = None
-        asked: Asked | None = None
+        asked: Question | None = None
         for (role, content), (head, body) in zip(exercise.messages, coded, strict=True):
             sample.ids.extend(head.ids)
             sample.weights.extend([0.0] * len(head.ids))
@@ -82,7 +79,7 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
                 continue
             sample.ids.extend(body.ids)
             sample.weights.extend([0.0] * len(body.ids))
-            asked = Asked(content, body, first)
+            asked = Question(content, body, first)
             if role == "system" and exercise.choices:
                 shown = Shown(content, body, first, exercise.choices)
                 shown.guide_passages(sample.guide)

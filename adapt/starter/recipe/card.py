@@ -64,7 +64,7 @@ _RECIPE = """
 {batch:,} tokens; Muon for the matrices of the layers (peak rate {matrix:g}), AdamW for the rest ({other:g}), warm-up, a level, and a
 linear end over the last {decay:.0%} of the budget; bf16 autocast, the forward pass compiled.
 
-About two thirds of the tokens are exercises made on the fly, the rest plain text, which also fills up the rows. Only replies are
+Exercises are made on the fly; plain text fills up the rows, and some rows hold nothing else. Only replies are
 predicted in exercises. Besides that loss there are two of their own: choosing a sentence among those shown (the loss of decoding
 that is held to the passages), and supervised attention (`guides.py`): some heads are shown where to look, since small models did not
 find the chain of heads that answers from passages by themselves (none of 40 answers exact after 5M tokens in four pilots). Heads begin near

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from adapt.bases import find_base
+from adapt.bases import Base, find_base
 from adapt.errors import AdaptError
 from adapt.models import GenerationSettings, ModelRuntime
 from adapt.starter.recipe.batches import make_source
@@ -33,7 +33,7 @@ Report = Callable[[str, int, int], None]
 
 
 def evaluate(
-    runtime: ModelRuntime,
+    base: Base,
     data: Iterable[Path] = (),
     *,
     count: int = 300,
@@ -42,12 +42,15 @@ def evaluate(
 ) -> list[Figure]:
     """Return all figures of a starter, or of any base that is to be compared with it.
 
+    Raises:
+        ModelError: the base cannot be loaded.
+        DataError: a data folder cannot be read.
+
     Args:
         data: the recipe's data folders. Without any, what needs them (TyDiQA, textbooks, bits per byte) is left out.
         report: gets what is being measured, and how many answers of how many have been made.
     """
-    held = ModelRuntime.sharing(runtime, GenerationSettings(grounding="sentences"))
-
+    runtime = ModelRuntime(base, GenerationSettings(grounding="sentences"))
     part = itertools.count(1)
 
     def answer(items: Sequence[Item], grounded: bool) -> list[str]:
@@ -60,7 +63,9 @@ def evaluate(
         said: list[str] = []
         for one in items:
             said.append(
-                held.generate(one.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=one.grounding)
+                runtime.generate(
+                    one.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=one.grounding
+                )
             )
             report(what, len(said), len(items))
         return said
@@ -106,8 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     try:
-        runtime = ModelRuntime(find_base(str(chosen.model), Workspace(chosen.model)))
-        figures = evaluate(runtime, chosen.data, count=chosen.count)
+        base = find_base(str(chosen.model), Workspace(chosen.model))
+        figures = evaluate(base, chosen.data, count=chosen.count)
         write_json(chosen.model / "figures.json", [one.model_dump() for one in figures])
         write_card(chosen.model)
     except AdaptError as error:

@@ -70,8 +70,8 @@ def standard_model(config: LlamaConfig, *, seed: int) -> LlamaForCausalLM:
 def starting_model(config: LlamaConfig, embedding: Tensor, *, seed: int) -> LlamaForCausalLM:
     """Return the model with its head start.
 
-    The residual stream is cut into blocks: one dim that all tokens share, blocks that heads write to, and the token itself. Gains are
-    such that what stands in a block is about as long as the token (4 before the norm).
+    The residual stream is cut into blocks: one dim that all tokens share, blocks that heads write to, and the token itself (of length 4
+    before the norm); gains are meant to make what heads write about as long.
 
     Args:
         embedding: token vectors of unit length, [tokens, dims of `TOKEN`].

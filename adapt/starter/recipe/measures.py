@@ -182,6 +182,7 @@ def valid_call(said: str, exercise: Exercise) -> bool:
     types: dict[str, Any] = {"string": str, "integer": int, "number": (int, float), "boolean": bool}
     return all(
         isinstance(arguments[name], types[rule["type"]])
+        and isinstance(arguments[name], bool) == (rule["type"] == "boolean")
         and arguments[name] in rule.get("enum", [arguments[name]])
         for name, rule in schema["properties"].items()
     )

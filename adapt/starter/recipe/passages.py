@@ -9,15 +9,6 @@ from dataclasses import dataclass
 from adapt.grounding import sentence_spans
 from adapt.starter.recipe.coined import coin_name
 
-__all__ = [
-    "Library",
-    "build_library",
-    "pseudo_question",
-    "real_passage",
-    "sentence_spans",
-    "source_name",
-]
-
 _WORD = re.compile(r"[A-Za-zÁÉÍÓÚÜÑáéíóúüñ]{4,}")
 _TOKEN = re.compile(r"[\w'\u2019-]+")
 _DATE = re.compile(r"\b(?:1[5-9]|20)\d\d\b")

@@ -17,7 +17,7 @@ _CITED = re.compile(r" \[(\d+)\]$")
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """A question as it stands in the sample: its text, its tokens, and the index of the first."""
 
     content: str
@@ -75,7 +75,7 @@ class Shown:
                 guide.number.extend((token, number) for token in some)
 
     def guide_reply(
-        self, guide: Guide, asked: Asked, content: str, body: Encoding, first: int
+        self, guide: Guide, asked: Question, content: str, body: Encoding, first: int
     ) -> None:
         """Show a reply what to copy and its question where to look; `first` is the index of the reply's first token.
 
@@ -115,7 +115,7 @@ class Shown:
                     return index, words
         return None, ""
 
-    def _guide_question(self, guide: Guide, asked: Asked, index: int, looks: int) -> None:
+    def _guide_question(self, guide: Guide, asked: Question, index: int, looks: int) -> None:
         """Show the question's words their like in one sentence, where few sentences have them, and the reply those words."""
         for offset, (start, end) in enumerate(asked.encoding.offsets):
             key = _key(asked.content[start:end])

@@ -13,9 +13,7 @@ from adapt.starter.recipe.ngrams import NGrams
 from adapt.starter.recipe.record import Figure
 
 PIECE = 512  # tokens
-NGRAM_CHARACTERS = (
-    16_000_000  # of training text for the 5-gram model: about as many tokens as minutes allow
-)
+NGRAM_CHARACTERS = 16_000_000  # of the training text, a sample that the 5-gram model counts
 
 
 def measure_text(runtime: ModelRuntime, corpus: Corpus, *, pieces: int) -> list[Figure]:
