@@ -12,12 +12,13 @@ from adapt.starter.recipe.exercise import Exercise, Source, conversation, neutra
 from adapt.starter.recipe.memory import make_feedback, make_profile, make_small_talk
 from adapt.starter.recipe.reading import make_reading
 from adapt.starter.recipe.talk import make_task
-from adapt.starter.recipe.tools import make_call, render_tools
+from adapt.starter.recipe.tools import make_calls, render_tools
 
 KINDS = {
-    "quote": 0.24, "real": 0.28, "fact": 0.20, "feedback": 0.06, "preference": 0.12, "profile": 0.03,
-    "date": 0.14, "tool": 0.07, "talk": 0.04, "task": 0.05,
+    "quote": 0.19, "real": 0.27, "fact": 0.13, "feedback": 0.06, "preference": 0.20, "profile": 0.03,
+    "date": 0.18, "tool": 0.10, "talk": 0.04, "task": 0.06,
 }  # fmt: skip
+MOST_TURNS = {"profile": 3, "date": 8, "tool": 3, "task": 4}
 READING = ("quote", "real", "fact", "preference")
 
 
@@ -33,7 +34,7 @@ def make_exercise(
     """Return one exercise, of a kind drawn by `KINDS` unless given.
 
     Args:
-        turns: how many questions, one to four unless given.
+        turns: how many questions; unless given several in training, and in evaluation one where nothing is read.
         absent: whether the last question is one that the passages do not answer; seldom unless given.
         spanish: the language; a quarter is Spanish unless given.
     """
@@ -44,27 +45,31 @@ def make_exercise(
         return make_reading(rng, source, kind, turns=turns, absent=absent, spanish=spanish)
     if kind == "feedback":
         return make_feedback(rng, source, spanish=spanish)
-    return _without_passages(rng, source, kind, spanish=spanish)
+    return _without_passages(rng, source, kind, turns=turns, spanish=spanish)
 
 
-def _without_passages(rng: random.Random, source: Source, kind: str, *, spanish: bool) -> Exercise:
+def _without_passages(
+    rng: random.Random, source: Source, kind: str, *, turns: int | None, spanish: bool
+) -> Exercise:
+    # a short question takes few tokens, so one prompt teaches several
+    many = turns or (1 if source.held_out else rng.randint(1, MOST_TURNS.get(kind, 1)))
     about = neutral(rng) if rng.random() < 0.2 else []
     if kind == "profile":
         lines, pairs = make_profile(rng, source)
-        return conversation(kind, render_system(about=lines), pairs)
+        return conversation(kind, render_system(about=lines), pairs[:many])
     if kind == "tool":
-        schemas, request, call = make_call(rng, held_out=source.held_out)
+        schemas, pairs = make_calls(rng, many, held_out=source.held_out)
         system = f"{render_system(about=about)}\n\n{render_tools(schemas)}"
-        made = conversation(kind, system, [(request, call)])
+        made = conversation(kind, system, pairs)
         return replace(made, tools=tuple(schemas))
     if kind == "date":
-        pair = make_date(rng, spanish=spanish, held_out=source.held_out)
+        pairs = [make_date(rng, spanish=spanish, held_out=source.held_out) for _ in range(many)]
         opening = render_system(about=about) if rng.random() < 0.7 else None
-        return conversation(kind, opening, [pair])
+        return conversation(kind, opening, pairs)
     if kind == "talk":
         return make_small_talk(rng, about, spanish=spanish)
     pairs = [
         make_task(rng, source.library(spanish=False).words, held_out=source.held_out)
-        for _ in range(rng.randint(1, 2))
+        for _ in range(many)
     ]
     return conversation(kind, render_system(about=about), pairs)

@@ -78,7 +78,7 @@ def make_feedback(rng: random.Random, source: Source, *, spanish: bool) -> Exerc
 
 
 def make_profile(rng: random.Random, source: Source) -> tuple[list[str], list[tuple[str, str]]]:
-    """Return lines about the user, and a question that one of them answers, with the answer."""
+    """Return lines about the user, and questions that they answer, with the answers."""
     name, place, colour = (
         coin_value(rng, kind, spanish=False, held_out=source.held_out)
         for kind in ("name", "name", "colour")
@@ -94,5 +94,5 @@ def make_profile(rng: random.Random, source: Source) -> tuple[list[str], list[tu
     ]
     lines = [line for line, _, _ in told] + neutral(rng)
     rng.shuffle(lines)
-    _, question, answer = rng.choice(told)
-    return lines, [(question, answer)]
+    rng.shuffle(told)
+    return lines, [(question, answer) for _, question, answer in told]

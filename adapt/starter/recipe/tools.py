@@ -151,14 +151,21 @@ def make_tool(rng: random.Random, *, held_out: bool) -> Tool:
     return Tool(f"{verb}_{thing}", f"{verb} {article} {thing}".capitalize(), (f"{verb} {article} {thing}", f"{verb} the {thing}"), parameters)  # fmt: skip
 
 
-def make_call(rng: random.Random, *, held_out: bool) -> tuple[list[dict[str, object]], str, str]:
-    """Return (tools as JSON schemas, a request, the call as JSON)."""
+def make_calls(
+    rng: random.Random, count: int, *, held_out: bool
+) -> tuple[list[dict[str, object]], list[tuple[str, str]]]:
+    """Return tools as JSON schemas, and requests with their calls as JSON."""
     tools: list[Tool] = []
     while len(tools) < rng.choice((1, 2, 2, 3)):
         tool = make_tool(rng, held_out=held_out)
         if tool.name not in {one.name for one in tools}:
             tools.append(tool)
-    tool = rng.choice(tools)
+    pairs = [_request(rng, rng.choice(tools), held_out=held_out) for _ in range(count)]
+    return [one.schema(one.parameters) for one in tools], pairs
+
+
+def _request(rng: random.Random, tool: Tool, *, held_out: bool) -> tuple[str, str]:
+    """Return a request for a tool and the call as JSON."""
     arguments: dict[str, Value] = {}
     request = rng.choice(tool.asked)
     order = list(tool.parameters)
@@ -172,8 +179,7 @@ def make_call(rng: random.Random, *, held_out: bool) -> tuple[list[dict[str, obj
         "name": tool.name,
         "arguments": {one.name: arguments[one.name] for one in tool.parameters},
     }
-    schemas = [one.schema(one.parameters) for one in tools]
-    return schemas, request[0].upper() + request[1:], json.dumps(call, ensure_ascii=False)
+    return request[0].upper() + request[1:], json.dumps(call, ensure_ascii=False)
 
 
 def render_tools(schemas: list[dict[str, object]]) -> str:
