@@ -88,6 +88,7 @@ def run(chosen: argparse.Namespace) -> None:
         tokens=chosen.tokens,
         guide_weight=0.0 if chosen.no_guides else TrainSettings.guide_weight,
         begin_weight=0.0 if chosen.no_guides else TrainSettings.begin_weight,
+        naming_weight=0.0 if chosen.no_guides else TrainSettings.naming_weight,
         compiled=not chosen.no_compile,
     )
     record = RunRecord(

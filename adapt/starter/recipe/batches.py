@@ -23,8 +23,8 @@ POOL = 256  # exercises drawn together, so that a batch holds samples of like le
 LENGTHS = (128, 256, 384, 512, 704, 1024)  # few, since each is compiled for itself
 TEXT_SHARE = 0.15  # of rows that hold nothing else; text fills up the other rows too, about a fifth of their tokens
 EARLY_POOLS, EARLY_TOKENS = 24, 384  # the first pools hold short prompts only
-TEXT_WEIGHT = 0.3  # a page of text has far more tokens to predict than a prompt with its answers
-COPYING_WEIGHT = 0.4  # where an answer goes on in its sentence; choosing it has a loss of its own
+TEXT_WEIGHT = 0.2  # a page of text has far more tokens to predict than a prompt with its answers
+COPYING_WEIGHT = 0.7  # where an answer goes on in its sentence; choosing it has a loss of its own
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
                 continue
             sample.ids.extend(body.ids)
             sample.weights.extend([0.0] * len(body.ids))
-            asked = Question(content, body, first)
+            asked = Question(content, body, first, exercise.spans.get(content, ""))
             if role == "system" and exercise.choices:
                 shown = Shown(content, body, first, exercise.choices)
                 shown.guide_passages(sample.guide)

@@ -1,7 +1,7 @@
 """An exercise: a conversation with its right answers, in exactly the form of the product's prompts."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from adapt.records import Grounding
 from adapt.starter.recipe.passages import Library
@@ -14,7 +14,10 @@ IDENTITY = "You are Adapt, a helpful assistant."
 
 @dataclass(frozen=True)
 class Exercise:
-    """Messages as (role, content); the last is the reply that is asked for. `choices`: the sentences it may quote."""
+    """Messages as (role, content); the last is the reply that is asked for.
+
+    `choices` are the sentences it may quote; `spans` the words in them that answer, by question, where they are known.
+    """
 
     kind: str
     messages: tuple[tuple[str, str], ...]
@@ -23,6 +26,7 @@ class Exercise:
     preference: Preference | None = None
     passages: tuple[str, ...] = ()
     tools: tuple[dict[str, object], ...] = ()
+    spans: dict[str, str] = field(default_factory=dict)
 
     @property
     def grounding(self) -> Grounding | None:

@@ -38,10 +38,10 @@ def make_reading(
     while True:
         scene, preference = _scene(rng, source, kind, spanish=spanish)
         many = turns or rng.choices((1, 2, 3, 4), weights=(35, 25, 25, 15))[0]
-        pairs, last = _questions(rng, scene, preference, many, absent=absent)
+        pairs, last, spans = _questions(rng, scene, preference, many, absent=absent)
         if pairs and (absent is None or (last is None) == absent):
             made = _put_together(rng, source, scene, preference, pairs)
-            return replace(made, kind=kind, asked=last)
+            return replace(made, kind=kind, asked=last, spans=spans)
 
 
 def _scene(
@@ -75,13 +75,14 @@ def _questions(
     turns: int,
     *,
     absent: bool | None,
-) -> tuple[list[tuple[str, str]], Asked | None]:
-    """Return questions with their replies, and the last that the passages answer, None if they do not answer the last."""
+) -> tuple[list[tuple[str, str]], Asked | None, dict[str, str]]:
+    """Return questions with their replies; the last that the passages answer, None if they do not answer the last; their spans."""
     language = scene.spanish
     if preference and preference.spanish is not None:
         language = preference.spanish
     questions, untold = list(scene.asked), list(scene.absent)
     pairs: list[tuple[str, str]] = []
+    spans: dict[str, str] = {}
     last: Asked | None = None
     for turn in range(turns):
         given = absent is not None and turn == turns - 1
@@ -92,10 +93,10 @@ def _questions(
         elif questions:
             last = questions.pop()
             cited = f"{last.sentence} [{last.passage + 1}]"
-            pairs.append(
-                (loosely(rng, last.question), preference.answer(last) if preference else cited)
-            )
-    return pairs, last
+            question = loosely(rng, last.question)
+            spans[question] = last.span
+            pairs.append((question, preference.answer(last) if preference else cited))
+    return pairs, last, spans
 
 
 def _put_together(

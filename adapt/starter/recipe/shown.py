@@ -13,16 +13,23 @@ from adapt.starter.recipe.guides import Guide
 _NUMBER = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 EVERY = 5  # tokens of a sentence that are shown its beginning; they all learn the same
 MOST_SENTENCES = 2  # that hold a word of the question, for it to tell which one is asked for
+_ASKING = re.compile(
+    r"\b(?:when|who|whom|whose|where|why|how(?: (?:many|much|long|old|big|large|tall|far|high|deep|often))?"
+    r"|(?:what|which) (?:year|date|day|time|city|country|number|price)|what|which"
+    r"|cuándo|cuando|quién(?:es)?|dónde|donde|por qué|qué(?: (?:año|día|hora|ciudad|país))?|cuánt[oa]s?|cuál(?:es)?|cómo)\b",
+    re.IGNORECASE,
+)
 _CITED = re.compile(r" \[(\d+)\]$")
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question as it stands in the sample: its text, its tokens, and the index of the first."""
+    """A question as it stands in the sample: its text, its tokens, the index of the first, and the words that answer it."""
 
     content: str
     encoding: Encoding
     first: int
+    span: str = ""
 
 
 class Shown:
@@ -116,10 +123,19 @@ class Shown:
         return None, ""
 
     def _guide_question(self, guide: Guide, asked: Question, index: int, looks: int) -> None:
-        """Show the question's words their like in one sentence, where few sentences have them, and the reply those words."""
+        """Show the question's words their like in one sentence, where few sentences have them, and the reply those words.
+
+        The words that ask (when, who, how many) are shown the words that answer, so that they learn to look for such.
+        """
+        answer = self._answer(asked, index)
+        asking = [match.span() for match in _ASKING.finditer(asked.content)] if answer else []
         for offset, (start, end) in enumerate(asked.encoding.offsets):
             key = _key(asked.content[start:end])
             if not key:
+                continue
+            if answer and any(begin <= end - 1 < stop for begin, stop in asking):
+                guide.gather.append((looks, asked.first + offset))
+                guide.match.append((asked.first + offset, answer))
                 continue
             found = self._words.get(key, [])
             here = [token for sentence, token in found if sentence == index]
@@ -128,6 +144,12 @@ class Shown:
             guide.gather.append((looks, asked.first + offset))
             if len(found) == 1:
                 guide.match.append((asked.first + offset, here[0]))
+
+    def _answer(self, asked: Question, index: int) -> int | None:
+        """Return the index of the token with which the words that answer begin in a sentence."""
+        sentence, place = self._sentences[index]
+        within = sentence.find(asked.span) if asked.span else -1
+        return self._token(place + within) if within >= 0 else None
 
 
 def _key(text: str) -> str:

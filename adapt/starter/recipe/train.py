@@ -14,10 +14,11 @@ from transformers import LlamaForCausalLM
 from adapt.starter.recipe.batches import Batch, Stream
 from adapt.starter.recipe.copying import CopyProbe
 from adapt.starter.recipe.files import Progress, export_model, load_checkpoint, save_checkpoint
-from adapt.starter.recipe.forward import forward
-from adapt.starter.recipe.guides import HEADS, guide_losses
+from adapt.starter.recipe.forward import Passed, forward
+from adapt.starter.recipe.guides import COPY, HEADS, guide_losses
 from adapt.starter.recipe.optimise import Optimisers, schedule
 
+NAMED = 512  # tokens of a batch, about
 BEGINNING = Progress(step=0, pool=0, index=0, tokens=0, seconds=0.0)
 
 
@@ -33,6 +34,7 @@ class TrainSettings:
     choice_weight: float = 1.0
     guide_weight: float = 0.5
     begin_weight: float = 1.0
+    naming_weight: float = 0.3
     warmup_steps: int = 60
     decay_share: float = 0.4
     export_minutes: float = 4.0
@@ -125,22 +127,39 @@ def _backward(
     places = (batch.weights[:, 1:] > 0).to(device)
     weights = batch.weights[:, 1:].to(device)[places]
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.bf16):
-        hidden, looked = run(model, ids, HEADS)
-        logits = model.lm_head(hidden[:, :-1][places])
+        passed = run(model, ids, HEADS, COPY)
+        logits = model.lm_head(passed.hidden[:, :-1][places])
+        naming = _naming_loss(model, passed, ids)
     losses = cross_entropy(logits.float(), ids[:, 1:][places], reduction="none")
     total = (losses * weights).sum() / weights.sum()
-    parts = {"loss": float(total.detach())}
+    parts = {"loss": float(total.detach()), "naming": float(naming.detach())}
+    total = total + settings.naming_weight * naming
     if len(batch.places):
-        choice = _choice_loss(model, hidden, batch)
+        choice = _choice_loss(model, passed.hidden, batch)
         parts["choice"] = float(choice.detach())
         total = total + settings.choice_weight * choice
-    for kind, loss in guide_losses(looked, batch.targets).items():
+    for kind, loss in guide_losses(passed.looked, batch.targets).items():
         parts[f"look_{kind}"] = float(loss.detach())
         weight = settings.begin_weight if kind.startswith("begin") else settings.guide_weight
         total = total + weight * loss
     torch.autograd.backward(total)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     return parts
+
+
+def _naming_loss(model: LlamaForCausalLM, passed: Passed, ids: Tensor) -> Tensor:
+    """Return the mean cross-entropy of naming a token by what the copying heads would write of it, on some of the tokens.
+
+    A head that looks at the right token still says a similar one where the vectors are alike (of 759 such places 8 % at 10M
+    tokens); a token is seldom quoted, but stands in many passages.
+    """
+    rows, columns = (ids > 0).nonzero(as_tuple=True)
+    stride = max(1, len(rows) // NAMED)
+    some = slice(int(ids.sum()) % stride, None, stride)
+    rows, columns = rows[some], columns[some]
+    states = passed.copied[rows, columns] / passed.size.detach().mean()
+    logits = model.lm_head(model.model.norm.weight * states)
+    return cross_entropy(logits.float(), ids[rows, columns])
 
 
 def _choice_loss(model: LlamaForCausalLM, hidden: Tensor, batch: Batch) -> Tensor:
