@@ -22,7 +22,7 @@ from adapt.starter.recipe.embeddings import token_vectors
 from adapt.starter.recipe.exercise import Source
 from adapt.starter.recipe.exercises import make_exercise
 from adapt.starter.recipe.files import CHECKPOINT, load_checkpoint
-from adapt.starter.recipe.forward import forward
+from adapt.starter.recipe.forward import Passed, forward
 from adapt.starter.recipe.guides import COPY, HEADS, Guide, collate_guides, guide_losses
 from adapt.starter.recipe.initialise import (
     TOKEN_FROM,
@@ -32,7 +32,7 @@ from adapt.starter.recipe.initialise import (
 )
 from adapt.starter.recipe.optimise import Optimisers, schedule
 from adapt.starter.recipe.preferences import NOT_SAID
-from adapt.starter.recipe.train import TrainSettings, train
+from adapt.starter.recipe.train import TrainSettings, naming_loss, train
 
 
 def tiny_model(tokens: int, *, layers: int = 5) -> LlamaForCausalLM:
@@ -72,6 +72,40 @@ def test_the_forward_pass_for_training_is_transformers_own() -> None:
 
     assert torch.allclose(hidden, expected, atol=1e-5)
     assert {layer: scores.shape[1] for layer, scores in looked.items()} == HEADS
+
+
+def test_what_the_copying_heads_write_of_a_token_is_what_they_write_when_they_see_no_other() -> (
+    None
+):
+    model = tiny_model(300).eval()
+    attention = model.model.layers[COPY].self_attn
+    width = HEADS[COPY] * attention.head_dim
+    written: list[torch.Tensor] = []
+    attention.register_forward_hook(lambda _m, _i, output: written.append(output[0]))
+    with torch.no_grad():
+        attention.o_proj.weight[:, width:] = 0  # the other heads say nothing
+
+        for token in (7, 123):
+            ids = torch.tensor([[token]])
+            model.model(input_ids=ids)
+            assert torch.allclose(forward(model, ids, HEADS, COPY).copied, written[-1], atol=1e-6)
+
+    assert not torch.allclose(written[0], written[1])
+
+
+def test_naming_costs_nothing_where_the_copying_heads_name_what_they_see() -> None:
+    model = tiny_model(300)
+    ids = torch.arange(1, 16)[None]
+    with torch.no_grad():
+        model.lm_head.weight.copy_(torch.eye(300, 16))
+    clear = 50 * torch.eye(16)[ids]
+    size = torch.ones(1, 15)
+
+    right = naming_loss(model, Passed(clear, size, {}, clear), ids)
+    wrong = naming_loss(model, Passed(clear, size, {}, clear.roll(1, dims=1)), ids)
+
+    assert right.item() < 1e-3
+    assert wrong.item() > 10
 
 
 def test_a_head_that_looks_where_it_is_shown_has_no_loss() -> None:

@@ -129,7 +129,7 @@ def _backward(
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.bf16):
         passed = run(model, ids, HEADS, COPY)
         logits = model.lm_head(passed.hidden[:, :-1][places])
-        naming = _naming_loss(model, passed, ids)
+        naming = naming_loss(model, passed, ids)
     losses = cross_entropy(logits.float(), ids[:, 1:][places], reduction="none")
     total = (losses * weights).sum() / weights.sum()
     parts = {"loss": float(total.detach()), "naming": float(naming.detach())}
@@ -147,7 +147,7 @@ def _backward(
     return parts
 
 
-def _naming_loss(model: LlamaForCausalLM, passed: Passed, ids: Tensor) -> Tensor:
+def naming_loss(model: LlamaForCausalLM, passed: Passed, ids: Tensor) -> Tensor:
     """Return the mean cross-entropy of naming a token by what the copying heads would write of it, on some of the tokens.
 
     A head that looks at the right token still says a similar one where the vectors are alike (of 759 such places 8 % at 10M
