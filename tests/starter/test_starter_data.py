@@ -155,7 +155,7 @@ def test_a_date_is_asked_in_words_and_answered_in_iso(held_out: bool, spanish: b
 
     rng = random.Random(7)
     for _ in range(300):
-        asked, answer = make_date(rng, spanish=spanish, held_out=held_out)
+        asked, answer, _, _ = make_date(rng, spanish=spanish, held_out=held_out)
         day = datetime.date.fromisoformat(answer)
         assert "{" not in asked
         assert 1900 <= day.year <= 2062

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
 from adapt.starter.recipe.corpus import Corpus
@@ -15,6 +15,7 @@ from adapt.starter.recipe.exercise import Exercise, Source
 from adapt.starter.recipe.exercises import make_exercise
 from adapt.starter.recipe.guides import Guide, collate_guides
 from adapt.starter.recipe.passages import build_library
+from adapt.starter.recipe.pointers import guide_pointers
 from adapt.starter.recipe.preferences import NOT_SAID
 from adapt.starter.recipe.questions import build_reader
 from adapt.starter.recipe.shown import Question, Shown
@@ -68,10 +69,12 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
         sample = Sample([], [])
         shown: Shown | None = None
         asked: Question | None = None
+        bodies: list[tuple[int, Encoding]] = []
         for (role, content), (head, body) in zip(exercise.messages, coded, strict=True):
             sample.ids.extend(head.ids)
             sample.weights.extend([0.0] * len(head.ids))
             first = len(sample.ids)
+            bodies.append((first, body))
             if role == "assistant":
                 if shown and asked:
                     shown.guide_reply(sample.guide, asked, content, body, first)
@@ -83,6 +86,7 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
             if role == "system" and exercise.choices:
                 shown = Shown(content, body, first, exercise.choices)
                 shown.guide_passages(sample.guide)
+        guide_pointers(sample.guide, exercise.pointers, bodies)
         samples.append(sample)
     return samples
 

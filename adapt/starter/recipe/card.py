@@ -65,9 +65,10 @@ _RECIPE = """
 linear end over the last {decay:.0%} of the budget; bf16 autocast, the forward pass compiled.
 
 Exercises are made on the fly; plain text fills up the rows, and some rows hold nothing else. Only replies are
-predicted in exercises. Besides that loss there are two of their own: choosing a sentence among those shown (the loss of decoding
-that is held to the passages), and supervised attention (`guides.py`): some heads are shown where to look, since small models did not
-find the chain of heads that answers from passages by themselves (none of 40 answers exact after 5M tokens in four pilots). Heads begin near
+predicted in exercises. Besides that loss there are three more: choosing a sentence among those shown (the loss of decoding
+that is held to the passages); supervised attention (`guides.py`): some heads are shown where to look, since small models did not
+find the chain of heads that answers from passages by themselves (none of 40 answers exact after 5M tokens in four pilots); and naming: the
+heads that copy are to write the very token that they look at, not one like it (`train.py`). Heads begin near
 that chain too (`initialise.py`); nothing is hand-set that training does not change. The result is a plain Llama.
 {continues}
 ### As training went

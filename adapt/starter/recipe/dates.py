@@ -6,6 +6,7 @@ A way of writing belongs to training or to evaluation for good. A date without a
 import datetime
 import random
 from collections.abc import Callable
+from typing import NamedTuple
 
 from adapt.starter.recipe.coined import DAYS, DIAS, MESES, MONTHS
 
@@ -121,8 +122,17 @@ _CERCA = (
 )
 
 
-def make_date(rng: random.Random, *, spanish: bool, held_out: bool) -> tuple[str, str]:
-    """Return a request that holds a date in some form, and the date as YYYY-MM-DD."""
+class Dated(NamedTuple):
+    """A request that holds a date in some form, the date as YYYY-MM-DD, the form, and the day that the request calls today."""
+
+    asked: str
+    iso: str
+    written: str
+    today: datetime.date
+
+
+def make_date(rng: random.Random, *, spanish: bool, held_out: bool) -> Dated:
+    """Return a request to give a date as YYYY-MM-DD, with the answer."""
     today = datetime.date(rng.randint(1990, 2035), rng.randint(1, 12), rng.randint(1, 28))
     meant = datetime.date(rng.randint(1900, 2060), rng.randint(1, 12), rng.randint(1, 28))
     meant += datetime.timedelta(days=rng.choice((0, 0, 0, 1, 2, 3)))
@@ -155,6 +165,7 @@ def make_date(rng: random.Random, *, spanish: bool, held_out: bool) -> tuple[str
         if held_out
         else (_DICHO if spanish else _SAID)
     )
-    text = rng.choice(said).format(written.removeprefix("el ") if spanish else written)
-    asked = rng.choice(_PREGUNTA if spanish else _ASK)
-    return asked.format(today=today.isoformat(), said=text), meant.isoformat()
+    written = written.removeprefix("el ") if spanish else written
+    text = rng.choice(said).format(written)
+    asked = rng.choice(_PREGUNTA if spanish else _ASK).format(today=today.isoformat(), said=text)
+    return Dated(asked, meant.isoformat(), written, today)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from adapt.records import Grounding
 from adapt.starter.recipe.passages import Library
+from adapt.starter.recipe.pointers import Pointer
 from adapt.starter.recipe.preferences import NEUTRAL, Preference
 from adapt.starter.recipe.questions import Reader
 from adapt.starter.recipe.scenes import Asked
@@ -16,7 +17,8 @@ IDENTITY = "You are Adapt, a helpful assistant."
 class Exercise:
     """Messages as (role, content); the last is the reply that is asked for.
 
-    `choices` are the sentences it may quote; `spans` the words in them that answer, by question, where they are known.
+    `choices` are the sentences it may quote; `spans` the words in them that answer, by question, where they are known;
+    `pointers` where other replies come from.
     """
 
     kind: str
@@ -27,6 +29,7 @@ class Exercise:
     passages: tuple[str, ...] = ()
     tools: tuple[dict[str, object], ...] = ()
     spans: dict[str, str] = field(default_factory=dict)
+    pointers: tuple[Pointer, ...] = ()
 
     @property
     def grounding(self) -> Grounding | None:

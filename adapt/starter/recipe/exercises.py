@@ -5,11 +5,13 @@ gives the same exercises; `held_out=True` draws names, question forms, paragraph
 """
 
 import random
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from adapt.starter.recipe.dates import make_date
 from adapt.starter.recipe.exercise import Exercise, Source, conversation, neutral, render_system
 from adapt.starter.recipe.memory import make_feedback, make_profile, make_small_talk
+from adapt.starter.recipe.pointers import Pointer, call_pointers, date_pointers, word_pointers
 from adapt.starter.recipe.reading import make_reading
 from adapt.starter.recipe.talk import make_task
 from adapt.starter.recipe.tools import make_calls, render_tools
@@ -56,20 +58,36 @@ def _without_passages(
     about = neutral(rng) if rng.random() < 0.2 else []
     if kind == "profile":
         lines, pairs = make_profile(rng, source)
-        return conversation(kind, render_system(about=lines), pairs[:many])
+        system = render_system(about=lines)
+        made = conversation(kind, system, pairs[:many])
+        return _pointed(made, lambda i, _, said: word_pointers(i, 0, system, said))
     if kind == "tool":
         schemas, pairs = make_calls(rng, many, held_out=source.held_out)
         system = f"{render_system(about=about)}\n\n{render_tools(schemas)}"
-        made = conversation(kind, system, pairs)
-        return replace(made, tools=tuple(schemas))
+        made = replace(conversation(kind, system, pairs), tools=tuple(schemas))
+        return _pointed(made, lambda i, asked, said: call_pointers(i, system, asked, said))
     if kind == "date":
-        pairs = [make_date(rng, spanish=spanish, held_out=source.held_out) for _ in range(many)]
+        dates = [make_date(rng, spanish=spanish, held_out=source.held_out) for _ in range(many)]
         opening = render_system(about=about) if rng.random() < 0.7 else None
-        return conversation(kind, opening, pairs)
+        made = conversation(kind, opening, [(one.asked, one.iso) for one in dates])
+        told = {one.asked: one for one in dates}
+        return _pointed(
+            made, lambda i, asked, said: date_pointers(i, asked, told[asked].written, said, told[asked].today)
+        )  # fmt: skip
     if kind == "talk":
         return make_small_talk(rng, about, spanish=spanish)
     pairs = [
         make_task(rng, source.library(spanish=False).words, held_out=source.held_out)
         for _ in range(many)
     ]
-    return conversation(kind, render_system(about=about), pairs)
+    made = conversation(kind, render_system(about=about), pairs)
+    return _pointed(made, lambda i, asked, said: word_pointers(i, i - 1, asked, said))
+
+
+def _pointed(exercise: Exercise, points: Callable[[int, str, str], Iterable[Pointer]]) -> Exercise:
+    """Return an exercise with the pointers of its replies; `points` gets a reply's index, its question and its text."""
+    pointers: list[Pointer] = []
+    for index, (role, content) in enumerate(exercise.messages):
+        if role == "assistant":
+            pointers += points(index, exercise.messages[index - 1][1], content)
+    return replace(exercise, pointers=tuple(pointers))
