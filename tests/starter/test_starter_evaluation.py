@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,11 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from adapt.bases import Base, find_base
+from adapt.bases import STARTER, Base, find_base
 from adapt.errors import DataError
 from adapt.models import ModelRuntime
 from adapt.starter.recipe.card import write_card
-from adapt.starter.recipe.evaluate import evaluate, table
+from adapt.starter.recipe.evaluate import evaluate, main, table
 from adapt.starter.recipe.files import export_model
 from adapt.starter.recipe.initialise import configuration
 from adapt.starter.recipe.measures import share
@@ -58,6 +59,32 @@ def test_without_data_what_needs_it_is_left_out(
 
     assert not [name for name in names if "TyDiQA" in name or "bits per byte" in name]
     assert any("own held-out documents" in name for name in names)
+
+
+def test_the_command_of_the_recipe_writes_figures_and_card_beside_the_weights(
+    data: list[Path], base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("adapt.starter.recipe.evaluate.MAX_NEW_TOKENS", 2)
+    folder = tmp_path / "model"
+    shutil.copy(STARTER / "recipe.json", folder)
+    words = ["--model", str(folder), "--data", *map(str, data), "--count", "2", "--threads", "1"]
+
+    assert main(words) == 0
+
+    figures = json.loads((folder / "figures.json").read_text())
+    card = (folder / "README.md").read_text()
+    printed = capsys.readouterr().out
+    assert len(figures) > 20
+    assert all(one["name"] in card and one["name"] in printed for one in figures)
+
+
+def test_the_command_of_the_recipe_names_a_missing_model(
+    data: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--model", str(tmp_path / "no"), "--data", *map(str, data)]) == 2
+
+    assert "no" in capsys.readouterr().err
 
 
 def test_an_interval_holds_its_share_and_narrows_with_n() -> None:

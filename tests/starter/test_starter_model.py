@@ -46,7 +46,12 @@ def test_the_model_opens_offline_as_a_plain_llama_in_bf16_without_biases(
     assert model.dtype == torch.bfloat16
     assert not [name for name in names if name.endswith("bias")]
     assert model.config.eos_token_id == 4
-    assert 4_000_000 < model.num_parameters() < 8_000_000
+    assert 4_000_000 < model.num_parameters() < 20_000_000
+    assert model.config.max_position_embeddings >= 1024
+
+
+def test_the_folder_is_small_enough_to_ship() -> None:
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 40_000_000
 
 
 def test_older_readers_find_the_rotary_base_too() -> None:

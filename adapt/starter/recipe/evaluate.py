@@ -7,6 +7,7 @@
 import argparse
 import itertools
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -111,8 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     torch.set_num_threads(chosen.threads)
     try:
-        base = find_base(str(chosen.model), Workspace(chosen.model))
-        figures = evaluate(base, chosen.data, count=chosen.count)
+        with tempfile.TemporaryDirectory() as nowhere:
+            base = find_base(str(chosen.model), Workspace(Path(nowhere) / "workspace"))
+        figures = evaluate(base, chosen.data, count=chosen.count, report=_say)
         write_json(chosen.model / "figures.json", [one.model_dump() for one in figures])
         write_card(chosen.model)
     except AdaptError as error:
@@ -120,6 +122,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(table(figures))
     return 0
+
+
+def _say(what: str, done: int, total: int) -> None:
+    """Tell how far a part is, once it is done."""
+    if done == total:
+        print(f"{what}: {total} answers", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
