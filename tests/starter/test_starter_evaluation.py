@@ -84,7 +84,7 @@ def test_the_command_of_the_recipe_names_a_missing_model(
 ) -> None:
     assert main(["--model", str(tmp_path / "no"), "--data", *map(str, data)]) == 2
 
-    assert "no" in capsys.readouterr().err
+    assert str(tmp_path / "no") in capsys.readouterr().err
 
 
 def test_an_interval_holds_its_share_and_narrows_with_n() -> None:
