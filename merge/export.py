@@ -11,14 +11,21 @@ from merge.gguf import write_gguf
 FORMS = ("hf", "gguf")
 
 
-def export(registry: Registry, reference: str, target: Path, *, form: str = "hf") -> Path:
+def export(
+    registry: Registry, reference: str, target: Path, *, form: str = "hf", fp32: bool | None = None
+) -> Path:
     """Write an artifact to a new folder (`hf`) or a new file (`gguf`), its files checked against their hashes first.
+
+    Args:
+        fp32: whether the weights of a GGUF file become fp32; unless given, those of a small model. A folder is a copy.
 
     Raises:
         AdaptError: the form is unknown, the target exists, the artifact is damaged, or it has no such form.
     """
     if form not in FORMS:
         raise AdaptError(f"--to {form} is not built; there are {' and '.join(FORMS)}")
+    if fp32 is not None and form != "gguf":
+        raise AdaptError("--fp32 and --no-fp32 are for --to gguf; a folder is exported as it is")
     artifact = registry.get(reference)
     faults = registry.verify(artifact.reference)
     if faults:
@@ -30,7 +37,7 @@ def export(registry: Registry, reference: str, target: Path, *, form: str = "hf"
             f"{artifact.reference} is a {artifact.card.kind}; GGUF holds a whole model, so merge it first: "
             f"adapt merge NAME --adapter {artifact.reference}"
         )
-    return write_gguf(artifact.path, target, name=artifact.reference)
+    return write_gguf(artifact.path, target, name=artifact.reference, fp32=fp32)
 
 
 def copy_folder(artifact: Artifact, target: Path) -> Path:

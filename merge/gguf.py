@@ -2,9 +2,12 @@
 
 The format is https://github.com/ggml-org/ggml/blob/master/docs/gguf.md; tensor names come from the `gguf` package (extra
 `gguf`), what llama.cpp expects in them from its convert_hf_to_gguf.py. So far Llama models with a byte-level BPE
-that cuts text as GPT-2, SmolLM or the starter do; others are refused by name. Weights keep the dtype that they have.
+that cuts text as GPT-2, SmolLM or the starter do; others are refused by name. Weights keep the dtype that they have, or
+become fp32: with bf16 weights llama.cpp rounds the states as well, and goes another way where two
+tokens are nearly as likely.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,13 +23,17 @@ from merge.checkpoint import Checkpoint, open_checkpoint, read_object
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
+SMALL = 100_000_000  # parameters; up to here exactness is worth a file of twice the size
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 LINE_END = "Ċ"  # how a byte-level vocabulary writes it
 _TRAINING_MARK = re.compile(r"\{%(-?)\s*(end)?generation\s*(-?)%\}")
 
 
-def write_gguf(folder: Path, target: Path, *, name: str) -> Path:
+def write_gguf(folder: Path, target: Path, *, name: str, fp32: bool | None = None) -> Path:
     """Write the model of a Hugging Face folder to a new GGUF file; it is there complete or not at all.
+
+    Args:
+        fp32: whether all weights become fp32, twice as large as bf16; unless given, those of a model of at most `SMALL`.
 
     Raises:
         ModelError: the model or its tokenizer is of a kind that cannot be written yet, or the extra is missing.
@@ -42,12 +49,14 @@ def write_gguf(folder: Path, target: Path, *, name: str) -> Path:
     tokenizer = read_object(folder / "tokenizer.json")
     _check_model(checkpoint)
     cut = pre_tokenizer(tokenizer, folder)
+    if fp32 is None:
+        fp32 = _parameters(checkpoint) <= SMALL
     with _whole(target) as staged:
         writer = gguf.GGUFWriter(staged, "llama")
         try:
-            _add_model(writer, checkpoint, name)
+            _add_model(writer, checkpoint, name, fp32=fp32)
             _add_tokenizer(writer, folder, tokenizer, cut, _rows(checkpoint))
-            _add_weights(writer, checkpoint)
+            _add_weights(writer, checkpoint, fp32=fp32)
         finally:
             writer.close()
     return target
@@ -129,7 +138,7 @@ def _lines_stand_alone(vocabulary: dict[str, int]) -> bool:
     return all(LINE_END not in token or token == LINE_END for token in vocabulary)
 
 
-def _add_model(writer: "GGUFWriter", checkpoint: Checkpoint, name: str) -> None:
+def _add_model(writer: "GGUFWriter", checkpoint: Checkpoint, name: str, *, fp32: bool) -> None:
     import gguf
 
     config: dict[str, Any] = checkpoint.config
@@ -154,7 +163,7 @@ def _add_model(writer: "GGUFWriter", checkpoint: Checkpoint, name: str) -> None:
         "F16": gguf.LlamaFileType.MOSTLY_F16,
         "BF16": gguf.LlamaFileType.MOSTLY_BF16,
     }
-    writer.add_file_type(kinds[checkpoint.record(_embedding(checkpoint)).dtype])
+    writer.add_file_type(kinds["F32" if fp32 else checkpoint.record(_embedding(checkpoint)).dtype])
 
 
 def _embedding(checkpoint: Checkpoint) -> str:
@@ -162,6 +171,10 @@ def _embedding(checkpoint: Checkpoint) -> str:
     if name is None:
         raise ModelError(f"{checkpoint.folder}: its input embedding is not found")
     return name
+
+
+def _parameters(checkpoint: Checkpoint) -> int:
+    return sum(math.prod(checkpoint.record(name).shape) for name in checkpoint.home)
 
 
 def _rows(checkpoint: Checkpoint) -> int:
@@ -198,7 +211,7 @@ def without_training_marks(template: str) -> str:
     )
 
 
-def _add_weights(writer: "GGUFWriter", checkpoint: Checkpoint) -> None:
+def _add_weights(writer: "GGUFWriter", checkpoint: Checkpoint, *, fp32: bool) -> None:
     import gguf
 
     config: dict[str, Any] = checkpoint.config
@@ -214,7 +227,7 @@ def _add_weights(writer: "GGUFWriter", checkpoint: Checkpoint) -> None:
             chosen[name] = theirs
     for name, theirs in chosen.items():
         record = checkpoint.record(name)
-        kind, item = _kind(record.dtype, len(record.shape))
+        kind, item = _kind("F32" if fp32 else record.dtype, len(record.shape))
         size = record.bytes // DTYPES[record.dtype].itemsize * item
         writer.add_tensor_info(theirs, record.shape, _stand_in(item), size, raw_dtype=kind)
     writer.write_header_to_file()
@@ -224,7 +237,7 @@ def _add_weights(writer: "GGUFWriter", checkpoint: Checkpoint) -> None:
         record = checkpoint.record(name)
         data = torch.frombuffer(checkpoint.home[name].read(name), dtype=DTYPES[record.dtype])
         tensor = data.reshape(record.shape)
-        if len(record.shape) == 1:
+        if fp32 or len(record.shape) == 1:
             tensor = tensor.float()
         part = name.split(".")[-2]
         if part in turned:

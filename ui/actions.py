@@ -293,11 +293,13 @@ def read_task(name: str, path: Path, *, metric: str = "exact") -> "Task":
     return Task(name, read_examples([path]).examples, metric)
 
 
-def export(ctx: "Context", reference: str, target: Path, *, form: str) -> Path:
+def export(
+    ctx: "Context", reference: str, target: Path, *, form: str, fp32: bool | None = None
+) -> Path:
     """Write a published model or adapter as a Hugging Face folder (`hf`) or a GGUF file (`gguf`)."""
     from merge.export import export as write
 
-    return write(ctx.registry, reference, target, form=form)
+    return write(ctx.registry, reference, target, form=form, fp32=fp32)
 
 
 def export_feedback(ctx: "Context", user: str, path: Path) -> dict[str, int]:

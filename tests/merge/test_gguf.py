@@ -43,7 +43,7 @@ def test_every_weight_comes_back_with_its_value(which: str, tmp_path: Path) -> N
     stored = {name: one.float() for name, one in load_file(folder / "model.safetensors").items()}
     heads = json.loads((folder / "config.json").read_text())
 
-    found = tensors(write_gguf(folder, tmp_path / "out.gguf", name="team@1"))
+    found = tensors(write_gguf(folder, tmp_path / "out.gguf", name="team@1", fp32=False))
 
     assert len(found) == len(stored)
     assert torch.equal(found["token_embd.weight"], stored["model.embed_tokens.weight"])
@@ -54,6 +54,26 @@ def test_every_weight_comes_back_with_its_value(which: str, tmp_path: Path) -> N
     turned = rotate_halves(query, heads["num_attention_heads"])
     assert torch.equal(found["blk.1.attn_q.weight"], turned)
     assert not torch.equal(turned, query)
+
+
+@pytest.mark.parametrize(("fp32", "stored"), [(None, "F32"), (True, "F32"), (False, "BF16")])
+def test_a_small_model_becomes_fp32_unless_told_otherwise(
+    tmp_path: Path, fp32: bool | None, stored: str
+) -> None:
+    reader = GGUFReader(write_gguf(STARTER, tmp_path / "m.gguf", name="x", fp32=fp32))
+
+    kinds = {one.tensor_type.name for one in reader.tensors if len(one.shape) == 2}
+    assert kinds == {stored}
+
+
+def test_a_larger_model_keeps_its_dtype_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("merge.gguf.SMALL", 1_000_000)
+
+    reader = GGUFReader(write_gguf(STARTER, tmp_path / "m.gguf", name="x"))
+
+    assert {one.tensor_type.name for one in reader.tensors if len(one.shape) == 2} == {"BF16"}
 
 
 def test_halves_become_neighbours() -> None:

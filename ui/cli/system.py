@@ -23,6 +23,8 @@ Examples:
   adapt export team --to hf --out ./team
 
   adapt export team --to gguf --out team.gguf
+
+  adapt export team --to gguf --no-fp32 --out team.gguf
 """
 
 
@@ -99,12 +101,19 @@ def export(
             help="hf: transformers, vLLM, mergekit; gguf: llama.cpp (Llama models so far)."
         ),
     ] = "hf",
+    fp32: Annotated[
+        bool | None,
+        typer.Option(
+            "--fp32/--no-fp32",
+            help="gguf: store weights as fp32, so that llama.cpp answers as Adapt does; by default up to 100M parameters.",
+        ),
+    ] = None,
 ) -> None:
     """Parse, write, print."""
     from ui.actions import export as write
 
     output: Output = ctx.obj
-    path = write(output.open(), reference, out, form=to)
+    path = write(output.open(), reference, out, form=to, fp32=fp32)
     output.result({"artifact": reference, "path": str(path)}, f"{reference} → {path}")
 
 
