@@ -11,7 +11,6 @@ from ui.context import Context
 from ui.demo.run import COLLECTION, DOMAINS, MERGES, ingest_documents
 from ui.worker import command
 
-APP = Path(__file__).parent / "app.py"
 STOP_SECONDS = 15.0  # for answers under way to end and be stored
 
 
@@ -68,7 +67,7 @@ def server_command(workspace: Path, *, port: int, browser: bool = False) -> list
         "client.showErrorDetails": "none",
     }
     words = [f"--{key}={value}" for key, value in flags.items()]
-    return [sys.executable, "-m", "streamlit", "run", str(APP), *words, "--", str(workspace)]
+    return [sys.executable, "-m", "ui.server", str(workspace), *words]
 
 
 def prepare_demo(ctx: Context, say: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.ui.driver import APP, App, make_workspace
-from ui.components.opening import open_context
+from ui.components.opening import forget_context, open_context
 
 
 @pytest.fixture
@@ -20,5 +20,4 @@ def app(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> I
     yield App(AppTest.from_file(str(APP), default_timeout=120), ctx)
     for generation in ctx.generations.values():
         generation.stop()
-    ctx.close()
-    open_context.clear()
+    forget_context(workspace)

@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.ui.driver import ROOT, free_port, make_workspace, wait_until_healthy
+from tests.ui.driver import ROOT, free_port, make_workspace, served, wait_until_healthy
 
 
 @pytest.mark.slow
@@ -38,3 +39,21 @@ def test_a_stopped_app_leaves_no_server_behind(sent: signal.Signals, tmp_path: P
         assert "Traceback" not in log.read_text()
     finally:
         app.kill()
+
+
+@pytest.mark.slow
+def test_a_server_loads_what_the_first_answer_needs_before_anybody_visits(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace", "starter")
+    with served(workspace, tmp_path / "server.log"):
+        command = [sys.executable, "-m", "ui.server", str(workspace)]
+        (server,) = [
+            p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"][:4] == command
+        ]
+        deadline = time.monotonic() + 120
+
+        def has_torch() -> bool:
+            return any("libtorch" in one.path for one in server.memory_maps())
+
+        while not has_torch() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert has_torch()

@@ -1,4 +1,4 @@
-"""Opens the workspace once per server, and loads what the first answer needs while the page is already there."""
+"""Opens the workspace once per server, and loads what the first answer needs from then on."""
 
 import gc
 import importlib
@@ -11,6 +11,7 @@ import streamlit as st
 
 from adapt.bases import find_base
 from adapt.errors import AdaptError
+from adapt.records import Grounding, Message
 from adapt.workspace import default_path
 from ui import actions
 from ui.context import Context
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 # What actions import when they are first called: seconds of torch, transformers and llama-index.
 HEAVY = ("adapt.models", "adapt.embedding", "feedback.source", "retrieval.source")
 IMPORTED = threading.Event()
+_WARM_UP = Grounding(((1, "The office opens at eight."),))
+
+_opened: dict[Path, Context] = {}
+_opening = threading.Lock()
 
 
 def workspace_path() -> Path:
@@ -27,16 +32,28 @@ def workspace_path() -> Path:
     return Path(sys.argv[1]) if len(sys.argv) > 1 else default_path()
 
 
-@st.cache_resource(show_spinner="Opening the workspace …")
 def open_context(path: Path) -> Context:
-    """Return the context that every page and visitor of this server shares.
+    """Return the context that every page and visitor of this process shares; the first call begins to warm it up.
+
+    It is not Streamlit's to keep: the server opens it before there is a visit.
 
     Raises:
         AdaptError: the workspace cannot be opened.
     """
-    ctx = Context(path)
-    threading.Thread(target=_warm_up, args=(ctx,), name="warm-up", daemon=True).start()
-    return ctx
+    with _opening:
+        if path not in _opened:
+            _opened[path] = Context(path)
+            warm_up = threading.Thread(
+                target=_warm_up, args=(_opened[path],), name="warm-up", daemon=True
+            )
+            warm_up.start()
+        return _opened[path]
+
+
+def forget_context(path: Path) -> None:
+    """Close a context, so that the next call opens the workspace again."""
+    with _opening:
+        _opened.pop(path).close()
 
 
 def wait_for_libraries() -> None:
@@ -50,7 +67,7 @@ def wait_for_libraries() -> None:
 
 
 def _warm_up(ctx: Context) -> None:
-    """Load libraries, default model and embedder; a fault of the model is said when a message needs it."""
+    """Load libraries, default model and embedder, and answer once; a fault of the model is said when a message needs it."""
     try:
         for name in HEAVY:
             importlib.import_module(name)
@@ -60,7 +77,11 @@ def _warm_up(ctx: Context) -> None:
         IMPORTED.set()
     try:
         settings = ctx.workspace.settings("chat", actions.ChatSettings)
-        ctx.engine(find_base(settings.model, ctx.workspace))
+        base = find_base(settings.model, ctx.workspace)
+        ctx.engine(base)
         ctx.embedder.embed(["warm up"])
+        # what a held answer needs is made once for a tokenizer, and a first pass through the model is slow
+        ask = [Message("user", "When does the office open?")]
+        ctx.runtime(base).generate(ask, grounding=_WARM_UP, max_new_tokens=2)
     except AdaptError as error:
         logger.info("not warmed up: %s", error)
