@@ -35,6 +35,8 @@ def parts(written: str, iso: str) -> dict[str, str]:
         ("20010321", "2001-03-21", {"2001": "2001", "03": "03", "21": "21"}),
         ("9 de sept. de '07", "2007-09-09", {"07": "07", "09": "sep", "9": "9"}),
         ("July 14", "2026-07-14", {"2026": "2026", "07": "Jul", "14": "14"}),
+        ("martes, 5 mar 2030", "2030-03-05", {"2030": "2030", "03": "mar", "5": "5"}),
+        ("a week ago", "2026-08-14", {"2026": "2026"}),
         ("tomorrow", "2026-11-22", {"2026": "2026", "11": "11"}),
         ("in 3 days", "2026-11-24", {"2026": "2026", "11": "11"}),
     ],
@@ -44,14 +46,19 @@ def test_the_parts_of_a_date_are_found(written: str, iso: str, expected: dict[st
 
 
 def test_a_call_points_to_its_schema_and_to_the_request() -> None:
-    system = 'Tools\n{"name": "get_note", "x": {"city": 1}}\n{"name": "get_room", "y": {"city": {"type": 1}, "minutes": 2}}'
+    system = (
+        'Tools\n{"name": "get_note", "properties": {"city": 1}, "required": ["city"]}\n'
+        '{"name": "get_room", "properties": {"city": {"type": 1}, "minutes": 2}, "required": ["city", "minutes"]}'
+    )
     request = "Get the room in Ana for 12 minutes"
     call = '{"name": "get_room", "arguments": {"city": "Ana", "minutes": 12}}'
 
     texts = {1: request, 0: system}
+    pointers = list(call_pointers(2, system, request, call))
     found = [
         (call[one.start : one.end], one.source, texts[one.source][one.at :])
-        for one in call_pointers(2, system, request, call)
+        for one in pointers
+        if one.copied
     ]
 
     assert [(said, source) for said, source, _ in found] == [
@@ -62,7 +69,9 @@ def test_a_call_points_to_its_schema_and_to_the_request() -> None:
         ("12", 1),
     ]
     assert all(there.startswith(said) for said, _, there in found)
-    assert found[1][2].startswith('city": {"type"')  # of this tool, not of the one before
+    assert found[1][2] == 'city", "minutes"]}'  # of this tool, not of the one before
+    between = [(call[one.start], system[one.at :]) for one in pointers if not one.copied]
+    assert between == [(",", '", "minutes"]}'), ("}", '"]}')]
 
 
 def test_words_point_only_where_they_stand_once() -> None:
@@ -81,7 +90,9 @@ def test_made_exercises_point_to_what_they_say(
         for one in exercise.pointers:
             said = exercise.messages[one.reply][1][one.start : one.end]
             there = exercise.messages[one.source][1][one.at :]
-            if one.whole:
+            if not one.copied:
+                assert there[:2] in ('",', '"]')
+            elif one.whole:
                 assert there[:3].casefold() in MONTH_NAMES
             else:
                 assert there.startswith(said)

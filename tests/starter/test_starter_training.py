@@ -173,6 +173,25 @@ def test_where_a_sentence_is_chosen_the_others_beginnings_are_the_alternatives(
     assert set(allowed) == {tokenizer.encode(one).ids[0] for one in others}
 
 
+@pytest.mark.parametrize("kind", ["bullet", "name", "short"])
+def test_a_preferred_opening_is_chosen_against_a_plain_answer_and_a_refusal(
+    training: Source, tokenizer: Tokenizer, kind: str
+) -> None:
+    rng = random.Random(8)
+    exercise = make_exercise(rng, training, "preference", turns=1, absent=False)
+    while not (exercise.preference and exercise.preference.kind == kind):
+        exercise = make_exercise(rng, training, "preference", turns=1, absent=False)
+    sample = encode_exercises(tokenizer, [exercise])[0]
+
+    place, allowed = sample.decisions[0]
+    others = (*exercise.choices, *NOT_SAID.values())
+    assert tokenizer.encode(exercise.answer).ids[0] == allowed[0] == sample.ids[place]
+    assert set(allowed[1:]) == {tokenizer.encode(one).ids[0] for one in others} - {allowed[0]}
+    # after the opening the sentences are told apart, as they are cut there
+    later = [choice for at, choice in sample.decisions if at > place]
+    assert later if kind != "short" else not later
+
+
 def test_a_resumed_run_ends_with_the_weights_of_one_that_never_stopped(
     corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:

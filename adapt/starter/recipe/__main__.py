@@ -67,6 +67,18 @@ def main(arguments: list[str] | None = None) -> int:
         type=Path,
         help="model folder of an existing starter to train on, with fresh data",
     )
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=1.0,
+        help="share of the usual learning rates; 0.5 to train a starter on",
+    )
+    parser.add_argument(
+        "--decay-share",
+        type=float,
+        default=TrainSettings.decay_share,
+        help="last part of the budget, over which the rates fall",
+    )
     chosen = parser.parse_args(arguments)
     try:
         run(chosen)
@@ -86,6 +98,9 @@ def run(chosen: argparse.Namespace) -> None:
     settings = TrainSettings(
         minutes=chosen.minutes,
         tokens=chosen.tokens,
+        matrix_rate=chosen.rate * TrainSettings.matrix_rate,
+        other_rate=chosen.rate * TrainSettings.other_rate,
+        decay_share=chosen.decay_share,
         guide_weight=0.0 if chosen.no_guides else TrainSettings.guide_weight,
         begin_weight=0.0 if chosen.no_guides else TrainSettings.begin_weight,
         naming_weight=0.0 if chosen.no_guides else TrainSettings.naming_weight,

@@ -59,13 +59,16 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
     for exercise in exercises:
         for role, content in exercise.messages:
             parts += [f"<|{role}|>\n", f"{content}<|end|>\n"]
-        parts += [f"{one} " for one in exercise.choices]
-        parts += [f"{one}<|end|>" for one in NOT_SAID.values()]
+        for opening in _openings(exercise):
+            parts += _alternatives(exercise, opening)
     encodings = iter(tokenizer.encode_batch(parts))
     samples: list[Sample] = []
     for exercise in exercises:
         coded = [(next(encodings), next(encodings)) for _ in exercise.messages]
-        choices = [next(encodings).ids for _ in (*exercise.choices, *NOT_SAID)]
+        openings = _openings(exercise)
+        choices = {
+            one: [next(encodings).ids for _ in _alternatives(exercise, one)] for one in openings
+        }
         sample = Sample([], [])
         shown: Shown | None = None
         asked: Question | None = None
@@ -78,7 +81,7 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
             if role == "assistant":
                 if shown and asked:
                     shown.guide_reply(sample.guide, asked, content, body, first)
-                _add_reply(sample, body.ids, choices if exercise.choices else [])
+                _add_reply(sample, body.ids, choices.get(_opening(exercise, content), []))
                 continue
             sample.ids.extend(body.ids)
             sample.weights.extend([0.0] * len(body.ids))
@@ -89,6 +92,29 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
         guide_pointers(sample.guide, exercise.pointers, bodies)
         samples.append(sample)
     return samples
+
+
+def _openings(exercise: Exercise) -> list[str]:
+    """Return what the replies of an exercise that quotes begin with, each once."""
+    replies = [content for role, content in exercise.messages if role == "assistant"]
+    return (
+        list(dict.fromkeys(_opening(exercise, one) for one in replies)) if exercise.choices else []
+    )
+
+
+def _opening(exercise: Exercise, reply: str) -> str:
+    """Return what a reply says before the sentence that it quotes (nothing, or what the user prefers), or all of one that quotes none."""
+    if reply in NOT_SAID.values():
+        return ""
+    quoted = max((one for one in exercise.choices if one in reply), key=len, default=None)
+    return reply[: reply.index(quoted)] if quoted else reply
+
+
+def _alternatives(exercise: Exercise, opening: str) -> list[str]:
+    """Return what a reply with this opening might have been: any sentence that the prompt shows, with it or without, or a refusal."""
+    begun = [f"{opening}{one} " for one in exercise.choices]
+    plain = [f"{one} " for one in exercise.choices] if opening else []
+    return begun + plain + [f"{one}<|end|>" for one in NOT_SAID.values()]
 
 
 def _add_reply(sample: Sample, body: list[int], choices: list[list[int]]) -> None:

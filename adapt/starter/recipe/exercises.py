@@ -17,10 +17,10 @@ from adapt.starter.recipe.talk import make_task
 from adapt.starter.recipe.tools import make_calls, render_tools
 
 KINDS = {
-    "quote": 0.19, "real": 0.27, "fact": 0.13, "feedback": 0.06, "preference": 0.20, "profile": 0.03,
-    "date": 0.18, "tool": 0.10, "talk": 0.04, "task": 0.06,
+    "quote": 0.17, "real": 0.27, "fact": 0.10, "feedback": 0.05, "preference": 0.22, "profile": 0.02,
+    "date": 0.16, "tool": 0.16, "talk": 0.08, "task": 0.05,
 }  # fmt: skip
-MOST_TURNS = {"profile": 3, "date": 8, "tool": 3, "task": 4}
+MOST_TURNS = {"profile": 3, "date": 8, "tool": 4, "task": 4}
 READING = ("quote", "real", "fact", "preference")
 
 
@@ -62,7 +62,8 @@ def _without_passages(
         made = conversation(kind, system, pairs[:many])
         return _pointed(made, lambda i, _, said: word_pointers(i, 0, system, said))
     if kind == "tool":
-        schemas, pairs = make_calls(rng, many, held_out=source.held_out)
+        words = source.library(spanish=False).words
+        schemas, pairs = make_calls(rng, words, many, held_out=source.held_out)
         system = f"{render_system(about=about)}\n\n{render_tools(schemas)}"
         made = replace(conversation(kind, system, pairs), tools=tuple(schemas))
         return _pointed(made, lambda i, asked, said: call_pointers(i, system, asked, said))

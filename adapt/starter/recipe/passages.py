@@ -7,15 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from adapt.grounding import sentence_spans
+from adapt.starter.recipe.cloze import make_cloze
 from adapt.starter.recipe.coined import coin_name
 
 _WORD = re.compile(r"[A-Za-zÁÉÍÓÚÜÑáéíóúüñ]{4,}")
-_TOKEN = re.compile(r"[\w'\u2019-]+")
-_DATE = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
-_NUMBER = re.compile(r"\b\d+(?:[.,]\d+)*\b")
-_NAME = re.compile(
-    r"(?<=[a-záéíóúñ,] )[A-ZÁÉÍÓÚ][\w'\u2019-]+(?: (?:of|de|del|la|the) [A-ZÁÉÍÓÚ][\w'\u2019-]+| [A-ZÁÉÍÓÚ][\w'\u2019-]+)*"
-)
 _FILES = (
     "handbook", "notes", "report", "rules", "guide", "manual", "minutes", "letter", "contract", "faq", "plan", "history",
     "informe", "guía", "acta", "policy", "readme", "wiki",
@@ -86,13 +81,13 @@ def pseudo_question(
     others: Sequence[str],
     spanish: bool,
     held_out: bool,
-) -> str | None:
-    """Return a question that only this sentence of those shown answers, or None where it has no word to itself.
+) -> tuple[str, str] | None:
+    """Return (question, the words that answer it or '') that only this sentence of those shown answers, if there is one.
 
     Half name some of its words, half ask for a part of it (a year, a number, a name) by the words around.
     """
     if not held_out and rng.random() < 0.5:
-        cloze = _cloze(rng, sentence, spanish=spanish)
+        cloze = make_cloze(rng, sentence, spanish=spanish)
         if cloze:
             return cloze
     known = {word.lower() for text in others for word in _WORD.findall(text)}
@@ -119,41 +114,10 @@ def pseudo_question(
     if rng.random() < 0.2:
         subject = subject.lower()
     if held_out:
-        return rng.choice(_PREGUNTA_HELD_OUT if spanish else _ASK_HELD_OUT).format(subject)
-    return rng.choice(_PREGUNTA if spanish else _ASK).format(subject)
+        return rng.choice(_PREGUNTA_HELD_OUT if spanish else _ASK_HELD_OUT).format(subject), ""
+    return rng.choice(_PREGUNTA if spanish else _ASK).format(subject), ""
 
 
-def _cloze(rng: random.Random, sentence: str, *, spanish: bool) -> str | None:
-    """Return a rough question for a year, number or name in the sentence, made of the words around it."""
-    kinds = [(_DATE, 0), (_NUMBER, 1), (_NAME, 2)]
-    rng.shuffle(kinds)
-    for pattern, kind in kinds:
-        matches = list(pattern.finditer(sentence))
-        if not matches:
-            continue
-        match = rng.choice(matches)
-        before = _TOKEN.findall(sentence[: match.start()])
-        after = _TOKEN.findall(sentence[match.end() :])
-        words = before[-rng.randint(3, 8) :] + after[: rng.randint(0, 4)]
-        words = [word for word in words if rng.random() > 0.12]
-        if len([word for word in words if len(word) > 3]) < 2:
-            continue
-        opening = rng.choice((_CUANDO if spanish else _WHEN)[kind])
-        asked = f"{opening} {' '.join(words)}"
-        return f"¿{asked}?" if spanish else f"{asked}?"
-    return None
-
-
-_WHEN = (
-    ("When", "When was", "When did", "In what year", "In which year was", "What year"),
-    ("How many", "How much", "What number", "How long", "How many were", "How big"),
-    ("Who", "What", "Where", "Which", "Who was", "What is", "What was", "Where is", "Whose"),
-)  # fmt: skip
-_CUANDO = (
-    ("Cuándo", "En qué año", "Cuándo fue", "En qué fecha"),
-    ("Cuántos", "Cuántas", "Cuánto", "Qué cantidad de"),
-    ("Quién", "Qué", "Dónde", "Cuál", "Quién fue", "Cuál es", "Cómo se llama"),
-)  # fmt: skip
 _ASK = (
     "What do the documents say about {}?", "Tell me about {}", "{}?", "What is said about {}?", "What about {}?",
     "Quote the sentence about {}.", "Where do they mention {}?", "Explain {}", "What do you know about {}?",

@@ -21,7 +21,10 @@ _WORD = re.compile(r"[^\s,.:]{3,}")
 
 @dataclass(frozen=True)
 class Pointer:
-    """Characters `start` to `end` of message `reply` come from `at` on in message `source`, one by one, or from the word there."""
+    """Characters `start` to `end` of message `reply` come from `at` on in message `source`, one by one, or from the word there.
+
+    Not `copied`: what stands there decides them, but is something else.
+    """
 
     reply: int
     start: int
@@ -29,6 +32,7 @@ class Pointer:
     source: int
     at: int
     whole: bool = False
+    copied: bool = True
 
 
 def date_pointers(
@@ -39,7 +43,8 @@ def date_pointers(
     now = asked.index(today.isoformat())
     begins = asked.rindex(written)
     numbers = [(match.group(), begins + match.start()) for match in re.finditer(r"\d+", written)]
-    name = _month(written, meant.month)
+    # "a week ago" has no month, though it ends like one
+    name = _month(written, meant.month) if numbers else None
     year = str(meant.year)
     if name is None and not any(year in number for number, _ in numbers):  # tomorrow, in 3 days
         for part in (YEAR, MONTH, DAY):
@@ -76,28 +81,38 @@ def _month(written: str, month: int) -> int | None:
     """Return where a month's name stands, in either language, whole or cut to three letters."""
     for size in (None, 3):
         for name in (MONTHS[month - 1], MESES[month - 1]):
-            found = re.search(rf"\b{name[:size]}", written, re.IGNORECASE)
+            cut = rf"\b{name[:size]}\w?(?!\w)" if size else name
+            found = re.search(cut, written, re.IGNORECASE)
             if found:
                 return found.start()
     return None
 
 
 def call_pointers(reply: int, system: str, request: str, call: str) -> Iterator[Pointer]:
-    """Yield where a call's name and keys stand in the schemas of the system message, and its values in the request."""
+    """Yield where a call's name and keys stand in the schemas of the system message, and its values in the request.
+
+    A key stands in the list of those required, with the key that follows it; what stands between values looks there as well, to
+    see whether another follows, without copying.
+    """
     made = json.loads(call)
     schema = system.index(f'"name": "{made["name"]}"') + len('"name": "')
     start = len('{"name": "')
     yield Pointer(reply, start, start + len(made["name"]), 0, schema)
+    required = system.index('"required": [', schema) + len('"required": [')
     place = call.index('"arguments"')
     for key, value in made["arguments"].items():
         place = call.index(f'"{key}": ', place)
-        there = system.find(f'"{key}": ', schema)
+        there = system.index(f'"{key}"', required)
         yield Pointer(reply, place + 1, place + 1 + len(key), 0, there + 1)
-        said = str(value)
-        place += len(f'"{key}": ') + (1 if isinstance(value, str) else 0)
+        said = json.dumps(value, ensure_ascii=False)
+        place += len(f'"{key}": ')
+        ends = place + len(said)
+        if isinstance(value, str):
+            said, place = value, place + 1
         found = re.search(rf"(?<!\w){re.escape(said)}(?!\w)", request)
         if found:
             yield Pointer(reply, place, place + len(said), reply - 1, found.start())
+        yield Pointer(reply, ends, ends + 1, 0, there + 1 + len(key), whole=True, copied=False)
 
 
 def word_pointers(reply: int, source: int, told: str, said: str) -> Iterator[Pointer]:
@@ -124,4 +139,4 @@ def guide_pointers(
                 continue
             at = one.at if one.whole else one.at + max(0, start - one.start)
             token = bodies[one.source][0] + bisect.bisect_right(starts[one.source], at) - 1
-            guide.copy.append((first - 1 + offset, token))
+            (guide.copy if one.copied else guide.gather).append((first - 1 + offset, token))

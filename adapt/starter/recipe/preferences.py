@@ -35,14 +35,44 @@ class Preference:
 
 
 _LINES = {
-    "short": ("I prefer short answers.", "Keep answers short.", "Be brief.", "Short answers only, please.", "Prefiero respuestas cortas.", "Responde en pocas palabras.", "Give me only the fact."),
-    "bullet": ("Use bullet points.", "Answer as a list.", "I like bullet points.", "Write answers as bullets.", "Usa viñetas.", "Responde con una lista."),
-    "quoted": ("Put quotes in quotation marks.", "Use quotation marks.", "Quote in “ ”.", "Usa comillas.", "Escribe las citas entre comillas."),
-    "spanish": ("Answer in Spanish.", "Responde en español.", "I want answers in Spanish.", "Prefiero el español.", "Write to me in Spanish."),
-    "english": ("Answer in English.", "Responde en inglés.", "I want answers in English.", "I prefer English.", "Write to me in English."),
-    "name": ("Please call me {}.", "Call me {}.", "Address me as {}.", "Use my name, {}, in answers.", "Llámame {}."),
-    "metric": ("I use metric units.", "Metres, not feet.", "Give lengths in metres.", "Uso el sistema métrico."),
-    "imperial": ("I use feet.", "Feet, not metres.", "Give lengths in feet.", "I use imperial units."),
+    "short": (
+        "I prefer short answers.", "Keep answers short.", "Be brief.", "Short answers only, please.", "Prefiero respuestas cortas.", "Responde en pocas palabras.", "Give me only the fact.",
+        "Keep it short.", "I like it short.", "Be concise.", "Brief replies, please.", "As short as possible.", "Only a few words, please.", "Don't write whole sentences.", "Just the answer.",
+        "I want short replies.", "Please be brief.", "No long answers.", "I have little time, so be short.", "Sé breve.", "Solo el dato, por favor.", "Nada de respuestas largas.", "Quiero respuestas cortas.", "Contesta en breve.",
+    ),
+    "bullet": (
+        "Use bullet points.", "Answer as a list.", "I like bullet points.", "Write answers as bullets.", "Usa viñetas.", "Responde con una lista.",
+        "Bullet points, please.", "Give me bullets.", "I prefer lists.", "Always answer with a list.", "Make it a list.", "I like bulleted answers.", "Put answers in a list.", "Reply in bullet form.",
+        "Start every answer with a dash.", "Please use bullets.", "Prefiero viñetas.", "Contesta en viñetas.", "Quiero listas.", "Pon las respuestas en una lista.",
+    ),
+    "quoted": (
+        "Put quotes in quotation marks.", "Use quotation marks.", "Quote in “ ”.", "Usa comillas.", "Escribe las citas entre comillas.",
+        "Quotation marks, please.", "I like quotation marks.", "Set what you quote in quotation marks.", "Please put quotes in “ ”.", "Mark quotes with quotation marks.", "Always use quotation marks.",
+        "Put what you cite between quotation marks.", "Write quotes between “ and ”.", "Pon comillas.", "Quiero comillas en las citas.", "Cita entre comillas, por favor.",
+    ),
+    "spanish": (
+        "Answer in Spanish.", "Responde en español.", "I want answers in Spanish.", "Prefiero el español.", "Write to me in Spanish.",
+        "Spanish, please.", "Use Spanish.", "I speak Spanish.", "Reply in Spanish.", "Always answer in Spanish.", "I prefer Spanish.", "Talk to me in Spanish.", "Español, por favor.", "Háblame en español.", "Contesta en español.",
+        "Escríbeme en español.", "Quiero que respondas en español.", "Usa el español.",
+    ),
+    "english": (
+        "Answer in English.", "Responde en inglés.", "I want answers in English.", "I prefer English.", "Write to me in English.",
+        "English, please.", "Use English.", "I speak English.", "Reply in English.", "Always answer in English.", "Talk to me in English.", "Inglés, por favor.", "Háblame en inglés.", "Contesta en inglés.",
+        "Escríbeme en inglés.", "Quiero que respondas en inglés.", "Prefiero el inglés.", "Usa el inglés.",
+    ),
+    "name": (
+        "Please call me {}.", "Call me {}.", "Address me as {}.", "Use my name, {}, in answers.", "Llámame {}.",
+        "I am {}, use my name.", "Say my name, {}.", "You can call me {}.", "I like to be called {}.", "Begin answers with my name, {}.", "My friends call me {}, so do you.", "Use the name {} for me.", "Begin with {}, that is my name.",
+        "Dime {}.", "Usa mi nombre, {}.", "Me gusta que me llames {}.",
+    ),
+    "metric": (
+        "I use metric units.", "Metres, not feet.", "Give lengths in metres.", "Uso el sistema métrico.",
+        "Metric units, please.", "Use metres.", "I want metres.", "I like metres.", "Always in metres.", "I think in metres.", "Tell me lengths in metres.", "No feet, only metres.", "Usa metros.", "Prefiero metros.", "Metros, por favor.",
+    ),
+    "imperial": (
+        "I use feet.", "Feet, not metres.", "Give lengths in feet.", "I use imperial units.",
+        "Imperial units, please.", "Use feet.", "I want feet.", "I like feet.", "Always in feet.", "I think in feet.", "Tell me lengths in feet.", "No metres, only feet.", "Usa pies.", "Prefiero pies.", "Pies, por favor.",
+    ),
 }  # fmt: skip
 _LINES_HELD_OUT = {
     "short": ("I like brief answers.", "Short answers, please.", "Quiero respuestas breves."),

@@ -23,6 +23,7 @@ from adapt.starter.recipe.scenes import Asked, Scene, fact_scene, quote_scene, r
 from adapt.starter.recipe.talk import make_talk
 
 ABSENT_SHARE = 0.22  # of questions
+TALK_SHARE = 0.2  # of exercises
 
 
 def make_reading(
@@ -40,6 +41,9 @@ def make_reading(
         many = turns or rng.choices((1, 2, 3, 4), weights=(35, 25, 25, 15))[0]
         pairs, last, spans = _questions(rng, scene, preference, many, absent=absent)
         if pairs and (absent is None or (last is None) == absent):
+            if not source.held_out and preference is None and rng.random() < TALK_SHARE:
+                place = rng.randint(0, len(pairs) if absent is None else len(pairs) - 1)
+                pairs.insert(place, make_talk(rng, spanish=scene.spanish))
             made = _put_together(rng, source, scene, preference, pairs)
             return replace(made, kind=kind, asked=last, spans=spans)
 
@@ -106,8 +110,6 @@ def _put_together(
     preference: Preference | None,
     pairs: list[tuple[str, str]],
 ) -> Exercise:
-    if not source.held_out and rng.random() < 0.08 and preference is None:
-        pairs.insert(rng.randint(0, len(pairs) - 1), make_talk(rng, spanish=scene.spanish))
     about = neutral(rng) if rng.random() < 0.15 else []
     if preference:
         about.insert(rng.randint(0, len(about)), f"- {preference.line}")

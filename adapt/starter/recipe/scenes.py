@@ -68,14 +68,19 @@ def quote_scene(rng: random.Random, library: Library, *, spanish: bool, held_out
                 others=[one for one in texts if one != sentence], spanish=spanish, held_out=held_out,
             )  # fmt: skip
             if question:
-                asked.append(Asked(question, sentence, index))
+                asked.append(Asked(question[0], sentence, index, question[1]))
         elsewhere = real_passage(rng, library)
         absent = pseudo_question(
             rng, rng.choice(elsewhere), library.frequency, others=texts, spanish=spanish, held_out=held_out
         )  # fmt: skip
         if asked:
             return _scene(
-                rng, passages, asked, [absent] if absent else [], spanish=spanish, held_out=held_out
+                rng,
+                passages,
+                asked,
+                [absent[0]] if absent else [],
+                spanish=spanish,
+                held_out=held_out,
             )
 
 
