@@ -48,7 +48,8 @@ def test_the_parts_of_a_date_are_found(written: str, iso: str, expected: dict[st
 def test_a_call_points_to_its_schema_and_to_the_request() -> None:
     system = (
         'Tools\n{"name": "get_note", "properties": {"city": 1}, "required": ["city"]}\n'
-        '{"name": "get_room", "properties": {"city": {"type": 1}, "minutes": 2}, "required": ["city", "minutes"]}'
+        '{"name": "get_room", "properties": {"city": {"type": "string"}, '
+        '"minutes": {"type": "integer"}}, "required": ["city", "minutes"]}'
     )
     request = "Get the room in Ana for 12 minutes"
     call = '{"name": "get_room", "arguments": {"city": "Ana", "minutes": 12}}'
@@ -70,8 +71,8 @@ def test_a_call_points_to_its_schema_and_to_the_request() -> None:
     ]
     assert all(there.startswith(said) for said, _, there in found)
     assert found[1][2] == 'city", "minutes"]}'  # of this tool, not of the one before
-    between = [(call[one.start], system[one.at :]) for one in pointers if not one.copied]
-    assert between == [(",", '", "minutes"]}'), ("}", '"]}')]
+    looked = [(call[one.start], system[one.at :][:7]) for one in pointers if not one.copied]
+    assert looked == [('"', 'string"'), (",", '", "min'), ("1", "integer"), ("}", '"]}')]
 
 
 def test_words_point_only_where_they_stand_once() -> None:
@@ -91,7 +92,7 @@ def test_made_exercises_point_to_what_they_say(
             said = exercise.messages[one.reply][1][one.start : one.end]
             there = exercise.messages[one.source][1][one.at :]
             if not one.copied:
-                assert there[:2] in ('",', '"]')
+                assert there.startswith(('",', '"]', "string", "integer", "number"))
             elif one.whole:
                 assert there[:3].casefold() in MONTH_NAMES
             else:

@@ -18,7 +18,7 @@ from adapt.starter.recipe.tools import make_calls, render_tools
 
 KINDS = {
     "quote": 0.17, "real": 0.27, "fact": 0.10, "feedback": 0.05, "preference": 0.22, "profile": 0.02,
-    "date": 0.16, "tool": 0.16, "talk": 0.08, "task": 0.05,
+    "date": 0.11, "tool": 0.21, "talk": 0.08, "task": 0.05,
 }  # fmt: skip
 MOST_TURNS = {"profile": 3, "date": 8, "tool": 4, "task": 4}
 READING = ("quote", "real", "fact", "preference")

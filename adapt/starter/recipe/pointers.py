@@ -91,8 +91,8 @@ def _month(written: str, month: int) -> int | None:
 def call_pointers(reply: int, system: str, request: str, call: str) -> Iterator[Pointer]:
     """Yield where a call's name and keys stand in the schemas of the system message, and its values in the request.
 
-    A key stands in the list of those required, with the key that follows it; what stands between values looks there as well, to
-    see whether another follows, without copying.
+    A key stands in the list of those required, with the key that follows it. Without copying, what stands between values looks
+    there as well, to see whether another follows, and where a value begins the key's type is looked at.
     """
     made = json.loads(call)
     schema = system.index(f'"name": "{made["name"]}"') + len('"name": "')
@@ -107,6 +107,8 @@ def call_pointers(reply: int, system: str, request: str, call: str) -> Iterator[
         said = json.dumps(value, ensure_ascii=False)
         place += len(f'"{key}": ')
         ends = place + len(said)
+        kind = system.index(f'"{key}": {{"type": "', schema) + len(f'"{key}": {{"type": "')
+        yield Pointer(reply, place, place + 1, 0, kind, whole=True, copied=False)
         if isinstance(value, str):
             said, place = value, place + 1
         found = re.search(rf"(?<!\w){re.escape(said)}(?!\w)", request)
