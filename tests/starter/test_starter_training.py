@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from adapt.errors import DataError
-from adapt.starter.recipe.__main__ import main
+from adapt.starter.recipe.__main__ import LATER_POOL, main
 from adapt.starter.recipe.batches import Batch, Stream, encode_exercises
 from adapt.starter.recipe.card import write_card
 from adapt.starter.recipe.copying import CopyProbe
@@ -32,6 +32,7 @@ from adapt.starter.recipe.initialise import (
 )
 from adapt.starter.recipe.optimise import Optimisers, schedule
 from adapt.starter.recipe.preferences import NOT_SAID
+from adapt.starter.recipe.record import read_curve
 from adapt.starter.recipe.train import TrainSettings, naming_loss, train
 
 
@@ -296,7 +297,7 @@ def test_the_command_trains_goes_on_from_what_it_made_and_writes_the_card(
     first, second = tmp_path / "first", tmp_path / "second"
 
     assert main([*common, "--out", str(first), "--probe", "1"]) == 0
-    more = ["--out", str(second), "--probe", "0", "--start-from", str(first / "model")]
+    more = ["--out", str(second), "--probe", "1", "--start-from", str(first / "model")]
     assert main([*common, *more]) == 0
     write_card(second / "model")
 
@@ -309,6 +310,12 @@ def test_the_command_trains_goes_on_from_what_it_made_and_writes_the_card(
     assert "asked.json" in card
     record = json.loads((second / "model" / "recipe.json").read_text(encoding="utf-8"))
     assert record["continues"]["initialisation"] == "head start"
+    assert record["spent"]["pool"] >= LATER_POOL > record["continues"]["spent"]["pool"]
+    curve = read_curve(
+        second / "model" / "curve.json"
+    )  # the probes of both runs, one after the other
+    assert [row["quote_token"] for row in curve][:-1] == [rows[-1]["quote_token"]]
+    assert curve[-1]["tokens"] == rows[-1]["tokens"] + record["spent"]["tokens"]
     before = load_file(first / "model" / "model.safetensors")
     after = load_file(second / "model" / "model.safetensors")
     assert before.keys() == after.keys()

@@ -25,12 +25,15 @@ from adapt.starter.recipe.initialise import (
     standard_model,
     starting_model,
 )
-from adapt.starter.recipe.record import RunRecord, read_record
+from adapt.starter.recipe.record import RunRecord, read_curve, read_record
 from adapt.starter.recipe.tokenizer import END, PAD, train_tokenizer
 from adapt.starter.recipe.train import BEGINNING, TrainSettings, read_probes, train
 
 VECTOR_PIECES = 6000  # of text, for the token vectors: about 5M tokens
-LATER_POOL = 1_000_000  # where the data of a continued run begins, past what the first run saw
+SPENT = ("minutes", "step", "tokens")  # of a probe, counted from a run's beginning
+LATER_POOL = (
+    1_000_000  # for each run that went before, so that a starter trained on sees other data
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -132,7 +135,7 @@ def run(chosen: argparse.Namespace) -> None:
         if held_out.libraries and chosen.probe
         else None
     )
-    begin = replace(BEGINNING, pool=LATER_POOL) if chosen.start_from else BEGINNING
+    begin = replace(BEGINNING, pool=LATER_POOL * len(record.earlier()))
     progress = train(
         model,
         stream,
@@ -144,7 +147,7 @@ def run(chosen: argparse.Namespace) -> None:
     ended = record.model_copy(update={"spent": progress}).model_dump()
     write_json(chosen.out / "recipe.json", ended)
     write_json(chosen.out / "model" / "recipe.json", ended)
-    write_json(chosen.out / "model" / "curve.json", read_probes(chosen.out))
+    write_json(chosen.out / "model" / "curve.json", _curve(chosen))
 
 
 def _begin(chosen: argparse.Namespace, corpus: Corpus) -> tuple[LlamaForCausalLM, Tokenizer]:
@@ -176,6 +179,15 @@ def _begin(chosen: argparse.Namespace, corpus: Corpus) -> tuple[LlamaForCausalLM
 def _before(folder: Path) -> RunRecord | None:
     """Return the record of the run that an existing starter comes from, if it has one."""
     return read_record(folder / "recipe.json") if (folder / "recipe.json").is_file() else None
+
+
+def _curve(chosen: argparse.Namespace) -> list[dict[str, float]]:
+    """Return the probes of this run, after those of the starter that it goes on from."""
+    before = read_curve(chosen.start_from / "curve.json") if chosen.start_from else []
+    rows = read_probes(chosen.out)
+    if before:
+        rows = [{**row, **{name: row[name] + before[-1][name] for name in SPENT}} for row in rows]
+    return before + rows
 
 
 def pieces(corpus: Corpus, *, seed: int) -> Iterator[str]:

@@ -106,7 +106,7 @@ def write_card(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     text = _HEAD.format(
         parameters=record.parameters,
-        minutes=sum(one.spent.seconds for one in _runs(record) if one.spent) / 60,
+        minutes=sum(one.spent.seconds for one in (record, *record.earlier()) if one.spent) / 60,
         layers=config["num_hidden_layers"],
         hidden=config["hidden_size"],
         heads=config["num_attention_heads"],
@@ -134,13 +134,8 @@ def write_card(folder: Path) -> None:
     (folder / "README.md").write_text(text + _SOURCES, encoding="utf-8")
 
 
-def _runs(record: RunRecord) -> list[RunRecord]:
-    """Return a run and those that it continues, the latest first."""
-    return [record, *(_runs(record.continues) if record.continues else [])]
-
-
 def _continued(record: RunRecord) -> str:
-    earlier = [one.spent for one in _runs(record)[1:] if one.spent]
+    earlier = [one.spent for one in record.earlier() if one.spent]
     if not earlier:
         return ""
     told = ", ".join(f"{one.tokens:,} tokens in {one.seconds / 60:.0f} minutes" for one in earlier)

@@ -26,6 +26,10 @@ class RunRecord(BaseModel):
     notes: str = ""
     continues: "RunRecord | None" = None
 
+    def earlier(self) -> list["RunRecord"]:
+        """Return the runs that this one goes on from, the latest first."""
+        return [self.continues, *self.continues.earlier()] if self.continues else []
+
 
 class Figure(BaseModel):
     """A measured value; `low` and `high` bound its 95 % interval."""
