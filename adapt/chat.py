@@ -16,6 +16,7 @@ from adapt.errors import AdaptError
 from adapt.prompt import Prompt, PromptBuilder, PromptSettings
 from adapt.protocols import ContextSource, TextGenerator, TurnStore
 from adapt.records import ContextPiece, Turn, TurnStatus
+from adapt.tools import Tool
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class Request:
     adapter: str | None = None
     collection: str = ""
     max_new_tokens: int | None = None
+    tools: tuple[Tool, ...] = ()
 
 
 class Generation:
@@ -136,6 +138,7 @@ class ChatEngine:
             sources=sources,
             history=history,
             plain=request.adapter is not None,
+            tools=request.tools,
         )
 
     def ask(self, request: Request, sources: Sequence[ContextSource] = ()) -> Generation:

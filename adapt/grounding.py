@@ -2,10 +2,11 @@
 
 A grammar is made of the passages' sentences; `llguidance` turns it into the set of tokens that may come next, for any
 tokenizer. So a small model chooses where to quote and cannot misquote, and a citation names the passage of the words.
+Where the prompt lists tools, an answer may be a call as well, which then fits the JSON schema of its tool.
 
 Three ways:
-    sentences   the answer is one or more sentences of the passages with their [n], a correction from feedback, or a refusal
-    quotes      free text, but what stands in quotation marks stands so in a passage
+    sentences   the answer is sentences of the passages with their [n], a correction from feedback, a refusal, or a call
+    quotes      free text, but what stands in quotation marks stands so in a passage; not with tools
     auto        `sentences`, unless the model, left free, would not begin with any of these: then nothing is held
 """
 
@@ -19,6 +20,7 @@ from transformers import LogitsProcessor, PreTrainedTokenizerBase
 
 from adapt.errors import ModelError
 from adapt.records import Grounding
+from adapt.tools import call_schema
 
 REFUSALS = ("Sorry, the passages do not say.", "Perdón, los pasajes no lo dicen.")
 PAGE_WIDTH = 50  # characters; a shorter line ended where its writer wanted
@@ -70,10 +72,13 @@ def grammar(grounding: Grounding, way: str) -> str:
     """Return the Lark grammar of the answers that a grounding allows in a way (`auto` as `sentences`).
 
     Raises:
-        ValueError: there is nothing to quote.
+        ValueError: there is nothing to quote or to call.
+        ModelError: `quotes` with tools, whose calls are full of quotation marks.
     """
-    if not grounding.passages and not grounding.uncited:
+    if not grounding.passages and not grounding.uncited and not grounding.tools:
         raise ValueError("nothing to ground an answer in")
+    if way == "quotes" and grounding.tools:
+        raise ModelError("grounding = 'quotes' does not go with tools; set it to auto or sentences")
     return _quotes(grounding) if way == "quotes" else _sentences(grounding)
 
 
@@ -94,7 +99,11 @@ def _sentences(grounding: Grounding) -> str:
     if names:
         rules.append(f"cited: {' | '.join(names)}")
         answers.append('cited ((" " | "\\n") cited)*')
-    answers += [_literal(one) for one in (*grounding.uncited, *REFUSALS)]
+    answers += [_literal(one) for one in grounding.uncited]
+    answers += [_literal(one) for one in REFUSALS if grounding.passages or grounding.uncited]
+    for index, tool in enumerate(grounding.tools):
+        rules.append(f"t{index}: %json {json.dumps(call_schema(tool))}")
+        answers.append(f"t{index}")
     return "\n".join([f"start: {' | '.join(answers)}", *rules]) + "\n"
 
 
@@ -128,7 +137,7 @@ class GroundedLogits(LogitsProcessor):
         prompt_length: how many tokens of the sequence are the prompt.
 
     Raises:
-        ModelError: the tokenizer is of a kind that llguidance cannot read, or the passages make no grammar.
+        ModelError: the tokenizer is of a kind that llguidance cannot read, or the passages or tools make no grammar.
     """
 
     def __init__(
@@ -147,7 +156,7 @@ class GroundedLogits(LogitsProcessor):
         known = _known_tokens(tokenizer)
         self._matcher = LLMatcher(known, LLMatcher.grammar_from_lark(grammar(grounding, way)))
         if self._matcher.is_error():
-            raise ModelError(f"the passages make no grammar: {self._matcher.get_error()}")
+            raise ModelError(f"the passages or tools make no grammar: {self._matcher.get_error()}")
         self._mask = self._masks.allocate_token_bitmask(1, known.vocab_size)
         self._seen = prompt_length
         self._held: bool | None = None if way == "auto" else True

@@ -13,6 +13,7 @@ from adapt.config import Settings
 from adapt.errors import AdaptError
 from adapt.protocols import ContextSource, TextGenerator
 from adapt.records import ContextPiece, Grounding, Message
+from adapt.tools import Tool, list_tools
 
 
 class PromptSettings(Settings):
@@ -49,6 +50,7 @@ class Prompt:
     budget: int
     history_kept: int
     history_cut: int
+    tools: tuple[Tool, ...] = ()
 
     @property
     def cited(self) -> tuple[ContextPiece, ...]:
@@ -57,12 +59,12 @@ class Prompt:
 
     @property
     def grounding(self) -> Grounding | None:
-        """Return what the answer may quote: the numbered passages and the user's corrections; None without passages."""
+        """Return what the answer may quote (the numbered passages, the user's corrections) or call; None without either."""
         numbered = tuple(enumerate((piece.quotable for piece in self.cited), start=1))
-        if not numbered:
+        if not numbered and not self.tools:
             return None
         others = (p.quotable for p in self.pieces if p.passage is None and p.quotable)
-        return Grounding(numbered, tuple(dict.fromkeys(others)))
+        return Grounding(numbered, tuple(dict.fromkeys(others)), self.tools)
 
     def as_account(self) -> dict[str, JsonValue]:
         """Return the account as JSON, to be stored with the turn and shown to the user."""
@@ -92,12 +94,14 @@ class PromptBuilder:
         sources: Sequence[ContextSource] = (),
         history: Sequence[Message] = (),
         plain: bool = False,
+        tools: Sequence[Tool] = (),
     ) -> Prompt:
         """Return the prompt for a question.
 
         Args:
             plain: leave the general system text out. A domain adapter was trained on its rows as they are; a sentence
                 that stood in none of them would take it off its ground.
+            tools: what the answer may call; they stand at the end of the system message, whole.
 
         Raises:
             AdaptError: the question is empty, or alone too long for the model.
@@ -105,7 +109,7 @@ class PromptBuilder:
         if not question.strip():
             raise AdaptError("the message is empty; write something to ask")
         settings = self._settings.model_copy(update={"system": ""}) if plain else self._settings
-        draft = _Draft(self._model, settings, question)
+        draft = _Draft(self._model, settings, question, tools)
         for source in sources:
             draft.add_source(source, source.offer(question, user=user))
         draft.add_history(history)
@@ -115,10 +119,17 @@ class PromptBuilder:
 class _Draft:
     """A prompt under construction."""
 
-    def __init__(self, model: TextGenerator, settings: PromptSettings, question: str) -> None:
+    def __init__(
+        self,
+        model: TextGenerator,
+        settings: PromptSettings,
+        question: str,
+        tools: Sequence[Tool],
+    ) -> None:
         self._model = model
         self._settings = settings
         self._question = question
+        self._tools = tuple(tools)
         self._sections: list[tuple[str, list[ContextPiece]]] = []
         self._history: list[Message] = []
         self._history_cut = 0
@@ -182,6 +193,7 @@ class _Draft:
             budget=self._budget,
             history_kept=len(self._history),
             history_cut=self._history_cut,
+            tools=self._tools,
         )
 
     def _pieces(self) -> list[ContextPiece]:
@@ -202,6 +214,8 @@ class _Draft:
                     numbered.append(f"[{number}] {piece.text}")
             body = "\n".join(bullets + (["\n\n".join(numbered)] if numbered else []))
             parts.append(f"{heading}\n{body}")
+        if self._tools:
+            parts.append(list_tools(self._tools))
         system = [Message("system", "\n\n".join(parts))] if parts else []
         return [*system, *self._history, Message("user", self._question)]
 

@@ -4,7 +4,7 @@ Not here: rows of the database (`feedback.store`) and the card of an artifact (`
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 TurnStatus = Literal["streaming", "done", "stopped", "failed"]
@@ -86,10 +86,11 @@ class ContextPiece:
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """What an answer may quote: passages under their numbers, and texts that need no citation, such as corrections."""
+    """What an answer may quote or call: numbered passages, texts that need no citation, such as corrections, and tools."""
 
-    passages: tuple[tuple[int, str], ...]
+    passages: tuple[tuple[int, str], ...] = ()
     uncited: tuple[str, ...] = ()
+    tools: tuple[dict[str, Any], ...] = ()  # as `adapt.tools` has them
 
 
 @dataclass(frozen=True, slots=True)

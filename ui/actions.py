@@ -14,6 +14,7 @@ from adapt.config import Settings
 from adapt.errors import AdaptError, ModelError, NotFoundError
 from adapt.protocols import ContextSource, Progress, no_progress
 from adapt.records import Feedback, Passage
+from adapt.tools import Tool
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -51,6 +52,7 @@ class Question:
     collection: str = ""
     without: frozenset[str] = field(default_factory=frozenset)
     max_new_tokens: int | None = None
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def _request(question: Question, answerer: Answerer, session_id: str) -> Request
         adapter=answerer.adapter.reference if answerer.adapter else None,
         collection=question.collection,
         max_new_tokens=question.max_new_tokens,
+        tools=question.tools,
     )
 
 

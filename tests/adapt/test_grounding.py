@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from adapt.bases import find_base
 from adapt.chat import ChatEngine, Request
 from adapt.database import Database
+from adapt.errors import ModelError
 from adapt.grounding import REFUSALS, GroundedLogits, grammar, sentence_spans
 from adapt.models import GenerationSettings, ModelRuntime
 from adapt.records import Chunk, ContextPiece, Grounding, Message, Passage
@@ -157,9 +158,75 @@ def test_any_text_makes_a_grammar_that_takes_its_own_sentences(texts: list[str])
             assert after[0, tokenizer.eos_token_id] == 0
 
 
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "book_room",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "city": {"type": "string"},
+                "guests": {"type": "integer"},
+                "size": {"type": "string", "enum": ["small", "large"]},
+            },
+            "required": ["city", "guests", "size"],
+        },
+    },
+}
+
+
+def takes(text: str, grounding: Grounding, way: str = "sentences") -> bool:
+    """Whether a grounding lets an answer end just so."""
+    tokenizer = tiny_tokenizer()
+    logits = GroundedLogits(grounding, tokenizer, way=way, prompt_length=0)
+    try:
+        after = logits(torch.tensor([tokenizer.encode(text)]), torch.zeros(1, len(tokenizer)))
+    except ModelError:
+        return False
+    return bool(after[0, tokenizer.eos_token_id] == 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ('{"name": "book_room", "arguments": {"city": "Añe \\"B\\"", "guests": 3, "size": "large"}}', True),
+        ('{"name": "book_room", "arguments": {"city": "A", "guests": "3", "size": "large"}}', False),
+        ('{"name": "book_room", "arguments": {"city": "A", "guests": 3, "size": "huge"}}', False),
+        ('{"name": "book_room", "arguments": {"city": "A", "guests": 3}}', False),
+        ('{"name": "book_room", "arguments": {"city": "A", "guests": 3, "size": "large", "x": 1}}', False),
+        ('{"name": "other", "arguments": {"city": "A", "guests": 3, "size": "large"}}', False),
+        ("The grinder has a guarantee of two years. [2]", True),
+    ],
+)  # fmt: skip
+def test_a_call_fits_its_schema_and_passages_may_be_quoted_beside(text: str, fits: bool) -> None:
+    assert takes(text, Grounding(PASSAGES, tools=(TOOL,))) is fits
+
+
+def test_tools_alone_leave_no_refusal_and_do_not_go_with_quotes() -> None:
+    assert not takes(REFUSALS[0], Grounding(tools=(TOOL,)))
+    assert takes(REFUSALS[0], Grounding(PASSAGES, tools=(TOOL,)))
+    with pytest.raises(ModelError, match="does not go with tools"):
+        grammar(Grounding(tools=(TOOL,)), "quotes")
+
+
+def test_a_model_that_knows_nothing_still_makes_a_valid_call(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    base = find_base(str(make_base(tmp_path / "base")), workspace)
+    runtime = ModelRuntime(base, GenerationSettings(grounding="sentences"))
+    parameters = {"type": "object", "properties": {"now": {"type": "boolean"}}, "required": ["now"]}
+    tool = {"type": "function", "function": {"name": "stop", "parameters": parameters}}
+
+    said = runtime.generate(ASK, max_new_tokens=200, grounding=Grounding(tools=(tool,)))
+
+    call = json.loads(said)
+    assert call["name"] == "stop"
+    assert call["arguments"] in ({"now": True}, {"now": False})
+
+
 def test_nothing_to_quote_is_a_mistake_of_ours() -> None:
     with pytest.raises(ValueError, match="nothing to ground"):
-        grammar(Grounding(()), "sentences")
+        grammar(Grounding(), "sentences")
 
 
 @pytest.mark.parametrize(

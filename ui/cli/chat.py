@@ -1,6 +1,7 @@
 """`adapt chat`: talk to a model in the terminal, or ask it one thing."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +24,8 @@ Examples:
   adapt chat --domain support --once "Route this message: my bill is wrong"
 
   adapt chat --model team@2 --once "hello" --json
+
+  adapt chat --tools tools.json --once "Please book a room for 5 people."
 """
 
 
@@ -40,9 +43,14 @@ def chat(
         str, typer.Option(help="A merged model NAME[@v], a folder, a hub id, or 'starter'.")
     ] = "",
     base: Annotated[str, typer.Option(help="Another word for --model.", hidden=True)] = "",
+    tools: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of tools (OpenAI's form) that an answer may call."),
+    ] = None,
     once: Annotated[str | None, typer.Option(help="Ask this, print the answer, end.")] = None,
 ) -> None:
     """Parse, then talk."""
+    from adapt.tools import read_tools
     from ui.actions import ChatSettings, Question
 
     output: Output = ctx.obj
@@ -54,6 +62,7 @@ def chat(
         model=model or base,
         domain=domain,
         collection=collection or defaults.collection,
+        tools=read_tools(tools) if tools else (),
     )
     if once is not None:
         _once(output, context, question)

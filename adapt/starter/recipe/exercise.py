@@ -33,11 +33,11 @@ class Exercise:
 
     @property
     def grounding(self) -> Grounding | None:
-        """What the last reply may quote, as the product would say it."""
-        if not self.passages:
+        """What the last reply may quote or call, as the product would say it."""
+        if not self.passages and not self.tools:
             return None
         told = [one for one in self.choices if not any(one in text for text in self.passages)]
-        return Grounding(tuple(enumerate(self.passages, start=1)), tuple(told))
+        return Grounding(tuple(enumerate(self.passages, start=1)), tuple(told), self.tools)
 
     @property
     def answer(self) -> str:

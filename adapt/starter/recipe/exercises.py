@@ -14,7 +14,8 @@ from adapt.starter.recipe.memory import make_feedback, make_profile, make_small_
 from adapt.starter.recipe.pointers import Pointer, call_pointers, date_pointers, word_pointers
 from adapt.starter.recipe.reading import make_reading
 from adapt.starter.recipe.talk import make_task
-from adapt.starter.recipe.tools import make_calls, render_tools
+from adapt.starter.recipe.tools import make_calls
+from adapt.tools import list_tools
 
 KINDS = {
     "quote": 0.17, "real": 0.27, "fact": 0.10, "feedback": 0.05, "preference": 0.22, "profile": 0.02,
@@ -64,7 +65,7 @@ def _without_passages(
     if kind == "tool":
         words = source.library(spanish=False).words
         schemas, pairs = make_calls(rng, words, many, held_out=source.held_out)
-        system = f"{render_system(about=about)}\n\n{render_tools(schemas)}"
+        system = f"{render_system(about=about)}\n\n{list_tools(schemas)}"
         made = replace(conversation(kind, system, pairs), tools=tuple(schemas))
         return _pointed(made, lambda i, asked, said: call_pointers(i, system, asked, said))
     if kind == "date":

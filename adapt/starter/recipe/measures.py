@@ -133,11 +133,11 @@ def measure_skills(answer: Answer, source: Source, *, count: int, seed: int) -> 
         )
     rng = random.Random(f"evaluate:tool:{seed}")
     made = [make_exercise(rng, source, "tool") for _ in range(count)]
-    said = answer([item(one) for one in made], False)
-    figures.append(share("tool call: valid JSON for its schema", [valid_call(a, b) for a, b in zip(said, made, strict=True)], 0.95))  # fmt: skip
-    figures.append(
-        share("tool call: exactly right", [a == b.answer for a, b in zip(said, made, strict=True)])
-    )
+    for way, held in (("free", False), ("held to the schemas", True)):
+        said = answer([item(one) for one in made], held)
+        pairs = list(zip(said, made, strict=True))
+        figures.append(share(f"tool call: valid JSON for its schema, {way}", [valid_call(a, b) for a, b in pairs], 0.95))  # fmt: skip
+        figures.append(share(f"tool call: exactly right, {way}", [a == b.answer for a, b in pairs]))
     for kind, words in (
         ("feedback", "earlier correction repeated exactly"),
         ("profile", "facts about the user: answer exact"),

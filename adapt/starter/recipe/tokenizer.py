@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-# What the template writes before the tools, one JSON schema a line.
-HEADING = "Tools. To use one, answer with a JSON object of its name and arguments."
+from adapt.tools import HEADING
+
 PAD, SYSTEM, USER, ASSISTANT, END = "<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"
 SPECIAL_TOKENS = [PAD, SYSTEM, USER, ASSISTANT, END]
 VOCABULARY_SIZE = 8192

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adapt.starter.recipe.coined import FIRST_NAMES, coin_name, coin_value
-from adapt.starter.recipe.tokenizer import HEADING
 
 Value = str | int | float | bool
 
@@ -259,8 +258,3 @@ def _request(rng: random.Random, tool: Tool, *, held_out: bool) -> tuple[str, st
         "arguments": {one.name: arguments[one.name] for one in tool.parameters},
     }
     return request[0].upper() + request[1:], json.dumps(call, ensure_ascii=False)
-
-
-def render_tools(schemas: list[dict[str, object]]) -> str:
-    """Return the tools as the chat template writes them into the system message."""
-    return "\n".join([HEADING, *(json.dumps(one, ensure_ascii=False) for one in schemas)])
