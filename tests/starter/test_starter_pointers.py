@@ -102,3 +102,26 @@ def test_made_exercises_point_to_what_they_say(
         assert all(0 < target <= token for token, target in sample.guide.copy)
 
     assert looked > 400
+
+
+def test_the_users_name_is_copied_from_the_line_that_tells_it(
+    training: Source, tokenizer: Tokenizer
+) -> None:
+    rng = random.Random(5)
+    found = 0
+    for _ in range(300):
+        exercise = make_exercise(rng, training, "preference", absent=False)
+        if exercise.preference is None or not exercise.preference.name:
+            continue
+        name = exercise.preference.name
+        assert exercise.answer.startswith(f"Dear {name}, it says: ")
+        for one in exercise.pointers:
+            found += 1
+            line = exercise.messages[0][1][one.at :]
+            assert line.startswith(name)
+            assert exercise.messages[one.reply][1][one.start : one.end] == name
+        sample = encode_exercises(tokenizer, [exercise])[0]
+        places = [token for token, _ in sample.guide.copy]
+        assert len(places) == len(set(places))  # nothing is shown two things to copy
+
+    assert found > 10

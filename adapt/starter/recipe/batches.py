@@ -73,14 +73,19 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
         shown: Shown | None = None
         asked: Question | None = None
         bodies: list[tuple[int, Encoding]] = []
-        for (role, content), (head, body) in zip(exercise.messages, coded, strict=True):
+        for index, ((role, content), (head, body)) in enumerate(
+            zip(exercise.messages, coded, strict=True)
+        ):
             sample.ids.extend(head.ids)
             sample.weights.extend([0.0] * len(head.ids))
             first = len(sample.ids)
             bodies.append((first, body))
             if role == "assistant":
                 if shown and asked:
-                    shown.guide_reply(sample.guide, asked, content, body, first)
+                    pointed = [
+                        (one.start, one.end) for one in exercise.pointers if one.reply == index
+                    ]
+                    shown.guide_reply(sample.guide, asked, content, body, first, pointed=pointed)
                 _add_reply(sample, body.ids, choices.get(_opening(exercise, content), []))
                 continue
             sample.ids.extend(body.ids)

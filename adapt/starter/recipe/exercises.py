@@ -13,7 +13,7 @@ from adapt.starter.recipe.exercise import Exercise, Source, conversation, neutra
 from adapt.starter.recipe.memory import make_feedback, make_profile, make_small_talk
 from adapt.starter.recipe.pointers import Pointer, call_pointers, date_pointers, word_pointers
 from adapt.starter.recipe.reading import make_reading
-from adapt.starter.recipe.talk import make_task
+from adapt.starter.recipe.talk import make_talk, make_task
 from adapt.starter.recipe.tools import make_calls
 from adapt.tools import list_tools
 
@@ -66,8 +66,13 @@ def _without_passages(
         words = source.library(spanish=False).words
         schemas, pairs = make_calls(rng, words, many, held_out=source.held_out)
         system = f"{render_system(about=about)}\n\n{list_tools(schemas)}"
+        if not source.held_out and rng.random() < 0.25:  # not every message is a request
+            pairs.insert(rng.randint(0, len(pairs) - 1), make_talk(rng, spanish=spanish))
         made = replace(conversation(kind, system, pairs), tools=tuple(schemas))
-        return _pointed(made, lambda i, asked, said: call_pointers(i, system, asked, said))
+        return _pointed(
+            made,
+            lambda i, asked, said: call_pointers(i, system, asked, said) if said[0] == "{" else (),
+        )
     if kind == "date":
         dates = [make_date(rng, spanish=spanish, held_out=source.held_out) for _ in range(many)]
         opening = render_system(about=about) if rng.random() < 0.7 else None

@@ -13,7 +13,7 @@ from adapt.starter.recipe.exercise import (
 )
 from adapt.starter.recipe.facts import make_fact, templates
 from adapt.starter.recipe.preferences import make_preference
-from adapt.starter.recipe.scenes import Asked, fact_scene
+from adapt.starter.recipe.scenes import fact_scene
 from adapt.starter.recipe.talk import make_talk, talk_in
 
 
@@ -24,9 +24,8 @@ def make_small_talk(rng: random.Random, about: list[str], *, spanish: bool) -> E
         preference = make_preference(rng, kind, held_out=False)
         about = [*about, f"- {preference.line}"]
         if kind == "name":
-            name = preference.answer(Asked("", "", 0)).split(", it says")[0]
             pair = talk_in(rng, 0, spanish=spanish, answer_spanish=spanish)
-            pair = (pair[0], pair[1].replace("!", f", {name}!", 1))
+            pair = (pair[0], pair[1].replace("!", f", {preference.name}!", 1))
         else:
             pair = talk_in(rng, rng.randrange(8), spanish=spanish, answer_spanish=kind == "spanish")
         return conversation("talk", render_system(about=about), [pair])

@@ -28,6 +28,7 @@ class Preference:
     shape: Callable[[Asked, str, str], str]
     obeyed: Callable[[str, Asked], bool]
     spanish: bool | None = None  # the language that it asks for
+    name: str = ""  # to call the user by
 
     def answer(self, asked: Asked) -> str:
         """Return the answer that obeys."""
@@ -122,8 +123,9 @@ def make_preference(rng: random.Random, kind: str, *, held_out: bool) -> Prefere
             )  # fmt: skip
     name = rng.choice(FIRST_NAMES) if rng.random() < 0.3 else coin_name(rng, held_out=held_out)
     return Preference(
-        kind, line.format(name), lambda _, sentence, number: f"{name}, it says: {sentence} {number}",
+        kind, line.format(name), lambda _, sentence, number: f"Dear {name}, it says: {sentence} {number}",
         lambda said, _: re.search(rf"\b{name}\b", said[: len(name) + 12]) is not None,
+        name=name,
     )  # fmt: skip
 
 

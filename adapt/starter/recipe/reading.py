@@ -1,6 +1,7 @@
 """Exercises on passages: questions about them, some of which they do not answer, and preferences that shape the answers."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 from adapt.starter.recipe.exercise import (
@@ -12,6 +13,7 @@ from adapt.starter.recipe.exercise import (
     render_system,
 )
 from adapt.starter.recipe.memory import feedback_line
+from adapt.starter.recipe.pointers import Pointer
 from adapt.starter.recipe.preferences import (
     KINDS,
     NOT_SAID,
@@ -118,12 +120,23 @@ def _put_together(
     system = render_system(
         about=about, feedback=feedback, passages=list(zip(scene.names, passages, strict=True))
     )
+    made = conversation("", system, pairs)
     return replace(
-        conversation("", system, pairs),
+        made,
         choices=tuple(scene.sentences),
         preference=preference,
         passages=passages,
+        pointers=tuple(_names(made, preference)) if preference and preference.name else (),
     )
+
+
+def _names(exercise: Exercise, preference: Preference) -> Iterator[Pointer]:
+    """Yield where the user's name in each reply stands in the line that tells it."""
+    at = exercise.messages[0][1].index(preference.line) + preference.line.index(preference.name)
+    for index, (role, content) in enumerate(exercise.messages):
+        start = content.find(preference.name)
+        if role == "assistant" and 0 <= start < len("Dear ") + 1:
+            yield Pointer(index, start, start + len(preference.name), 0, at)
 
 
 def _with_length(rng: random.Random, scene: Scene, kind: str, *, held_out: bool) -> Scene:

@@ -82,9 +82,18 @@ class Shown:
                 guide.number.extend((token, number) for token in some)
 
     def guide_reply(
-        self, guide: Guide, asked: Question, content: str, body: Encoding, first: int
+        self,
+        guide: Guide,
+        asked: Question,
+        content: str,
+        body: Encoding,
+        first: int,
+        *,
+        pointed: Sequence[tuple[int, int]] = (),
     ) -> None:
         """Show a reply what to copy and its question where to look; `first` is the index of the reply's first token.
+
+        What is `pointed` to, as spans of characters, is copied from elsewhere.
 
         A token is predicted by the one before it, so that is the one that looks.
         """
@@ -97,7 +106,9 @@ class Shown:
         self._guide_question(guide, asked, index, first - 1)
         begins = content.index(quoted)
         cited = _CITED.search(content)
-        for offset, (at, _) in enumerate(body.offsets[:-1]):
+        for offset, (at, ends) in enumerate(body.offsets[:-1]):
+            if any(start < ends and at < end for start, end in pointed):
+                continue
             target = 0
             if begins <= at < begins + len(quoted):
                 target = self._token(place + sentence.index(quoted) + at - begins)
