@@ -137,9 +137,14 @@ class _Draft:
         self._budget = model.context_length - min(settings.answer_tokens, model.context_length // 2)
         self._tokens = self._count()
         if self._tokens > self._budget:
+            what, remedy = (
+                ("message with its tools", "name fewer tools")
+                if self._tools
+                else ("message", "put the text into a collection with 'adapt ingest'")
+            )
             raise AdaptError(
-                f"the message is too long: {self._tokens} tokens, and this model leaves room for "
-                f"{self._budget}; shorten it, or put the text into a collection with 'adapt ingest'"
+                f"the {what} is too long: {self._tokens} tokens, and this model leaves room for "
+                f"{self._budget}; shorten it, or {remedy}"
             )
 
     def add_source(self, source: ContextSource, pieces: Sequence[ContextPiece]) -> None:

@@ -156,6 +156,28 @@ def test_a_corrected_answer_stands_in_the_prompt_of_a_paraphrase(
     assert "At 8:00 sharp." not in his
 
 
+def test_a_held_answer_to_a_chat_with_tools_is_a_call(
+    run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
+) -> None:
+    (tmp_path / "workspace").mkdir()
+    settings = '[generation]\ngrounding = "sentences"\nmax_new_tokens = 200\n'
+    (tmp_path / "workspace" / "adapt.toml").write_text(settings)
+    parameters = {"properties": {"loud": {"type": "boolean"}}, "required": ["loud"]}
+    tool = {"name": "ring", "parameters": {"type": "object", **parameters}}
+    tools = write(tmp_path / "tools.json", json.dumps([tool]).encode())
+
+    code, out, err = run(
+        "chat", "--model", two_adapters[0], "--tools", tools, "--once", "ring", "--json"
+    )
+
+    assert code == 0, err
+    call = json.loads(json.loads(out)["answer"])
+    assert call["name"] == "ring"
+    assert isinstance(call["arguments"]["loud"], bool)
+    [system, _] = json.loads(out)["prompt"]["messages"]
+    assert '"name": "ring"' in system["content"]
+
+
 def test_documents_are_ingested_found_and_cited_in_the_prompt(
     run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
 ) -> None:
@@ -197,6 +219,10 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
+def many_tools() -> bytes:
+    return json.dumps([{"name": f"tool_{n}"} for n in range(200)]).encode()
+
+
 BAD = {
     "missing file": (lambda t: ("finetune", "d", t / "no.jsonl"), "no.jsonl"),
     "empty dataset": (lambda t: ("finetune", "d", write(t / "e.jsonl", b"")), "e.jsonl"),
@@ -225,6 +251,14 @@ BAD = {
     "pdf without text": (
         lambda t: ("ingest", write(t / "scan.pdf", b"%PDF-1.4\n%%EOF"), "--collection", "c"),
         "scan.pdf",
+    ),
+    "tools of no JSON": (
+        lambda t: ("chat", "--tools", write(t / "tools.json", b"{"), "--once", "hi"),
+        "tools.json: not JSON",
+    ),
+    "tools without end": (
+        lambda t: ("chat", "--tools", write(t / "many.json", many_tools()), "--once", "hi"),
+        "message with its tools is too long",
     ),
     "empty message": (lambda t: ("chat", "--once", " "), "message is empty"),
     "nothing to roll back": (lambda t: ("models", "rollback", "nope"), "'nope'"),
