@@ -163,10 +163,11 @@ def plan(
 def derive_learning_rate(hidden_size: int) -> float:
     """Return the peak learning rate for a base of this width.
 
-    2e-4 at 2,048 as QLoRA (arXiv:2305.14314) uses for 7B models, and in proportion to 1 / width below, as hidden layers
-    want it under Adam (muP, arXiv:2203.03466); bounded to [1e-4, 2e-3].
+    2e-4 at 2,048 as QLoRA (arXiv:2305.14314) uses for 7B models; below, it rises as the width falls, faster than the
+    1 / width of muP (arXiv:2203.03466), to what was best at 256 (`finetune/README.md`); bounded to [1e-4, 5e-3].
     """
-    return min(max(2e-4 * 2048 / hidden_size, 1e-4), 2e-3)
+    rate: float = 2e-4 * (2048 / hidden_size) ** 1.5
+    return min(max(rate, 1e-4), 5e-3)
 
 
 def _batches(rows: int, longest: int, parameters: int, settings: SftSettings) -> tuple[int, int]:

@@ -12,13 +12,15 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
 from adapt.bases import STARTER, Base, find_base
-from adapt.errors import DataError
+from adapt.errors import DataError, ModelError
 from adapt.models import ModelRuntime
 from adapt.starter.recipe.card import write_card
 from adapt.starter.recipe.evaluate import evaluate, main, table
+from adapt.starter.recipe.exercise import Source
+from adapt.starter.recipe.exercises import make_exercise
 from adapt.starter.recipe.files import export_model
 from adapt.starter.recipe.initialise import configuration
-from adapt.starter.recipe.measures import share
+from adapt.starter.recipe.measures import fitting, item, share
 from adapt.starter.recipe.ngrams import NGrams
 from adapt.workspace import Workspace
 
@@ -115,3 +117,18 @@ def test_the_folder_says_how_answers_are_held(base: Base, tmp_path: Path) -> Non
 
     assert config["adapt"] == {"grounding": "auto"}
     assert ModelRuntime(base).grounding_way == "auto"
+
+
+def test_exercises_that_do_not_fit_are_drawn_again_or_refused(evaluation: Source) -> None:
+    sizes = [
+        sum(len(one.content) for one in item(make_exercise(random.Random(seed), evaluation, "fact")).messages)
+        for seed in range(40)
+    ]  # fmt: skip
+    limit = sorted(sizes)[10]
+    draw = fitting(lambda messages: sum(len(one.content) for one in messages) <= limit)
+
+    for seed in range(40):
+        made = item(draw(random.Random(seed), evaluation, "fact"))
+        assert sum(len(one.content) for one in made.messages) <= limit
+    with pytest.raises(ModelError, match="too long for this model's context"):
+        fitting(lambda _: False)(random.Random(0), evaluation, "fact")

@@ -16,12 +16,19 @@ import torch
 from adapt.bases import Base, find_base
 from adapt.errors import AdaptError
 from adapt.models import GenerationSettings, ModelRuntime
+from adapt.records import Message
 from adapt.starter.recipe.batches import make_source
 from adapt.starter.recipe.card import write_card
 from adapt.starter.recipe.corpus import Corpus, read_corpus
 from adapt.starter.recipe.exercise import Source
 from adapt.starter.recipe.files import write_json
-from adapt.starter.recipe.measures import Item, measure_natural, measure_reading, measure_skills
+from adapt.starter.recipe.measures import (
+    Item,
+    fitting,
+    measure_natural,
+    measure_reading,
+    measure_skills,
+)
 from adapt.starter.recipe.natural import PASSAGES
 from adapt.starter.recipe.passages import build_library
 from adapt.starter.recipe.record import Figure
@@ -77,8 +84,12 @@ def evaluate(
     if not source.libraries:
         library = build_library(PASSAGES.values())
         source = Source({"en": library, "es": library}, source.readers, held_out=True)
-    figures = measure_reading(answer, source, count=count, seed=seed)
-    figures += measure_skills(answer, source, count=count, seed=seed)
+
+    def fits(messages: Sequence[Message]) -> bool:
+        return runtime.count_tokens(messages) + MAX_NEW_TOKENS <= runtime.context_length
+
+    figures = measure_reading(answer, source, count=count, seed=seed, draw=fitting(fits))
+    figures += measure_skills(answer, source, count=count, seed=seed, draw=fitting(fits))
     figures += measure_natural(answer, seed=seed)
     if corpus.valid:
         figures += measure_text(runtime, corpus, pieces=max(2, min(count, 100)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adapt.errors import ModelError
 from adapt.records import Grounding, Message
 from adapt.starter.recipe.exercise import Exercise, Source, render_system
 from adapt.starter.recipe.exercises import make_exercise
@@ -30,6 +31,24 @@ class Item:
 
 # answers every item, held to its grounding or not
 Answer = Callable[[Sequence[Item], bool], list[str]]
+DRAWS = 100
+# makes the exercises of a measurement: those that the model can read whole
+Draw = Callable[..., Exercise]
+
+
+def fitting(fits: Callable[[Sequence[Message]], bool]) -> Draw:
+    """Return `make_exercise`, drawing again where the messages do not fit; the app, too, leaves out what does not."""
+
+    def draw(rng: random.Random, source: Source, kind: str, **wanted: Any) -> Exercise:
+        for _ in range(DRAWS):
+            made = make_exercise(rng, source, kind, **wanted)
+            if fits(item(made).messages):
+                return made
+        raise ModelError(
+            f"{DRAWS} exercises of kind '{kind}' are too long for this model's context"
+        )
+
+    return draw
 
 
 def share(name: str, outcomes: Sequence[bool], goal: float | None = None) -> Figure:
@@ -49,7 +68,9 @@ def item(exercise: Exercise) -> Item:
     return Item(messages, exercise.grounding, exercise.answer)
 
 
-def measure_reading(answer: Answer, source: Source, *, count: int, seed: int) -> list[Figure]:
+def measure_reading(
+    answer: Answer, source: Source, *, count: int, seed: int, draw: Draw = make_exercise
+) -> list[Figure]:
     """Return the figures of quoting and citing, and of saying that the passages do not say, free and held to them."""
     figures: list[Figure] = []
     kinds = [
@@ -62,8 +83,7 @@ def measure_reading(answer: Answer, source: Source, *, count: int, seed: int) ->
         rng = random.Random(f"evaluate:{kind}:{seed}")
         english = False if kind == "real" else None
         made = [
-            make_exercise(rng, source, kind, turns=1, absent=False, spanish=english)
-            for _ in range(count)
+            draw(rng, source, kind, turns=1, absent=False, spanish=english) for _ in range(count)
         ]
         items = [item(one) for one in made]
         for way, held in (("free", False), ("held to the passages", True)):
@@ -83,17 +103,19 @@ def measure_reading(answer: Answer, source: Source, *, count: int, seed: int) ->
                         goal if name.startswith("sentence") else None,
                     )
                 )
-    return figures + _measure_absent(answer, source, count=count, seed=seed)
+    return figures + _measure_absent(answer, source, count=count, seed=seed, draw=draw)
 
 
-def _measure_absent(answer: Answer, source: Source, *, count: int, seed: int) -> list[Figure]:
+def _measure_absent(
+    answer: Answer, source: Source, *, count: int, seed: int, draw: Draw
+) -> list[Figure]:
     """Return how often a model tells what the passages say from what they do not, on as many of either."""
     rng = random.Random(f"evaluate:absent:{seed}")
     kinds = ("fact", "real") if "en" in source.readers else ("fact",)
     made: list[Exercise] = []
     for index in range(count):
         kind = kinds[(index // 2) % len(kinds)]
-        made.append(make_exercise(rng, source, kind, turns=1, absent=index % 2 == 0))
+        made.append(draw(rng, source, kind, turns=1, absent=index % 2 == 0))
     items = [item(one) for one in made]
     figures: list[Figure] = []
     for way, held in (("free", False), ("held to the passages", True)):
@@ -108,11 +130,13 @@ def _measure_absent(answer: Answer, source: Source, *, count: int, seed: int) ->
     return figures
 
 
-def measure_skills(answer: Answer, source: Source, *, count: int, seed: int) -> list[Figure]:
+def measure_skills(
+    answer: Answer, source: Source, *, count: int, seed: int, draw: Draw = make_exercise
+) -> list[Figure]:
     """Return the figures on preferences, dates, tools, feedback, the user's profile and short tasks."""
     figures: list[Figure] = []
     rng = random.Random(f"evaluate:preference:{seed}")
-    made = [make_exercise(rng, source, "preference", turns=1, absent=False) for _ in range(count)]
+    made = [draw(rng, source, "preference", turns=1, absent=False) for _ in range(count)]
     said = answer([item(one) for one in made], False)
     obeyed = [
         one.preference is not None
@@ -132,7 +156,7 @@ def measure_skills(answer: Answer, source: Source, *, count: int, seed: int) -> 
             _dates(answer, source, language, spanish=spanish, count=count // 2, seed=seed)
         )
     rng = random.Random(f"evaluate:tool:{seed}")
-    made = [make_exercise(rng, source, "tool") for _ in range(count)]
+    made = [draw(rng, source, "tool") for _ in range(count)]
     for way, held in (("free", False), ("held to the schemas", True)):
         said = answer([item(one) for one in made], held)
         pairs = list(zip(said, made, strict=True))
@@ -144,14 +168,20 @@ def measure_skills(answer: Answer, source: Source, *, count: int, seed: int) -> 
         ("task", "short tasks (repeat, spell, extract …): exact"),
     ):
         rng = random.Random(f"evaluate:{kind}:{seed}")
-        made = [make_exercise(rng, source, kind) for _ in range(count)]
+        made = [draw(rng, source, kind) for _ in range(count)]
         said = answer([item(one) for one in made], kind == "feedback")
         figures.append(share(words, [a == b.answer for a, b in zip(said, made, strict=True)]))
     return figures
 
 
 def _dates(
-    answer: Answer, source: Source, language: str, *, spanish: bool, count: int, seed: int
+    answer: Answer,
+    source: Source,
+    language: str,
+    *,
+    spanish: bool,
+    count: int,
+    seed: int,
 ) -> Figure:
     rng = random.Random(f"evaluate:date:{language}:{seed}")
     made = [make_exercise(rng, source, "date", spanish=spanish) for _ in range(count)]

@@ -129,7 +129,7 @@ def _backward(
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=settings.bf16):
         passed = run(model, ids, HEADS, COPY)
         logits = model.lm_head(passed.hidden[:, :-1][places])
-        naming = naming_loss(model, passed, ids)
+        naming = naming_loss(model, passed, ids) if settings.naming_weight else logits.new_zeros(())
     losses = cross_entropy(logits.float(), ids[:, 1:][places], reduction="none")
     total = (losses * weights).sum() / weights.sum()
     parts = {"loss": float(total.detach()), "naming": float(naming.detach())}
