@@ -47,7 +47,7 @@ def test_a_server_loads_what_the_first_answer_needs_before_anybody_visits(tmp_pa
     with served(workspace, tmp_path / "server.log"):
         command = [sys.executable, "-m", "ui.server", str(workspace)]
         (server,) = [
-            p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"][:4] == command
+            p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[:4] == command
         ]
         deadline = time.monotonic() + 120
 
