@@ -31,9 +31,7 @@ from adapt.starter.recipe.train import BEGINNING, TrainSettings, read_probes, tr
 
 VECTOR_PIECES = 6000  # of text, for the token vectors: about 5M tokens
 SPENT = ("minutes", "step", "tokens")  # of a probe, counted from a run's beginning
-LATER_POOL = (
-    1_000_000  # for each run that went before, so that a starter trained on sees other data
-)
+LATER_POOL = 1_000_000  # for each run before, so that a starter trained on sees other data
 
 
 def main(arguments: list[str] | None = None) -> int:
