@@ -57,11 +57,15 @@ def _banking(part: str) -> list[Pair]:
 
 
 def _sql(part: str) -> list[Pair]:
+    """Return questions over columns with their queries, in small letters, as the values of this set are anyway."""
     name = {"train": "train_20k", "test": "test_4k"}[part]
     with gzip.open(DATA / "wikisql" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     return [
-        (f"{row['question']}\nColumns: {', '.join(row['columns_seen'])}", row["sql"])
+        (
+            f"Columns: {', '.join(row['columns_seen'])}\n{row['question']}".lower(),
+            row["sql"].lower(),
+        )
         for row in rows
     ]
 

@@ -50,6 +50,10 @@ SPANISH_HELD_OUT: tuple[Form, ...] = (
 )
 _NUMERIC = ("{d}{s}{m}{s}{y}", "{d:02}{s}{m:02}{s}{y}", "{y}{s}{m:02}{s}{d:02}", "{y}{s}{m}{s}{d}")
 _SEPARATORS = ("/", "-", " ", " / ", " - ", "_", ".")
+_LIKE = (
+    6,
+    7,
+)  # June and July, which are often taken for each other: 8 of 24 faults of a starter in Spanish
 _ENGLISH_ORDERS = (
     "{d} {m} {y}", "{m} {d} {y}", "{m} {d}, {y}", "{d} {m}, {y}", "{y} {m} {d}", "{d}-{m}-{y}", "{m}-{d}-{y}", "{d} of {m} {y}",
     "the {d} of {m} {y}", "{m} the {d}, {y}", "{m} the {d} {y}", "{y} {d} {m}", "{y}-{m}-{d}", "{d}/{m}/{y}", "{d}.{m}.{y}", "{m}, {d} {y}", "{y}/{m}/{d}",
@@ -160,9 +164,11 @@ def _written(
         # two digits are of the years that lie around today's
         meant = meant.replace(year=today.year if yearless else 2000 + meant.year % 50, day=day)
     held_out = SPANISH_HELD_OUT if spanish else ENGLISH_HELD_OUT
+    if rng.random() < 0.08:
+        meant = meant.replace(month=rng.choice(_LIKE), day=min(meant.day, 28))
     while True:
-        if not yearless and not short and rng.random() < 0.3:
-            order = rng.choice(_NUMERIC)
+        if not yearless and not short and rng.random() < 0.4:
+            order = rng.choices(_NUMERIC, weights=(4, 2, 1, 1))[0]
             # year first with full stops is a way of evaluation, with and without zeros
             separator = rng.choice(_SEPARATORS[:-1] if order.startswith("{y}") else _SEPARATORS)
             written = order.format(d=meant.day, m=meant.month, y=meant.year, s=separator)

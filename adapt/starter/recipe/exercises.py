@@ -13,15 +13,16 @@ from adapt.starter.recipe.exercise import Exercise, Source, conversation, neutra
 from adapt.starter.recipe.memory import make_feedback, make_profile, make_small_talk
 from adapt.starter.recipe.pointers import Pointer, call_pointers, date_pointers, word_pointers
 from adapt.starter.recipe.reading import make_reading
+from adapt.starter.recipe.tables import make_query, query_pointers
 from adapt.starter.recipe.talk import make_talk, make_task
 from adapt.starter.recipe.tools import make_calls
 from adapt.tools import list_tools
 
 KINDS = {
-    "quote": 0.17, "real": 0.27, "fact": 0.10, "feedback": 0.05, "preference": 0.22, "profile": 0.02,
-    "date": 0.11, "tool": 0.21, "talk": 0.08, "task": 0.05,
+    "quote": 0.20, "real": 0.29, "fact": 0.10, "feedback": 0.05, "preference": 0.22, "profile": 0.02,
+    "date": 0.12, "tool": 0.17, "talk": 0.08, "task": 0.05, "table": 0.08,
 }  # fmt: skip
-MOST_TURNS = {"profile": 3, "date": 8, "tool": 4, "task": 4}
+MOST_TURNS = {"profile": 3, "date": 8, "tool": 4, "task": 4, "table": 4}
 READING = ("quote", "real", "fact", "preference")
 
 
@@ -81,6 +82,12 @@ def _without_passages(
         return _pointed(
             made, lambda i, asked, said: date_pointers(i, asked, told[asked].written, said, told[asked].today)
         )  # fmt: skip
+    if kind == "table":
+        words = source.library(spanish=False).words
+        made_of = [make_query(rng, words, held_out=source.held_out) for _ in range(many)]
+        queries = {one.asked: one for one in made_of}
+        made = conversation(kind, render_system(about=about), [(q.asked, q.query) for q in made_of])
+        return _pointed(made, lambda i, asked, _: query_pointers(i, queries[asked]))
     if kind == "talk":
         return make_small_talk(rng, about, spanish=spanish)
     pairs = [

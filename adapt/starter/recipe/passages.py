@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from adapt.grounding import sentence_spans
 from adapt.starter.recipe.cloze import make_cloze
 from adapt.starter.recipe.coined import coin_name
+from adapt.starter.recipe.mixed import make_mixed
 
 _WORD = re.compile(r"[A-Za-zÁÉÍÓÚÜÑáéíóúüñ]{4,}")
 _FILES = (
@@ -84,12 +85,18 @@ def pseudo_question(
 ) -> tuple[str, str] | None:
     """Return (question, the words that answer it or '') that only this sentence of those shown answers, if there is one.
 
-    Half name some of its words, half ask for a part of it (a year, a number, a name) by the words around.
+    In training a third ask for a part of it (a year, a number, a name) by the words around, a third mix its words with others';
+    the rest name some of its words.
     """
-    if not held_out and rng.random() < 0.5:
+    draw = 1.0 if held_out else rng.random()
+    if draw < 0.35:
         cloze = make_cloze(rng, sentence, spanish=spanish)
         if cloze:
             return cloze
+    elif draw < 0.7:
+        mixed = make_mixed(rng, sentence, others, frequency, spanish=spanish)
+        if mixed:
+            return mixed, ""
     known = {word.lower() for text in others for word in _WORD.findall(text)}
     found = list(dict.fromkeys(_WORD.findall(sentence)))
     rare = [word for word in found if word.lower() not in known]

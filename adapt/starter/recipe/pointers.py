@@ -23,7 +23,8 @@ _WORD = re.compile(r"[^\s,.:]{3,}")
 class Pointer:
     """Characters `start` to `end` of message `reply` come from `at` on in message `source`, one by one, or from the word there.
 
-    Not `copied`: what stands there decides them, but is something else.
+    Not `copied`: what stands there decides them, but is something else. `own`: they are not of a reply, and look there themselves,
+    as words that stand there too.
     """
 
     reply: int
@@ -33,6 +34,7 @@ class Pointer:
     at: int
     whole: bool = False
     copied: bool = True
+    own: bool = False
 
 
 def date_pointers(
@@ -141,4 +143,7 @@ def guide_pointers(
                 continue
             at = one.at if one.whole else one.at + max(0, start - one.start)
             token = bodies[one.source][0] + bisect.bisect_right(starts[one.source], at) - 1
-            (guide.copy if one.copied else guide.gather).append((first - 1 + offset, token))
+            if one.own:
+                guide.match.append((first + offset, token))
+            else:
+                (guide.copy if one.copied else guide.gather).append((first - 1 + offset, token))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapt.starter.recipe.altered import alter
 from adapt.starter.recipe.facts import Fact, make_fact, templates
 from adapt.starter.recipe.passages import Library, pseudo_question, real_passage, source_name
 from adapt.starter.recipe.questions import Reader
@@ -89,22 +90,27 @@ def real_scene(
 ) -> Scene:
     """Return paragraphs with the questions that people asked about them, and some asked about others.
 
-    Paragraphs are cut to about 900 characters around what is asked, in training often to 560; `count` of them, else one to four.
+    Paragraphs are cut to about 900 characters around what is asked, in training altered and often cut to 560; `count` of them, else one to four.
     """
     first = rng.choice(reader.asked)
     count = count or rng.choice((1, 2, 3, 3, 3, 4))
     chosen = [first, *reader.near(rng, first, count - 1)]
     rng.shuffle(chosen)
+    shown = [reader.paragraphs[index] for index in chosen]
+    if not held_out:
+        shown = alter(rng, shown)
     passages: Passages = []
     asked: list[Asked] = []
+    absent: list[str] = []
     for place, index in enumerate(chosen):
-        paragraph = reader.paragraphs[index]
+        paragraph = shown[place]
         wanted = list(paragraph.questions)
         if index != first:
             wanted = wanted[:2]
         most = 900 if held_out or rng.random() < 0.2 else 560
         start, end = _window(rng, paragraph.sentences, [q.sentence for q in wanted], most=most)
         passages.append(list(paragraph.sentences[start:end]))
+        absent += paragraph.unanswered
         asked += [
             Asked(q.text, paragraph.sentences[q.sentence], place, q.span)
             for q in wanted
@@ -112,7 +118,6 @@ def real_scene(
         ]
     texts = [one for part in passages for one in part]
     asked = [one for one in asked if texts.count(one.sentence) == 1]
-    absent = [q for index in chosen for q in reader.paragraphs[index].unanswered]
     other = rng.choice(reader.asked)
     if reader.paragraphs[other].article not in {reader.paragraphs[i].article for i in chosen}:
         absent.append(rng.choice(reader.paragraphs[other].questions).text)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from tokenizers import Encoding
 
 from adapt.starter.recipe.guides import Guide
+from adapt.starter.recipe.mixed import stem
 
 _NUMBER = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 EVERY = 5  # tokens of a sentence that are shown its beginning; they all learn the same
@@ -164,5 +165,5 @@ class Shown:
 
 
 def _key(text: str) -> str:
-    """Return what is compared of a token: letters and digits, without case."""
-    return text.strip().casefold() if any(map(str.isalnum, text)) else ""
+    """Return what is compared of a token: letters and digits, without case and common endings."""
+    return stem(text.strip()) if any(map(str.isalnum, text)) else ""
