@@ -15,6 +15,7 @@ import re
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import LogitsProcessor, PreTrainedTokenizerBase
 
@@ -148,11 +149,11 @@ class GroundedLogits(LogitsProcessor):
         way: str,
         prompt_length: int,
     ) -> None:
-        # imported here: only grounded answers need it
-        import llguidance.torch
+        # imported here: only grounded answers need it; `llguidance.torch` would import torch's compiler, a second
+        import llguidance.numpy
         from llguidance import LLMatcher
 
-        self._masks: Any = llguidance.torch
+        self._masks: Any = llguidance.numpy
         known = _known_tokens(tokenizer)
         self._matcher = LLMatcher(known, LLMatcher.grammar_from_lark(grammar(grounding, way)))
         if self._matcher.is_error():
@@ -179,12 +180,9 @@ class GroundedLogits(LogitsProcessor):
 
     def _allowed(self, size: int) -> torch.Tensor:
         """Return one flag per token, [tokens]."""
-        words = self._mask[0].to(torch.int64)
-        bits = (words[:, None] >> torch.arange(32)[None]) & 1
-        flags = bits.reshape(-1).bool()[:size]
-        padded = torch.zeros(size, dtype=torch.bool)
-        padded[: len(flags)] = flags
-        return padded
+        bits = np.unpackbits(self._mask[0].astype("<i4").view(np.uint8), bitorder="little")[:size]
+        # a model may have more rows than its tokenizer has tokens
+        return torch.from_numpy(np.pad(bits, (0, size - len(bits))).astype(bool))
 
 
 @lru_cache(maxsize=4)  # a tokenizer is looked up by its identity
