@@ -68,8 +68,8 @@ def wait_for_libraries() -> None:
 
 def _warm_up(ctx: Context) -> None:
     """Load libraries, default model and embedder, and answer once; a fault of the model is said when a message needs it."""
-    # Half a million objects of the libraries stay as long as the server: no collection need walk over them, neither while they
-    # are made (0.8 s of 5.2) nor again.
+    # Half a million objects of the libraries stay as long as the server: no collection need walk over them, while they are
+    # made (0.8 s of 5.2) or later.
     gc.disable()
     try:
         for name in HEAVY:
