@@ -123,18 +123,31 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class PreferencePair:
-    """Two answers to one prompt, the better first."""
+    """Two answers to one prompt, the better first; the prompt is a conversation up to the answer."""
 
-    prompt: str
+    prompt: tuple[Message, ...]
     chosen: str
     rejected: str
 
 
 @dataclass(frozen=True, slots=True)
+class RatedAnswer:
+    """An answer to a conversation, and whether it is a good one."""
+
+    prompt: tuple[Message, ...]
+    answer: str
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
-    """One row of a training or test set: the messages, the last of which is the answer to learn."""
+    """One row of a training or test set: the messages, the last of which is the answer to learn.
+
+    A `plain` one is text alone, in one message, which no chat template touches.
+    """
 
     messages: tuple[Message, ...]
+    plain: bool = False
 
     @property
     def prompt(self) -> tuple[Message, ...]:

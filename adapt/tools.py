@@ -46,22 +46,39 @@ def read_tools(path: Path) -> tuple[Tool, ...]:
     except ValueError as error:
         raise DataError(f"{path}: not JSON ({error})") from error
     try:
+        return parse_tools(content)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def parse_tools(content: object) -> tuple[Tool, ...]:
+    """Return one tool or a list of them, each with or without its `{"type": "function", …}`, in the full form.
+
+    Raises:
+        DataError: it is something else; the text says what, not where.
+    """
+    try:
         found = _FILE.validate_python(content if isinstance(content, list) else [content])
     except ValidationError as error:
         raise DataError(
-            f"{path}: not a list of tools, each with a name and parameters (a JSON schema)"
+            "not a list of tools, each with a name and parameters (a JSON schema)"
         ) from error
     functions = [one.function if isinstance(one, _Wrapped) else one for one in found]
     names = [one.name for one in functions]
     twice = next((name for name in names if names.count(name) > 1), None)
     if not functions or twice:
-        raise DataError(f"{path}: {f'two tools are called {twice!r}' if twice else 'no tools'}")
+        raise DataError(f"two tools are called {twice!r}" if twice else "no tools")
     return tuple({"type": "function", "function": one.model_dump()} for one in functions)
 
 
 def list_tools(tools: Sequence[Tool]) -> str:
     """Return the tools as they stand in a prompt: the heading, then a schema a line."""
     return "\n".join([HEADING, *(json.dumps(one, ensure_ascii=False) for one in tools)])
+
+
+def tell_result(content: str) -> str:
+    """Return what a tool gave back as the user's next message, since here the user carries it."""
+    return f"The tool says: {content}"
 
 
 def call_schema(tool: Tool) -> dict[str, Any]:

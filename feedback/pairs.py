@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from adapt.records import Feedback, PreferencePair
+from adapt.records import Feedback, Message, PreferencePair
 from adapt.workspace import write_atomic
 
 
 def preference_pairs(feedback: Iterable[Feedback]) -> list[PreferencePair]:
     """Return a pair for each correction that differs from the answer: the correction is chosen."""
     return [
-        PreferencePair(f.question, chosen=f.correction, rejected=f.answer)
+        PreferencePair((Message("user", f.question),), chosen=f.correction, rejected=f.answer)
         for f in feedback
         if f.correction and f.answer and f.correction.strip() != f.answer.strip()
     ]
@@ -22,7 +22,7 @@ def export(feedback: Iterable[Feedback], path: Path) -> dict[str, int]:
     known = list(feedback)
     pairs = preference_pairs(known)
     rows: list[dict[str, str | bool]] = [
-        {"prompt": p.prompt, "chosen": p.chosen, "rejected": p.rejected} for p in pairs
+        {"prompt": p.prompt[-1].content, "chosen": p.chosen, "rejected": p.rejected} for p in pairs
     ]
     thumbs = [f for f in known if f.rating and f.answer]
     rows += [{"prompt": f.question, "completion": f.answer, "label": f.rating == 1} for f in thumbs]

@@ -1,89 +1,174 @@
-"""Any dataset file → checked examples: each row is an example, or an error that names file and line.
+"""Any dataset → checked rows: each is an example, a preference pair or a rated answer, or an error that names file and line.
 
-Not here: how files are read (`finetune.files`) and what rows mean (`finetune.formats`).
+Not here: where files lie (`finetune.sources`), how they are read (`finetune.files`), what rows mean (`finetune.formats`).
 """
 
 import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from adapt.artifacts import DataRecord, sha256_file
 from adapt.errors import DataError
-from adapt.records import Example
+from adapt.records import Example, PreferencePair, RatedAnswer
 from adapt.workspace import write_atomic
-from finetune.files import Row, RowError, read_rows
-from finetune.formats import read_example
+from finetune.files import read_rows
+from finetune.formats import FORMATS, Read, read_row
+from finetune.rows import Row, RowError
+from finetune.sources import find_files
+
+LICENCE_FIELDS = ("license", "licence", "License", "LICENSE")
+R = TypeVar("R", Example, PreferencePair, RatedAnswer)
+KINDS: dict[type[Read], str] = {
+    Example: "examples",
+    PreferencePair: "preference pairs",
+    RatedAnswer: "rated answers",
+}
 
 
 @dataclass(frozen=True)
-class ExampleSet:
-    """Examples with the places where they stand, and the files that they came from.
+class Layout:
+    """How the rows of a dataset are to be understood, where they do not tell it themselves.
 
     Attributes:
-        places: `file:line` of each example.
-        format: the name of the recognised format; several, joined by commas, where files differ.
-        set_aside: how many bad rows were written to the `skip_bad` file.
+        format: the name of a format; None recognises it row by row.
+        columns: from the key of a format to the column that stands for it.
     """
 
-    examples: tuple[Example, ...]
+    format: str | None = None
+    columns: Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that no format knows."""
+        if self.format is not None and self.format not in FORMATS:
+            raise DataError(f"no format named '{self.format}'; there is: {', '.join(FORMATS)}")
+        keys = {key for one in FORMATS.values() for key in (*one.needed, *one.optional)}
+        for key in self.columns or {}:
+            if key not in keys:
+                raise DataError(f"columns: no format has a key '{key}'; there is: {', '.join(sorted(keys))}")  # fmt: skip
+
+
+AS_IT_IS = Layout()
+
+
+@dataclass(frozen=True)
+class RowSet(Generic[R]):
+    """Rows of one kind with the places where they stand, and the files that they came from.
+
+    Attributes:
+        places: `file:line` of each row.
+        format: the name of the recognised format; several, joined by commas, where files differ.
+        set_aside: how many bad rows were written to the `skip_bad` file.
+        licences: how many rows name each licence, in a field of theirs.
+    """
+
+    examples: tuple[R, ...]
     places: tuple[str, ...]
     files: tuple[DataRecord, ...]
     format: str
     set_aside: int = 0
+    licences: Mapping[str, int] = field(default_factory=dict)
 
-    def pick(self, indices: Sequence[int]) -> "ExampleSet":
-        """Return the set of some of its examples."""
-        return ExampleSet(
-            tuple(self.examples[i] for i in indices),
-            tuple(self.places[i] for i in indices),
-            self.files,
-            self.format,
-            self.set_aside,
+    def pick(self, indices: Sequence[int]) -> "RowSet[R]":
+        """Return the set of some of its rows."""
+        examples = tuple(self.examples[i] for i in indices)
+        return replace(self, examples=examples, places=tuple(self.places[i] for i in indices))
+
+
+ExampleSet = RowSet[Example]
+
+
+def read_examples(
+    sources: Sequence[Path],
+    *,
+    skip_bad: Path | None = None,
+    layout: Layout = AS_IT_IS,
+    part: str = "train",
+) -> ExampleSet:
+    """Return the examples of some datasets; see `read_dataset`.
+
+    Raises:
+        DataError: as there, and where the rows are preference pairs or rated answers.
+    """
+    data = read_dataset(sources, skip_bad=skip_bad, layout=layout, part=part)
+    if not isinstance(data.examples[0], Example):
+        raise DataError(
+            f"{data.places[0]}: {KINDS[type(data.examples[0])]} ({data.format}), where examples with an answer to learn "
+            "are wanted; give rows of prompt and completion, or of messages"
         )
+    return data
 
 
-def read_examples(paths: Sequence[Path], *, skip_bad: Path | None = None) -> ExampleSet:
-    """Return the examples of some files.
+def read_dataset(
+    sources: Sequence[Path],
+    *,
+    skip_bad: Path | None = None,
+    layout: Layout = AS_IT_IS,
+    part: str = "train",
+) -> RowSet[Any]:
+    """Return the rows of some datasets: files, folders, or ids on the hub. All of them are of one kind.
 
     Args:
         skip_bad: file into which bad rows are written, each with its place and fault; None makes a bad row an error.
+        layout: how rows are to be understood.
+        part: which part of a folder or a hub dataset to read, `train` or `test`.
 
     Raises:
-        DataError: a file cannot be read, a row is bad, or there is no example at all.
+        DataError: a file cannot be read, a row is bad, rows are of two kinds, or there is no row at all.
     """
-    if not paths:
-        raise DataError("no data file was named; name at least one")
-    examples: list[Example] = []
+    rows: list[Read] = []
     places: list[str] = []
     records: list[DataRecord] = []
     formats: Counter[str] = Counter()
+    licences: Counter[str] = Counter()
     bad: list[tuple[Row, str]] = []
-    for path in paths:
-        before = len(examples)
+    for path in find_files(sources, part=part):
+        before, bad_before = len(rows), len(bad)
         for row in read_rows(path):
             try:
-                name, example = read_example(row.readable)
+                name, read = read_row(row.readable, name=layout.format, columns=layout.columns)
+                _check_kind(read, rows, name, places)
             except RowError as fault:
                 if skip_bad is None:
                     raise DataError(f"{row.place}: {fault}") from fault
                 bad.append((row, str(fault)))
                 continue
             formats[name] += 1
-            examples.append(example)
+            licences.update(_licence(row.value))
+            rows.append(read)
             places.append(row.place)
-        if len(examples) == before and not bad:
+        if len(rows) == before and len(bad) == bad_before:
             raise DataError(f"{path}: no rows in it; give a file with at least one example")
-        rows = len(examples) - before
-        records.append(DataRecord(name=path.name, sha256=sha256_file(path), rows=rows))
+        records.append(
+            DataRecord(name=path.name, sha256=sha256_file(path), rows=len(rows) - before)
+        )
     if skip_bad is not None and bad:
         _set_aside(skip_bad, bad)
-    if not examples:
+    if not rows:
         row, fault_text = bad[0]
         raise DataError(f"no good row in the data; the first fault: {row.place}: {fault_text}")
     used = ", ".join(name for name, _ in formats.most_common())
-    return ExampleSet(tuple(examples), tuple(places), tuple(records), used, len(bad))
+    return RowSet(
+        tuple(rows), tuple(places), tuple(records), used, len(bad), dict(licences.most_common())
+    )
+
+
+def _licence(row: object) -> list[str]:
+    """Return the licence that a row names, if it does."""
+    if not isinstance(row, Mapping):
+        return []
+    named = next((row[key] for key in LICENCE_FIELDS if row.get(key)), None)
+    return [str(named)[:100]] if named else []
+
+
+def _check_kind(read: Read, rows: Sequence[Read], name: str, places: Sequence[str]) -> None:
+    if rows and type(read) is not type(rows[0]):
+        first = f"{places[0]} has {KINDS[type(rows[0])]}"
+        raise RowError(
+            f"{KINDS[type(read)]} ({name}), where {first}; give each kind a run of its own"
+        )
 
 
 def _set_aside(path: Path, bad: Sequence[tuple[Row, str]]) -> None:

@@ -18,6 +18,9 @@ from adapt.rendering import defuse, encode, render
 from finetune.datasets import ExampleSet
 
 IGNORED = -100  # the label that no loss is taken on
+MOST_CHARACTERS = 40  # of a token, nearly; what stands further from a row's end than this a token is cut off anyway
+ENDING = 400  # characters at the end of a text, among them the token that ends it
+COUNTED = 1_000_000  # characters of a text whose tokens are counted; a longer one's are estimated from its beginning
 
 
 @dataclass(frozen=True)
@@ -57,27 +60,80 @@ class Encoder:
         self.max_length = max_length
 
     def encode_all(self, data: ExampleSet) -> list[EncodedRow]:
-        """Return every example as tokens, in order.
+        """Return every example as tokens, in order; plain text that is too long as several rows.
 
         Raises:
             DataError: an answer alone is longer than the model reads; prompts are shortened, answers never.
         """
-        pairs = zip(data.examples, data.places, strict=True)
-        return [self.encode(example, place=place) for example, place in pairs]
+        rows: list[EncodedRow] = []
+        for example, place in zip(data.examples, data.places, strict=True):
+            rows += self._pieces(example) if example.plain else [self.encode(example, place=place)]
+        return rows
 
     def encode(self, example: Example, *, place: str = "example") -> EncodedRow:
         """Return one example as tokens; a prompt that is too long loses its beginning."""
-        ids, labels = self._tokens(self.segments(example.messages))
+        segments, unread = self._shortened(self.segments(example.messages))
+        ids, labels = self._tokens(segments)
         too_many = len(ids) - self.max_length
         if too_many <= 0:
-            return EncodedRow(tuple(ids), tuple(labels))
+            return EncodedRow(tuple(ids), tuple(labels), cut=unread)
         answer = len(ids) - _last_start(labels)
         if answer >= self.max_length:
             raise DataError(
                 f"{place}: its answer has {answer} tokens and {self.max_length} are read at most; "
                 "shorten it or split the row"
             )
-        return EncodedRow(tuple(ids[too_many:]), tuple(labels[too_many:]), cut=too_many)
+        cut = too_many + unread
+        return EncodedRow(tuple(ids[too_many:]), tuple(labels[too_many:]), cut=cut)
+
+    def _shortened(self, segments: list[Segment]) -> tuple[list[Segment], int]:
+        """Return segments without the far beginning of what is not learned, and about how many tokens that had.
+
+        A prompt of 50 MB took two minutes to be cut into tokens, all but a thousand of which were then thrown away.
+        """
+        room, unread = self.max_length * MOST_CHARACTERS, 0
+        kept: list[Segment] = []
+        for segment in segments:
+            text = segment.text
+            if not segment.learned and len(text) > room:
+                unread += self.count(text[:-room])
+                text = text[-room:]
+            kept.append(Segment(text, segment.learned))
+        return kept, unread
+
+    def count(self, text: str) -> int:
+        """Return how many tokens a text has; of one of more than a million characters an estimate."""
+        counted = text[:COUNTED]
+        return round(len(self._encode(counted)) * len(text) / len(counted)) if text else 0
+
+    def _pieces(self, example: Example) -> list[EncodedRow]:
+        """Return plain text cut to the length that is read; all of it is learned."""
+        ids, labels = self._tokens(self.plain_segments(example))
+        return [
+            EncodedRow(
+                tuple(ids[start : start + self.max_length]),
+                tuple(labels[start : start + self.max_length]),
+            )
+            for start in range(0, len(ids), self.max_length)
+        ]
+
+    def plain_segments(self, example: Example) -> list[Segment]:
+        """Return plain text between the tokens with which the base begins and ends a text."""
+        begin = self.tokenizer.bos_token or ""
+        # a tokenizer that has a token for the beginning need not use it
+        used = begin and self.tokenizer("a")["input_ids"][0] == self.tokenizer.bos_token_id
+        text = defuse(self.tokenizer, example.answer)
+        return [
+            Segment(begin if used else "", learned=False),
+            Segment(f"{text}{self.tokenizer.eos_token}", learned=True),
+        ]
+
+    def seen(self, example: Example) -> str:
+        """Return an example as the model sees it."""
+        segments = (
+            self.plain_segments(example) if example.plain else self.segments(example.messages)
+        )
+        return "".join(segment.text for segment in segments)
 
     def segments(self, messages: Sequence[Message]) -> list[Segment]:
         """Return the rendered conversation cut into what is learned and what is not."""
@@ -120,7 +176,7 @@ class Encoder:
         return not self._ends(render(self.tokenizer, messages, add_generation_prompt=False))
 
     def _ends(self, text: str) -> bool:
-        ids = self._encode(text.rstrip())
+        ids = self._encode(text.rstrip()[-ENDING:])
         return bool(ids) and ids[-1] in self.stops
 
     def _tokens(self, segments: Sequence[Segment]) -> tuple[list[int], list[int]]:

@@ -1,55 +1,34 @@
-"""Files of rows → rows with their places: JSONL, JSON, CSV, TSV, Parquet, and the text ones also compressed with gzip.
+"""Files of rows → rows with their places: JSONL, JSON, CSV, TSV, Parquet, Arrow, running text; text also compressed.
 
-A row that cannot be read comes out with its fault, so that the caller may set it aside; a file that cannot be read at all
-is a `DataError`. Not here: what a row means (`finetune.formats`).
+What a file holds is told by its first bytes where they tell it, else by its name. A row that cannot be read comes out with
+its fault, so that the caller may set it aside; a file that cannot be read at all is a `DataError`. Not here: folders
+(`finetune.sources`) and what a row means (`finetune.formats`).
 """
 
+import bz2
 import csv
 import gzip
 import io
 import json
+import lzma
+import re
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet  # type: ignore[import-untyped]
-from pyarrow.lib import ArrowException  # type: ignore[import-untyped]
-
 from adapt.errors import DataError
+from finetune.columnar import ARROW_MAGIC, PARQUET_MAGIC, STREAM_MAGIC, arrow_rows, parquet_rows
+from finetune.rows import Row
 
-GZIP_MAGIC = b"\x1f\x8b"
-CONTAINERS = (
-    "data",
-    "rows",
-    "examples",
-    "train",
-)  # keys under which a JSON object may keep its rows
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row as it stands in a file; `fault` says why it could not be read, empty where it could."""
-
-    place: str
-    value: object = None
-    fault: str = ""
-    source: str = ""
-
-    @property
-    def readable(self) -> object:
-        """Return the value.
-
-        Raises:
-            RowError: the row could not be read.
-        """
-        if self.fault:
-            raise RowError(self.fault)
-        return self.value
-
-
-class RowError(Exception):
-    """Why a row is no example; its text is the clause that follows the row's place."""
+COMPRESSED: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
+    b"\x1f\x8b": ("gzip", gzip.decompress),
+    b"BZh": ("bzip2", bz2.decompress),
+    b"\xfd7zXZ\x00": ("xz", lzma.decompress),
+}
+UNKNOWN_PACKING = {b"PK\x03\x04": "a zip archive", b"\x28\xb5\x2f\xfd": "compressed with zstandard"}
+CONTAINERS = ("data", "rows", "examples", "train")  # keys of a JSON object that may hold its rows
+PAGE = 4000  # characters
+_PACKED_ENDINGS = (".gz", ".bz2", ".xz")
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -63,29 +42,37 @@ def read_rows(path: Path) -> Iterator[Row]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; check the path")
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] == ".gz":
+    if suffixes and suffixes[-1] in _PACKED_ENDINGS:
         suffixes.pop()
     kind = suffixes[-1] if suffixes else ""
-    if kind == ".parquet":
-        return _parquet(path)
-    reader = READERS.get(kind)
-    if reader is None:
-        known = ", ".join([*READERS, ".parquet"])
+    try:
+        with path.open("rb") as file:
+            begins = file.read(8)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if kind == ".parquet" or begins.startswith(PARQUET_MAGIC):
+        return parquet_rows(path)
+    if kind in (".arrow", ".feather") or begins.startswith((ARROW_MAGIC, STREAM_MAGIC)):
+        return arrow_rows(path)
+    if kind not in READERS:
+        known = ", ".join(KNOWN)
         raise DataError(
-            f"{path}: unknown kind of file '{kind}'; known are {known}, and .gz of them"
+            f"{path}: unknown kind of file '{kind}'; known are {known}, and those of text with {', '.join(_PACKED_ENDINGS)}"
         )
-    return reader(path, _text(path))
+    return READERS[kind](path, _text(path))
+
+
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path}: cannot be read ({error.strerror}); check its rights")
 
 
 def _text(path: Path) -> str:
     try:
-        data = path.read_bytes()
-        if data.startswith(GZIP_MAGIC):
-            data = gzip.decompress(data)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: damaged gzip ({error}); fetch or compress it again") from error
+        data = _unpacked(path, path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); check its rights") from error
+        raise _unreadable(path, error) from error
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path}: UTF-16, not UTF-8; save the file as UTF-8")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -95,6 +82,22 @@ def _text(path: Path) -> str:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise DataError(f"{path}:{line}: a null byte; this is not a text file, or it is damaged")
     return text
+
+
+def _unpacked(path: Path, data: bytes) -> bytes:
+    """Return what a compressed file holds, or the data where it is not compressed."""
+    for magic, name in UNKNOWN_PACKING.items():
+        if data.startswith(magic):
+            raise DataError(f"{path}: {name}; unpack it first")
+    for magic, (name, unpack) in COMPRESSED.items():
+        if data.startswith(magic):
+            try:
+                return unpack(data)
+            except (OSError, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+                raise DataError(
+                    f"{path}: damaged {name} ({error}); fetch or compress it again"
+                ) from error
+    return data
 
 
 def _json_lines(path: Path, text: str) -> Iterator[Row]:
@@ -135,13 +138,31 @@ def _json(path: Path, text: str) -> Iterator[Row]:
         yield Row(f"{path}: row {number}", value, source=json.dumps(value, ensure_ascii=False))
 
 
-def _comma_separated(path: Path, text: str) -> Iterator[Row]:
+def _separated(path: Path, text: str) -> Iterator[Row]:
+    """Read a table by what separates the names in its header, whatever it is called; or JSON lines under a wrong name."""
     header = text.partition("\n")[0]
-    yield from _table(path, text, ";" if ";" in header and "," not in header else ",")
+    if header.startswith("{") and not _parse("", header).fault:
+        yield from _json_lines(path, text)
+        return
+    first, second = ("\t", ",") if path.suffix.lower() == ".tsv" else (",", "\t")
+    yield from _table(
+        path, text, next((one for one in (first, second, ";") if one in header), first)
+    )
 
 
-def _tab_separated(path: Path, text: str) -> Iterator[Row]:
-    yield from _table(path, text, "\t")
+def _prose(path: Path, text: str) -> Iterator[Row]:
+    """Read running text: whole paragraphs up to a page make a row."""
+    start, kept = 1, ""
+    for match in re.finditer(r"(?:[^\n]+\n?)+", text):
+        block = match.group().strip()
+        if kept and len(kept) + len(block) > PAGE:
+            yield Row(f"{path}:{start}", {"text": kept}, source=kept)
+            kept = ""
+        if not kept:
+            start = text.count("\n", 0, match.start()) + 1
+        kept = f"{kept}\n\n{block}" if kept else block
+    if kept.strip():
+        yield Row(f"{path}:{start}", {"text": kept}, source=kept)
 
 
 def _table(path: Path, text: str, delimiter: str) -> Iterator[Row]:
@@ -167,20 +188,13 @@ def _table(path: Path, text: str, delimiter: str) -> Iterator[Row]:
         raise DataError(f"{path}:{reader.line_num}: broken table ({error})") from error
 
 
-def _parquet(path: Path) -> Iterator[Row]:
-    try:
-        rows = pyarrow.parquet.read_table(path).to_pylist()
-    except (ArrowException, OSError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{path}: damaged or not a Parquet file ({first})") from error
-    for number, value in enumerate(rows, start=1):
-        yield Row(f"{path}: row {number}", value, source=json.dumps(value, default=str))
-
-
 READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
     ".json": _json,
-    ".csv": _comma_separated,
-    ".tsv": _tab_separated,
+    ".csv": _separated,
+    ".tsv": _separated,
+    ".txt": _prose,
+    ".md": _prose,
 }
+KNOWN = (*READERS, ".parquet", ".arrow", ".feather", *(f".jsonl{one}" for one in _PACKED_ENDINGS))

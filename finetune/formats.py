@@ -1,151 +1,200 @@
-"""What a row means: the usual dataset formats, recognised by their keys, each turned into one `Example`.
+"""What a row means: the usual dataset formats, recognised by their keys.
 
-| format | keys |
-|---|---|
-| messages | `messages`: list of {role, content} |
-| sharegpt | `conversations`: list of {from, value} |
-| prompt/completion | `prompt`, `completion`: texts, or lists of messages |
-| alpaca | `instruction`, `output`, and `input`, `system` where there are any |
-| question/answer | `question`, `answer` |
+| format | keys | gives |
+|---|---|---|
+| messages | `messages`: list of {role, content}, and `tools` where there are any | an example |
+| sharegpt | `conversations`: list of {from, value}; `system`, `tools` | an example |
+| preference | `chosen`, `rejected`: texts or lists of messages; `prompt` unless they begin with it | a preference pair |
+| thumbs | `prompt`, `completion`, `label` (true for a good answer) | a rated answer |
+| prompt/completion | `prompt`, `completion`: texts, or lists of messages | an example |
+| alpaca | `instruction`, `output`, and `input`, `system`, `history` where there are any | an example |
+| question/answer | `question`, `answer` | an example |
+| text | `text` | an example of nothing but text |
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-from adapt.records import Example, Message, Role
-from finetune.files import RowError
+from adapt.records import Example, Message, PreferencePair, RatedAnswer, Role
+from finetune.rows import RowError
+from finetune.turns import Fields, kind_of, read_turns, text_of, with_system
 
-ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
-SHAREGPT_ROLES: dict[str, Role] = {
-    **ROLES,
-    "human": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "bot": "assistant",
-}
-Fields = Mapping[str, object]
+Read = Example | PreferencePair | RatedAnswer
 
 
-def read_example(value: object) -> tuple[str, Example]:
-    """Return the name of a row's format and the example that it holds.
+@dataclass(frozen=True)
+class Format:
+    """A format: the keys that it needs, those that it may have besides, and how a row of it is read."""
+
+    needed: tuple[str, ...]
+    read: Callable[[Fields], Read]
+    optional: tuple[str, ...] = ()
+
+
+def read_row(
+    value: object, *, name: str | None = None, columns: Mapping[str, str] | None = None
+) -> tuple[str, Read]:
+    """Return the name of a row's format and what the row holds.
+
+    Args:
+        name: the format that it must have; else it is told by its keys.
+        columns: from the key of a format to the column that stands for it here.
 
     Raises:
         RowError: the row is of no known format, or it breaks the rules of its own.
     """
     if not isinstance(value, Mapping):
-        raise RowError(f"a row must be an object with named fields, this is a {_kind(value)}")
-    fields = {key: value[key] for key in value if value[key] is not None}
-    for name, (needed, read) in FORMATS.items():
-        if all(key in fields for key in needed):
-            messages = read(fields)
-            _check(messages)
-            return name, Example(tuple(messages))
-    found = ", ".join(map(str, value)) or "none"
-    known = "; ".join(" + ".join(needed) for needed, _ in FORMATS.values())
-    raise RowError(f"no known format; its fields are {found[:200]}, known are {known}")
+        raise RowError(f"a row must be an object with named fields, this is a {kind_of(value)}")
+    fields = _renamed({str(key): value[key] for key in value if value[key] is not None}, columns)
+    for one in [name] if name else FORMATS:
+        if all(key in fields for key in FORMATS[one].needed):
+            return one, FORMATS[one].read(fields)
+    found = (", ".join(map(str, value)) or "none")[:200]
+    if name:
+        needed = " + ".join(FORMATS[name].needed)
+        raise RowError(f"not of the format {name}, which needs {needed}; its fields are {found}")
+    known = "; ".join(" + ".join(one.needed) for one in FORMATS.values())
+    raise RowError(
+        f"no known format; its fields are {found}, known are {known}. Name a column for each with --columns, "
+        "as in --columns prompt=question,completion=sql"
+    )
 
 
-def _check(messages: list[Message]) -> None:
-    if not messages:
-        raise RowError("no messages")
+def _renamed(fields: dict[str, object], columns: Mapping[str, str] | None) -> dict[str, object]:
+    """Return fields under the names that formats know; a column that has been given another name is not itself any more."""
+    taken = set((columns or {}).values())
+    named = {key: fields[column] for key, column in (columns or {}).items() if column in fields}
+    return {**{key: one for key, one in fields.items() if key not in taken}, **named}
+
+
+def _example(fields: Fields, messages: list[Message]) -> Example:
+    messages = with_system(fields, messages)
     if messages[-1].role != "assistant":
         raise RowError(
             f"the last message must be of the assistant, it is of the {messages[-1].role}"
         )
     if not messages[-1].content.strip():
         raise RowError("the answer is empty")
+    _check_prompt(messages[:-1])
+    return Example(tuple(messages))
+
+
+def _check_prompt(messages: list[Message]) -> None:
+    """Refuse what no chat sends."""
     if any(message.role == "system" for message in messages[1:]):
         raise RowError("a system message may only come first")
-    prompt = [message for message in messages[:-1] if message.role != "system"]
+    prompt = [message for message in messages if message.role != "system"]
     if not prompt or prompt[0].role != "user":
         raise RowError("a conversation must begin with the user")
-    for number, message in enumerate(messages[:-1], start=1):
+    for number, message in enumerate(messages, start=1):
         if message.role != "system" and not message.content.strip():
             raise RowError(f"message {number}, of the {message.role}, is empty")
 
 
-def _kind(value: object) -> str:
-    return "null" if value is None else type(value).__name__
+def _side(fields: Fields, key: str, role: Role) -> list[Message]:
+    """Return a field that is a text of one role, or a list of messages."""
+    value = fields[key]
+    if isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("[{")):
+        return read_turns(value, key)
+    return [Message(role, text_of(fields, key))]
 
 
-def _text(fields: Fields, key: str, default: str | None = None) -> str:
-    value = fields.get(key, default)
-    if not isinstance(value, str):
-        raise RowError(f"'{key}' must be text, this is a {_kind(value)}")
-    if "\0" in value:
-        raise RowError(f"'{key}' holds a null character")
-    return value
+def _messages(fields: Fields) -> Example:
+    read = read_turns(fields["messages"], "messages")
+    if not read:
+        raise RowError("no messages")
+    return _example(fields, read)
 
 
-def _conversation(
-    value: object, key: str, *, names: tuple[str, str], roles: dict[str, Role]
-) -> list[Message]:
-    """Read a list of turns; `names` are the fields of role and content."""
-    if not isinstance(value, list):
-        raise RowError(f"'{key}' must be a list of messages, this is a {_kind(value)}")
-    role_name, content_name = names
-    messages = []
-    for number, turn in enumerate(value, start=1):
-        if not isinstance(turn, Mapping):
-            raise RowError(f"'{key}' {number} must be an object, this is a {_kind(turn)}")
-        role = turn.get(role_name)
-        if not isinstance(role, str) or role not in roles:
-            known = ", ".join(roles)
-            raise RowError(f"'{key}' {number} has the {role_name} {role!r}; known are {known}")
-        try:
-            messages.append(Message(roles[role], _text(turn, content_name)))
-        except RowError as fault:
-            raise RowError(f"'{key}' {number}: {fault}") from fault
-    return messages
+def _sharegpt(fields: Fields) -> Example:
+    read = read_turns(fields["conversations"], "conversations")
+    if not read:
+        raise RowError("no messages")
+    return _example(fields, read)
 
 
-def _with_system(fields: Fields, messages: list[Message]) -> list[Message]:
-    system = _text(fields, "system", "")
-    return [Message("system", system), *messages] if system.strip() else messages
-
-
-def _messages(fields: Fields) -> list[Message]:
-    if fields.get("tools"):
-        raise RowError("'tools' is not supported yet; remove the field or the row")
-    return _conversation(fields["messages"], "messages", names=("role", "content"), roles=ROLES)
-
-
-def _sharegpt(fields: Fields) -> list[Message]:
-    turns = _conversation(
-        fields["conversations"], "conversations", names=("from", "value"), roles=SHAREGPT_ROLES
+def _prompt_completion(fields: Fields) -> Example:
+    return _example(
+        fields, _side(fields, "prompt", "user") + _side(fields, "completion", "assistant")
     )
-    return _with_system(fields, turns)
 
 
-def _prompt_completion(fields: Fields) -> list[Message]:
-    messages: list[Message] = []
-    parts: tuple[tuple[str, Role], ...] = (("prompt", "user"), ("completion", "assistant"))
-    for key, role in parts:
-        if isinstance(fields[key], str):
-            messages.append(Message(role, _text(fields, key)))
-        else:
-            messages += _conversation(fields[key], key, names=("role", "content"), roles=ROLES)
-    return messages
-
-
-def _alpaca(fields: Fields) -> list[Message]:
-    instruction, extra = _text(fields, "instruction"), _text(fields, "input", "")
-    if fields.get("history"):
-        raise RowError("'history' is not supported yet; give the turns as messages")
+def _alpaca(fields: Fields) -> Example:
+    instruction, extra = text_of(fields, "instruction"), text_of(fields, "input", "")
     question = f"{instruction}\n\n{extra}" if extra.strip() else instruction
-    answer = Message("assistant", _text(fields, "output"))
-    return _with_system(fields, [Message("user", question), answer])
+    answer = Message("assistant", text_of(fields, "output"))
+    return _example(fields, [*_history(fields.get("history")), Message("user", question), answer])
 
 
-def _question_answer(fields: Fields) -> list[Message]:
-    answer = Message("assistant", _text(fields, "answer"))
-    return _with_system(fields, [Message("user", _text(fields, "question")), answer])
+def _history(value: object) -> list[Message]:
+    """Return earlier turns as LLaMA-Factory writes them: a list of [question, answer]."""
+    if not value:
+        return []
+    if not isinstance(value, list):
+        raise RowError(f"'history' must be a list of pairs, this is a {kind_of(value)}")
+    turns: list[Message] = []
+    for pair in value:
+        if (
+            not isinstance(pair, list)
+            or len(pair) != 2
+            or not all(isinstance(one, str) for one in pair)
+        ):
+            raise RowError("'history' must be a list of pairs, each a question and an answer")
+        asked, said = (text_of({"history": one}, "history") for one in pair)
+        turns += [Message("user", asked), Message("assistant", said)]
+    return turns
+
+
+def _question_answer(fields: Fields) -> Example:
+    asked = Message("user", text_of(fields, "question"))
+    return _example(fields, [asked, Message("assistant", text_of(fields, "answer"))])
+
+
+def _preference(fields: Fields) -> PreferencePair:
+    before = _side(fields, "prompt", "user") if "prompt" in fields else []
+    chosen, rejected = (_side(fields, key, "assistant") for key in ("chosen", "rejected"))
+    if not before:  # the lists begin with the prompt
+        while len(before) < min(len(chosen), len(rejected)) and chosen[len(before)] == rejected[len(before)]:  # fmt: skip
+            before.append(chosen[len(before)])
+        chosen, rejected = chosen[len(before) :], rejected[len(before) :]
+    prompt = with_system(fields, before)
+    _check_prompt(prompt)
+    for key, side in (("chosen", chosen), ("rejected", rejected)):
+        if len(side) != 1 or side[0].role != "assistant":
+            raise RowError(f"'{key}' must be one answer of the assistant to the prompt")
+        if not side[0].content.strip():
+            raise RowError(f"'{key}' is empty")
+    if chosen == rejected:
+        raise RowError("'chosen' and 'rejected' are the same")
+    return PreferencePair(tuple(prompt), chosen[0].content, rejected[0].content)
+
+
+_LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+
+
+def _thumbs(fields: Fields) -> RatedAnswer:
+    label = _LABELS.get(str(fields["label"]).strip().lower())
+    if label is None:
+        raise RowError(f"'label' must be true or false, this is {str(fields['label'])[:40]!r}")
+    example = _prompt_completion({key: value for key, value in fields.items() if key != "label"})
+    return RatedAnswer(example.prompt, example.answer, good=label)
+
+
+def _plain(fields: Fields) -> Example:
+    text = text_of(fields, "text")
+    if not text.strip():
+        raise RowError("the text is empty")
+    return Example((Message("assistant", text),), plain=True)
 
 
 # looked through in this order: the first whose fields are all there
-FORMATS: dict[str, tuple[tuple[str, ...], Callable[[Fields], list[Message]]]] = {
-    "messages": (("messages",), _messages),
-    "sharegpt": (("conversations",), _sharegpt),
-    "prompt/completion": (("prompt", "completion"), _prompt_completion),
-    "alpaca": (("instruction", "output"), _alpaca),
-    "question/answer": (("question", "answer"), _question_answer),
+FORMATS: dict[str, Format] = {
+    "messages": Format(("messages",), _messages, ("system", "tools")),
+    "sharegpt": Format(("conversations",), _sharegpt, ("system", "tools")),
+    "preference": Format(("chosen", "rejected"), _preference, ("prompt", "system", "tools")),
+    "thumbs": Format(("prompt", "completion", "label"), _thumbs, ("system", "tools")),
+    "prompt/completion": Format(("prompt", "completion"), _prompt_completion, ("system", "tools")),
+    "alpaca": Format(("instruction", "output"), _alpaca, ("input", "system", "history", "tools")),
+    "question/answer": Format(("question", "answer"), _question_answer, ("system", "tools")),
+    "text": Format(("text",), _plain),
 }

@@ -14,7 +14,8 @@ def model_card(
     files = "\n".join(
         f"| {record.name} | {record.role} | {record.rows} | `{record.sha256}` |" for record in data
     )
-    gain, loss = proof.as_metrics()["comparison"], proof.as_metrics()["loss"]
+    metrics = proof.as_metrics()
+    answers = f"answers {metrics['comparison']}; " if "comparison" in metrics else ""
     warnings = "".join(f"- {warning}\n" for warning in plan.warnings)
     return f"""---
 library_name: peft
@@ -44,5 +45,5 @@ A LoRA adapter for the base `{plan.base}` (SHA-256 `{base.sha256}`).
 | longest row | {plan.max_length} tokens |
 | chat template | {plan.template} |
 
-Held-out: answers {gain}; loss {loss}.
+Held-out: {answers}loss {metrics["loss"]}.
 {warnings}"""

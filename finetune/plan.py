@@ -121,7 +121,6 @@ def plan(
     parameters, trainable = outline.count_parameters(settings)
     batch, micro = _batches(len(rows) + len(kept), longest, parameters, settings)
     steps = math.ceil(settings.epochs * math.ceil((len(rows) + len(kept)) / batch))
-    segments = encoder.segments(train.examples[0].messages)
     made = Plan(
         base=outline.name,
         format=train.format,
@@ -150,7 +149,7 @@ def plan(
             else settings.gradient_checkpointing
         ),
         template="the base's own" if outline.own_template else "ours, the base has none",
-        example="".join(segment.text for segment in segments),
+        example=encoder.seen(train.examples[0]),
         warnings=(),
         kept_rows=len(kept),
     )
@@ -201,7 +200,8 @@ def _warnings(made: Plan, encoder: Encoder, train: ExampleSet, outline: Outline)
         found.append(
             "the base has no chat template; a plain one is used and stored with the adapter"
         )
-    if encoder.adds_ending(train.examples[0].messages):
+    first = train.examples[0]
+    if not first.plain and encoder.adds_ending(first.messages):
         found.append(
             "the base's chat template ends an answer with no token at which generation stops; its "
             "end-of-sequence token is learned after each answer"

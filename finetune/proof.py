@@ -22,25 +22,24 @@ class Proof:
     """Held-out results of a base and of the adapter on it.
 
     Attributes:
+        answers: scores of the answers to some of the held-out rows, base then adapter; None where nothing is asked, as in
+            plain text.
         losses: per held-out row, mean negative log-likelihood of the answer's tokens, base then adapter.
-        heldout_rows: rows that the losses are taken on; of these some are answered for the scores.
     """
 
-    base: Scores
-    adapter: Scores
+    answers: tuple[Scores, Scores] | None
     losses: tuple[tuple[float, ...], tuple[float, ...]]
 
     @property
-    def gain(self) -> Comparison:
-        """Return how much better the adapter's answers are."""
-        return compare(self.base, self.adapter)
+    def gain(self) -> Comparison | None:
+        """Return how much better the adapter's answers are, where there are any."""
+        return compare(*self.answers) if self.answers else None
 
     @property
     def loss_gain(self) -> Comparison:
         """Return how much lower the adapter's loss is; larger is better."""
         before, after = (
-            Scores(self.base.task, "negative loss", tuple(-x for x in side), ())
-            for side in self.losses
+            Scores("held-out", "negative loss", tuple(-x for x in side), ()) for side in self.losses
         )
         return compare(before, after)
 
@@ -48,13 +47,17 @@ class Proof:
     def verdict(self) -> str:
         """Return one sentence for people, plain where the adapter is no better."""
         gain, loss = self.gain, self.loss_gain
-        answers = (
-            f"{self.base.metric} {self.base.mean:.3f} → {self.adapter.mean:.3f} "
-            f"({gain.difference:+.3f}, 95 % {gain.low:+.3f} … {gain.high:+.3f}) on {len(self.base.values)} held-out rows"
-        )
         losses = (
             f"held-out loss {_mean(self.losses[0]):.3f} → {_mean(self.losses[1]):.3f} "
             f"({-loss.difference:+.3f}, 95 % {-loss.high:+.3f} … {-loss.low:+.3f})"
+        )
+        if self.answers is None or gain is None:
+            head = "lower loss than the base" if loss.better else "NOT better than the base"
+            return f"{head}: {losses}"
+        base, adapter = self.answers
+        answers = (
+            f"{base.metric} {base.mean:.3f} → {adapter.mean:.3f} "
+            f"({gain.difference:+.3f}, 95 % {gain.low:+.3f} … {gain.high:+.3f}) on {len(base.values)} held-out rows"
         )
         if gain.better:
             head = "better than the base"
@@ -65,20 +68,27 @@ class Proof:
         return f"{head}: {answers}; {losses}"
 
     def as_metrics(self) -> dict[str, JsonValue]:
-        """Return what a card keeps under `heldout`."""
+        """Return what a card keeps under `heldout`; `better` is of the answers, or of the loss where nothing is answered."""
+        gain = self.gain
+        answered: dict[str, JsonValue] = {"answered": 0}
+        if self.answers is not None and gain is not None:
+            base, adapter = self.answers
+            answered = {
+                "answered": len(base.values),
+                "decoding": "greedy",
+                "base": base.as_metrics(),
+                "adapter": adapter.as_metrics(),
+                "comparison": gain.as_metrics(),
+            }
         return {
             "rows": len(self.losses[0]),
-            "answered": len(self.base.values),
-            "decoding": "greedy",
-            "base": self.base.as_metrics(),
-            "adapter": self.adapter.as_metrics(),
-            "comparison": self.gain.as_metrics(),
+            **answered,
             "loss": {
                 "base": round(_mean(self.losses[0]), 5),
                 "adapter": round(_mean(self.losses[1]), 5),
                 "comparison": self.loss_gain.as_metrics(),
             },
-            "better": self.gain.better,
+            "better": (gain or self.loss_gain).better,
             "verdict": self.verdict,
         }
 
@@ -90,12 +100,14 @@ def score(
     *,
     settings: SftSettings,
     progress: Progress,
-) -> tuple[Scores, Scores]:
-    """Answer held-out prompts with the base and with the adapter and return both scores.
+) -> tuple[Scores, Scores] | None:
+    """Answer held-out prompts with the base and with the adapter and return both scores; None where there are no prompts.
 
     At most `scored_examples` are answered, drawn by the seed: answering costs far more than reading.
     """
-    chosen = list(examples)
+    chosen = [one for one in examples if not one.plain]
+    if not chosen:
+        return None
     if len(chosen) > settings.scored_examples:
         draw = random.Random(settings.seed)  # noqa: S311  a sample, not a secret
         chosen = draw.sample(chosen, settings.scored_examples)

@@ -15,7 +15,8 @@ from adapt.workspace import Workspace, check_name
 from finetune.checkpoints import find_checkpoint
 from finetune.checks import DataReport, check
 from finetune.curve import CARD_POINTS
-from finetune.datasets import ExampleSet, read_examples
+from finetune.datasets import AS_IT_IS, ExampleSet, Layout, read_dataset, read_examples
+from finetune.encoding import Encoder
 from finetune.interrupts import Interrupts, watch_signals
 from finetune.losses import answer_losses
 from finetune.model_card import model_card
@@ -61,11 +62,12 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
     """
     check_name("model", request.domain)
     outline = read_outline(find_base(request.base, workspace))
-    data = read_examples(request.files, skip_bad=request.skip_bad)
+    layout = request.layout
+    data = read_examples(request.files, skip_bad=request.skip_bad, layout=layout)
     if request.test is None:
         rows, heldout = hold_out(data, seed=request.settings.seed)
     else:
-        rows, heldout = data, read_examples([request.test])
+        rows, heldout = data, read_examples([request.test], layout=layout, part="test")
     keep = read_examples(request.keep) if request.keep else None
     prepared = plan(rows, heldout, outline, request.settings, keep=keep)
     return Ready(outline, rows, heldout, prepared, keep)
@@ -78,16 +80,15 @@ def check_files(
     base: str = "starter",
     test: Path | None = None,
     skip_bad: Path | None = None,
+    layout: Layout = AS_IT_IS,
 ) -> DataReport:
     """Return what is in some data files, measured for a base. This is `adapt data check`."""
-    data = read_examples(files, skip_bad=skip_bad)
+    data = read_dataset(files, skip_bad=skip_bad, layout=layout)
     outline = read_outline(find_base(base, workspace))
-    return check(
-        data,
-        outline.tokenizer,
-        context_length=outline.context_length,
-        test=None if test is None else read_examples([test]).examples,
-    )
+    length = outline.context_length
+    encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=length)
+    asked = None if test is None else read_examples([test], layout=layout, part="test").examples
+    return check(data, encoder, context_length=length, test=asked)
 
 
 def finetune(
@@ -194,14 +195,14 @@ class _Task:
             # the frozen base is already on this disk: without "False" peft would ask the hub about its vocabulary
             trained.model.save_pretrained(str(staged.path), save_embedding_layers=False)
             self.ready.outline.tokenizer.save_pretrained(str(staged.path))
-            before, after = score(
+            answers = score(
                 self.base,
                 staged.path,
                 self.ready.heldout.examples,
                 settings=request.settings,
                 progress=self.progress,
             )
-            proof = Proof(before, after, losses)
+            proof = Proof(answers, losses)
             data = self._data()
             files = {
                 "README.md": model_card(

@@ -18,7 +18,9 @@ from adapt.artifacts import sha256_file
 from adapt.bases import Base
 from adapt.errors import AdaptError, DataError, ModelError, NotFoundError, WorkspaceError
 from adapt.workspace import Workspace, check_name, write_atomic
+from finetune.datasets import Layout
 from finetune.settings import SftSettings
+from finetune.sources import find_files, locate
 
 RECORD = "run.json"
 
@@ -38,6 +40,8 @@ class TrainingRequest(BaseModel):
         test: file of held-out rows; None holds out a part of `files`.
         keep: files of rows on which the adapted model has to stay as the base is, as other domains' rows (`finetune.keep`).
         skip_bad: file into which bad rows are set aside; None makes them errors.
+        format: the format that rows have; None recognises it.
+        columns: from the key of a format to the column that stands for it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,6 +52,17 @@ class TrainingRequest(BaseModel):
     base: str = "starter"
     settings: SftSettings = SftSettings()
     skip_bad: Path | None = None
+    format: str | None = None
+    columns: dict[str, str] = {}
+
+    @property
+    def layout(self) -> Layout:
+        """Return how its rows are to be understood.
+
+        Raises:
+            DataError: a format or key that there is not.
+        """
+        return Layout(self.format, self.columns)
 
 
 class RunRecord(BaseModel):
@@ -65,21 +80,22 @@ class RunRecord(BaseModel):
 def begin_run(request: TrainingRequest, base: Base, workspace: Workspace) -> RunRecord:
     """Write down a new run and return its record."""
     check_name("model", request.domain)
-    paths = [*request.files, *request.keep, *([request.test] if request.test else [])]
     absolute = request.model_copy(
         update={
-            "files": tuple(path.absolute() for path in request.files),
-            "keep": tuple(path.absolute() for path in request.keep),
-            "test": request.test and request.test.absolute(),
+            "files": tuple(map(locate, request.files)),
+            "keep": tuple(map(locate, request.keep)),
+            "test": request.test and locate(request.test),
             "skip_bad": request.skip_bad and request.skip_bad.absolute(),
             "base": base.id,
         }
     )
+    paths = find_files([*absolute.files, *absolute.keep])
+    paths += find_files([absolute.test], part="test") if absolute.test else []
     record = RunRecord(
         run_id=f"{request.domain}-{uuid.uuid4().hex[:8]}",
         request=absolute,
         base_sha256=base.sha256,
-        data=tuple(DataFile(path=path.absolute(), sha256=sha256_file(path)) for path in paths),
+        data=tuple(DataFile(path=path, sha256=sha256_file(path)) for path in paths),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     folder = run_folder(record.run_id, workspace)

@@ -13,8 +13,9 @@ MOST = 200  # more would cost time and hardly narrow the interval
 
 
 def prompt_key(example: Example) -> str:
-    """Return what tells one prompt from another; case and white space do not."""
-    turns = (f"{m.role}\x1f{' '.join(m.content.split()).casefold()}" for m in example.prompt)
+    """Return what tells one prompt from another; case and white space do not. Plain text is its own prompt."""
+    told = example.messages if example.plain else example.prompt
+    turns = (f"{m.role}\x1f{' '.join(m.content.split()).casefold()}" for m in told)
     return "\x1e".join(turns)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from adapt.evaluation import Scoreboard, Scores, Task
     from adapt.prompt import Prompt
     from finetune.checks import DataReport
+    from finetune.datasets import Layout
     from finetune.plan import Plan
     from finetune.runs import TrainingRequest
     from merge.check import CheckReport
@@ -176,12 +177,27 @@ def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> 
 
 
 def check_data(
-    ctx: "Context", files: Sequence[Path], *, base: str = "starter", test: Path | None = None
+    ctx: "Context",
+    files: Sequence[Path],
+    *,
+    base: str = "starter",
+    test: Path | None = None,
+    skip_bad: Path | None = None,
+    layout: "Layout | None" = None,
 ) -> "DataReport":
     """Return what a dataset holds and what is wrong with it, as the base would read it."""
+    from finetune.datasets import AS_IT_IS
     from finetune.run import check_files
 
-    return check_files(tuple(files), workspace=ctx.workspace, base=base, test=test)
+    layout = layout or AS_IT_IS
+    return check_files(
+        tuple(files),
+        workspace=ctx.workspace,
+        base=base,
+        test=test,
+        skip_bad=skip_bad,
+        layout=layout,
+    )
 
 
 def ingest(

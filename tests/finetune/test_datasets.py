@@ -87,10 +87,10 @@ def test_the_files_are_recorded_with_hash_and_rows(write_rows: WriteRows) -> Non
 
 BAD_ROWS: list[tuple[object, str]] = [
     ([1, 2], "must be an object"),
-    ({"text": "x"}, "no known format; its fields are text"),
+    ({"txt": "x"}, "no known format; its fields are txt"),
     ({"prompt": "Hi", "completion": " "}, "the answer is empty"),
     ({"prompt": "Hi", "completion": None}, "no known format"),
-    ({"prompt": "Hi", "completion": 5}, "must be a list of messages, this is a int"),
+    ({"prompt": "Hi", "completion": 5}, "'completion' must be text, this is a int"),
     ({"prompt": "", "completion": "x"}, "message 1, of the user, is empty"),
     ({"prompt": "a\0b", "completion": "x"}, "null character"),
     ({"messages": []}, "no messages"),
@@ -98,9 +98,22 @@ BAD_ROWS: list[tuple[object, str]] = [
     ({"messages": [TURN]}, "last message must be of the assistant"),
     ({"messages": [REPLY]}, "must begin with the user"),
     ({"messages": [TURN, {"role": "system", "content": "x"}, REPLY]}, "may only come first"),
-    ({"messages": [{"role": "tool", "content": "x"}, REPLY]}, "'messages' 1 has the role 'tool'"),
-    ({"messages": [{"role": "user", "content": ["x"]}, REPLY]}, "'content' must be text"),
-    ({"messages": [TURN, REPLY], "tools": [{}]}, "'tools' is not supported yet"),
+    (
+        {"messages": [{"role": "narrator", "content": "x"}, REPLY]},
+        "'messages' 1: has the role 'narrator'",
+    ),
+    ({"messages": [{"role": "user", "content": ["x"]}, REPLY]}, "'content' must be text; pictures"),
+    ({"messages": [TURN, REPLY], "tools": [{}]}, "'tools' is not a list of tools"),
+    (
+        {"messages": [TURN, {"role": "assistant", "content": None, "tool_calls": [{"id": 1}]}]},
+        "a tool call must be an object",
+    ),
+    (
+        {"messages": [{"role": "user", "content": [{"type": "image_url"}]}, REPLY]},
+        "pictures and other parts",
+    ),
+    ({"instruction": "a", "output": "b", "history": [["c"]]}, "each a question and an answer"),
+    ({"text": " "}, "the text is empty"),
     ({"question": float("nan"), "answer": "x"}, "'question' must be text, this is a float"),
 ]
 
@@ -152,10 +165,10 @@ def test_a_bad_file_is_one_sentence_that_names_it(
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file_and_a_folder_are_said_to_be_so(tmp_path: Path) -> None:
+def test_a_missing_file_and_an_empty_folder_are_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         read_examples([tmp_path / "none.jsonl"])
-    with pytest.raises(DataError, match="a folder, not a file"):
+    with pytest.raises(DataError, match="no data file in this folder"):
         read_examples([tmp_path])
 
 
@@ -177,7 +190,7 @@ def test_bad_rows_are_set_aside_in_a_file_with_their_faults(
 def test_a_file_of_nothing_but_bad_rows_is_an_error_even_when_they_are_set_aside(
     write_rows: WriteRows, tmp_path: Path
 ) -> None:
-    path = write_rows([{"text": "x"}])
+    path = write_rows([{"txt": "x"}])
 
     with pytest.raises(DataError, match="no good row in the data; the first fault"):
         read_examples([path], skip_bad=tmp_path / "bad.jsonl")

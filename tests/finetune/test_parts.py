@@ -137,9 +137,9 @@ def test_a_verdict_says_plainly_when_the_adapter_is_no_better() -> None:
     def scores(*values: float) -> Scores:
         return Scores("t", "exact", values, ())
 
-    same = Proof(scores(0, 1, 0), scores(0, 1, 0), ((1.0, 2.0, 3.0), (1.0, 2.0, 3.0)))
-    lower = Proof(scores(0, 1, 0), scores(0, 1, 0), ((1.0, 2.0, 3.0), (0.5, 1.0, 2.0)))
-    better = Proof(scores(0, 0, 0), scores(1, 1, 1), ((1.0, 2.0, 3.0), (0.5, 1.0, 2.0)))
+    same = Proof((scores(0, 1, 0), scores(0, 1, 0)), ((1.0, 2.0, 3.0), (1.0, 2.0, 3.0)))
+    lower = Proof((scores(0, 1, 0), scores(0, 1, 0)), ((1.0, 2.0, 3.0), (0.5, 1.0, 2.0)))
+    better = Proof((scores(0, 0, 0), scores(1, 1, 1)), ((1.0, 2.0, 3.0), (0.5, 1.0, 2.0)))
 
     assert same.verdict.startswith("NOT better than the base: exact 0.333 → 0.333")
     assert same.as_metrics()["better"] is False

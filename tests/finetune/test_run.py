@@ -311,5 +311,59 @@ def test_the_data_report_counts_what_a_person_wants_to_know(
     assert sum(count for _, count in report.histogram) == 3
     assert report.histogram[-1][0] >= report.longest
     assert report.first == "<|user|>\nColour?<|end|><|assistant|>\nred<|end|>"
-    assert "exact duplicates: 1 · in the test set too: 1" in report.lines()
+    assert "exact duplicates: 1" in report.lines()
+    assert "test rows whose prompt is trained on: 1 · with 13 words in a row: 0" in report.lines()
     assert json.loads(json.dumps(report.as_json()))["rows"] == 3
+
+
+def test_the_data_report_tells_languages_licences_shared_runs_and_ratings(
+    tiny_folder: Path, write_rows: WriteRows, workspace: Workspace
+) -> None:
+    long = "The library in the old harbour lends books and maps to everybody who lives in the town"
+    spanish = (
+        "La biblioteca del puerto viejo presta libros y mapas a todos los que viven en la ciudad"
+    )
+    rows: list[object] = [
+        {"prompt": long, "completion": "Yes.", "licence": "CC0"},
+        {"prompt": spanish, "completion": "Sí.", "licence": "CC0"},
+        {"prompt": "Hi", "completion": "x"},
+    ]
+    test = write_rows([{"prompt": f"Is this so? {long}", "completion": "x"}], "test.jsonl")
+    thumbs = write_rows(
+        [{"prompt": "Hi", "completion": "x", "label": n > 0} for n in range(3)], "t.jsonl"
+    )
+
+    report = check_files((write_rows(rows),), workspace=workspace, base=str(tiny_folder), test=test)
+    rated = check_files((thumbs,), workspace=workspace, base=str(tiny_folder))
+
+    assert report.languages == {"en": 1, "es": 1, "short": 1}
+    assert report.licences == {"CC0": 2}
+    assert (report.overlap, report.shared_runs) == (0, 1)
+    assert (rated.kind, rated.good) == ("rated answers", 2)
+    assert "good answers: 2 of 3" in rated.lines()
+
+
+def test_plain_text_is_learned_whole_and_proven_by_its_loss(
+    tiny_folder: Path, tmp_path: Path, workspace: Workspace
+) -> None:
+    path = tmp_path / "book.txt"
+    path.write_text(
+        "\n\n".join("The bell rings at noon. " * 150 for _ in range(8)), encoding="utf-8"
+    )
+    (tmp_path / "other.txt").write_text("The bell rings at night. " * 40, encoding="utf-8")
+    request = request_of(path, tiny_folder).model_copy(update={"test": tmp_path / "other.txt"})
+
+    ready = make_ready(request, workspace=workspace)
+    artifact = finetune(request, workspace=workspace)
+
+    limit = ready.plan.max_length
+    assert all(row.labels[1:] == row.input_ids[1:] for row in ready.prepared.train)
+    assert max(len(row.input_ids) for row in ready.prepared.train) == limit
+    assert sum(row.learned for row in ready.prepared.train) > 4 * limit
+    assert ready.plan.truncated == 0
+    heldout = artifact.card.metrics["heldout"]
+    assert isinstance(heldout, dict)
+    assert heldout["answered"] == 0
+    assert heldout["better"] is True
+    assert "exact" not in artifact.card.summary
+    assert artifact.card.summary.startswith("lower loss than the base")

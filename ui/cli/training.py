@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 FINETUNE = """Train a LoRA adapter for a domain, and measure on held-out rows whether it helped.
 
-FILE holds rows of messages, or of prompt and completion (JSONL and more). Examples:
+FILE holds rows of messages, or of prompt and completion, and so on (JSONL, CSV, Parquet and more); a folder of such files or
+the id of a dataset on the Hugging Face hub does too. Examples:
 
   adapt finetune support support.jsonl
 
@@ -24,10 +25,18 @@ FILE holds rows of messages, or of prompt and completion (JSONL and more). Examp
 
   adapt finetune support support.jsonl --keep dates.jsonl     (to be merged with the adapter "dates")
 
+  adapt finetune sql questions.csv --columns prompt=question,completion=sql
+
   adapt finetune support support.jsonl --dry-run
 
   adapt finetune --resume RUN
 """
+FormatOption = Annotated[
+    str | None, typer.Option(help="The rows' format, where it is not told by their fields.")
+]
+ColumnsOption = Annotated[
+    str | None, typer.Option(help="Which column is which: prompt=question,completion=sql")
+]
 data_app = typer.Typer(no_args_is_help=True, help="Look at a dataset before training on it.")
 
 
@@ -62,6 +71,8 @@ def finetune(
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Show the plan, train nothing.")] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with an interrupted run.")] = None,
+    format: FormatOption = None,  # noqa: A002  the flag's name
+    columns: ColumnsOption = None,
 ) -> None:
     """Parse, plan or train, print."""
     from finetune.runs import TrainingRequest
@@ -96,6 +107,8 @@ def finetune(
         base=base,
         settings=override(settings, given),
         skip_bad=skip_bad,
+        format=format,
+        columns=read_columns(columns),
     )
     if dry_run:
         plan = plan_finetune(context, request)
@@ -124,19 +137,42 @@ def summary(artifact: "Artifact") -> str:
     return f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}"
 
 
+def read_columns(given: str | None) -> dict[str, str]:
+    """Return what `--columns` says: from the key of a format to the column that stands for it.
+
+    Raises:
+        AdaptError: it has another form.
+    """
+    pairs = [part.partition("=") for part in (given or "").split(",") if part.strip()]
+    if any(not mark or not key.strip() or not column.strip() for key, mark, column in pairs):
+        raise AdaptError(f"--columns {given!r}: write it as prompt=question,completion=sql")
+    return {key.strip(): column.strip() for key, _, column in pairs}
+
+
 @data_app.command("check")
 def check(
     ctx: typer.Context,
-    files: Annotated[list[Path], typer.Argument(help="Dataset files.")],
+    files: Annotated[list[Path], typer.Argument(help="Files, folders, or ids of the hub.")],
     base: Annotated[str, typer.Option(help="Whose tokens and context length count.")] = "starter",
     test: Annotated[Path | None, typer.Option(help="Test rows to look for in the files.")] = None,
+    skip_bad: Annotated[
+        Path | None, typer.Option(help="Set bad rows aside in this file; else they are errors.")
+    ] = None,
+    format: FormatOption = None,  # noqa: A002  the flag's name
+    columns: ColumnsOption = None,
 ) -> None:
     """Say what a dataset holds and what is wrong with it.
 
-    Example: adapt data check support.jsonl
+    For example: adapt data check support.jsonl
+
+    Or: adapt data check questions.csv --columns prompt=question,completion=sql --test heldout.csv
     """
+    from finetune.datasets import Layout
     from ui.actions import check_data
 
     output: Output = ctx.obj
-    report = check_data(output.open(), files, base=base, test=test)
+    layout = Layout(format, read_columns(columns))
+    report = check_data(
+        output.open(), files, base=base, test=test, skip_bad=skip_bad, layout=layout
+    )
     output.result(report.as_json(), "\n".join(report.lines()))
