@@ -2,6 +2,7 @@
 
     runs/<run>/checkpoint-<step>/
         adapter.safetensors     the trained parameters
+        best.safetensors        those of the best evaluation, where training may stop early
         optimizer.safetensors   its moments           optimizer.json   its groups, and the schedule
         rng.safetensors         torch's generators    rng.json         Python's
         trainer_state.json      step, epoch and loss history, as transformers keeps them
@@ -33,6 +34,7 @@ from adapt.workspace import sync_folder
 
 KEPT = 2
 MANIFEST = "manifest.json"
+BEST = "best.safetensors"
 TRAINER_STATE = "trainer_state.json"  # the name that transformers looks for
 HASHES: TypeAdapter[dict[str, str]] = TypeAdapter(dict[str, str])
 
@@ -53,6 +55,7 @@ class TrainingState:
     optimizer: Optimizer
     scheduler: LRScheduler
     trainer: TrainerState
+    best: dict[str, Tensor] | None = None
 
 
 def save_checkpoint(run: Path, state: TrainingState, progress: TrainingProgress) -> Path:
@@ -64,6 +67,8 @@ def save_checkpoint(run: Path, state: TrainingState, progress: TrainingProgress)
     staged.mkdir(parents=True)
     try:
         save_file(trained_parameters(state.model), staged / "adapter.safetensors")
+        if state.best is not None:
+            save_file(state.best, staged / BEST)
         _save_optimizer(staged, state.optimizer, state.scheduler)
         _save_generators(staged)
         state.trainer.save_to_json(str(staged / TRAINER_STATE))
@@ -129,12 +134,26 @@ def load_parameters(folder: Path, model: nn.Module) -> None:
     Raises:
         WorkspaceError: they are of another model.
     """
-    stored = load_file(folder / "adapter.safetensors")
+    put_parameters(load_file(folder / "adapter.safetensors"), model, where=folder)
+
+
+def load_best(folder: Path) -> dict[str, Tensor] | None:
+    """Return the parameters of the best evaluation before a checkpoint, if they were kept."""
+    path = folder / BEST
+    return load_file(path) if path.is_file() else None
+
+
+def put_parameters(stored: dict[str, Tensor], model: nn.Module, *, where: Path) -> None:
+    """Put trained parameters into the model; `where` names them in an error.
+
+    Raises:
+        WorkspaceError: they are of another model.
+    """
     own = {name: p for name, p in model.named_parameters() if p.requires_grad}
     shapes = {name: parameter.shape for name, parameter in own.items()}
     if {name: tensor.shape for name, tensor in stored.items()} != shapes:
         raise WorkspaceError(
-            f"{folder}: made for another base or rank than this run has; train anew"
+            f"{where}: made for another base or rank than this run has; train anew"
         )
     with torch.no_grad():
         for name, parameter in own.items():

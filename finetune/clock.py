@@ -1,8 +1,16 @@
-"""The learning rate over a run: a short rise, then a cosine to zero, ending with the steps or with the minutes."""
+"""The learning rate over a run: a short rise, then a fall to zero, ending with the steps or with the minutes."""
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+# how much of the peak rate is left once a share of the run is done
+FALLS: dict[str, Callable[[float], float]] = {
+    "cosine": lambda share: 0.5 * (1 + math.cos(math.pi * share)),
+    "linear": lambda share: 1 - share,
+    "constant": lambda _: 1.0,
+}
 
 
 @dataclass
@@ -17,6 +25,7 @@ class Clock:
     warmup_steps: int
     limit_seconds: float | None = None
     before_seconds: float = 0.0  # used by this run before it was interrupted
+    schedule: str = "cosine"
     _started: float | None = field(default=None, repr=False)
 
     def start(self) -> None:
@@ -45,4 +54,4 @@ class Clock:
         # a run that the clock ends never reaches most of its steps: its warm-up is a share of the time then
         warmed = self.share(step) * self.steps / self.warmup_steps if self.warmup_steps else 1.0
         rise = max((step + 1) / (self.warmup_steps + 1), warmed)
-        return min(rise, 0.5 * (1 + math.cos(math.pi * self.share(step))))
+        return min(rise, FALLS[self.schedule](self.share(step)))

@@ -39,8 +39,8 @@ A LoRA adapter for the base `{plan.base}` (SHA-256 `{base.sha256}`).
 |---|---|
 | examples trained on / held out | {plan.rows} / {plan.heldout_rows} |
 | steps, examples per step | {plan.steps}, {plan.batch_size} |
-| learning rate | {plan.learning_rate:.3g}, cosine after {plan.warmup_steps} steps |
-| rank | {plan.rank} |
+| learning rate | {plan.learning_rate:.3g}, {plan.schedule} after {plan.warmup_steps} steps |
+| variant, rank | {plan.variant}, {plan.rank} |
 | loss on | the assistant's answers and the token that ends them |
 | longest row | {plan.max_length} tokens |
 | chat template | {plan.template} |

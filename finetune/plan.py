@@ -56,6 +56,9 @@ class Plan:
     example: str
     warnings: tuple[str, ...]
     kept_rows: int = 0  # rows to keep, beside `rows`, in each epoch
+    validation_rows: int = 0  # that tell when to stop early
+    schedule: str = "cosine"
+    variant: str = "lora"
 
     @property
     def accumulation(self) -> int:
@@ -67,13 +70,16 @@ class Plan:
         share = 100 * self.trainable_parameters / self.base_parameters
         limit = f" or {self.max_minutes:g} minutes" if self.max_minutes else ""
         size = f"{self.base_parameters:,} parameters, {self.trainable_parameters:,} trained"
-        rows = f"{self.rows} rows to train, {self.heldout_rows} held out · format {self.format}"
+        early = f", {self.validation_rows} to tell when to stop" if self.validation_rows else ""
+        rows = (
+            f"{self.rows} rows to train, {self.heldout_rows} held out{early} · format {self.format}"
+        )
         tokens = f"{self.tokens:,} tokens, {self.learned_tokens:,} learned"
         batch = f"{self.batch_size} examples (passes of {self.micro_batch_size})"
-        rate = f"{self.learning_rate:.2g}, cosine after {self.warmup_steps} steps"
+        rate = f"{self.learning_rate:.2g}, {self.schedule} after {self.warmup_steps} steps"
         kept = [f"keeps the base as it is on {self.kept_rows} other rows"] if self.kept_rows else []
         return [
-            f"base {self.base} · {size} ({share:.2g} %), rank {self.rank}",
+            f"base {self.base} · {size} ({share:.2g} %), {self.variant} of rank {self.rank}",
             f"data: {rows} · {tokens} · longest row {self.longest}, read up to {self.max_length}",
             f"{self.epochs:g} epochs{limit} · {self.steps} steps of {batch} · learning rate {rate}",
             f"chat template: {self.template}",
@@ -94,6 +100,7 @@ class Prepared:
     plan: Plan
     train: tuple[EncodedRow, ...]
     heldout: tuple[EncodedRow, ...]
+    validation: tuple[EncodedRow, ...] = ()  # of the training data, to tell when to stop early
 
 
 def plan(
@@ -103,11 +110,13 @@ def plan(
     settings: SftSettings,
     *,
     keep: ExampleSet | None = None,
+    validation: ExampleSet | None = None,
 ) -> Prepared:
     """Return what a run on these examples will do, with the rows as tokens.
 
     Args:
         keep: rows on which the base's predictions are kept; as many as make up `keep_share` of an epoch are used.
+        validation: rows of the training data that tell when to stop early.
 
     Raises:
         DataError: an answer alone is longer than the base reads.
@@ -117,6 +126,7 @@ def plan(
     encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=limit)
     rows, heldout = encoder.encode_all(train), encoder.encode_all(test)
     kept = sample_rows(encoder.encode_all(keep), len(rows), settings) if keep else []
+    checked = encoder.encode_all(validation) if validation else []
     longest = max(len(row.input_ids) for row in [*rows, *kept, *heldout])
     parameters, trainable = outline.count_parameters(settings)
     batch, micro = _batches(len(rows) + len(kept), longest, parameters, settings)
@@ -152,11 +162,15 @@ def plan(
         example=encoder.seen(train.examples[0]),
         warnings=(),
         kept_rows=len(kept),
+        validation_rows=len(checked),
+        schedule=settings.schedule,
+        variant=settings.variant,
     )
     warnings = _warnings(made, encoder, train, outline)
     if keep and (both := count_leaks(train.examples, keep.examples)):
         warnings += (f"{both} of the prompts to keep are learned too; they are pulled both ways",)
-    return Prepared(replace(made, warnings=warnings), (*rows, *kept), tuple(heldout))
+    made = replace(made, warnings=warnings)
+    return Prepared(made, (*rows, *kept), tuple(heldout), tuple(checked))
 
 
 def derive_learning_rate(hidden_size: int) -> float:

@@ -68,8 +68,12 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
         rows, heldout = hold_out(data, seed=request.settings.seed)
     else:
         rows, heldout = data, read_examples([request.test], layout=layout, part="test")
+    validation = None
+    if request.settings.patience is not None:
+        # of the training rows: weights picked by the rows that prove them would flatter
+        rows, validation = hold_out(rows, seed=request.settings.seed + 1)
     keep = read_examples(request.keep) if request.keep else None
-    prepared = plan(rows, heldout, outline, request.settings, keep=keep)
+    prepared = plan(rows, heldout, outline, request.settings, keep=keep, validation=validation)
     return Ready(outline, rows, heldout, prepared, keep)
 
 
@@ -224,6 +228,7 @@ class _Task:
                     "training": {
                         "steps": trained.steps,
                         "seconds": round(trained.seconds, 1),
+                        **({} if trained.best_step is None else {"best_step": trained.best_step}),
                         **({} if trained.drift is None else {"drift": round(trained.drift, 5)}),
                     },
                 },

@@ -1,5 +1,7 @@
 """Section `[finetune]`: what a person may set about a training; None and 0 mean that it is derived (`finetune.plan`)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from adapt.config import Settings
@@ -11,6 +13,8 @@ class SftSettings(Settings):
     epochs: float = Field(3.0, gt=0, le=1000)
     max_minutes: float | None = Field(None, gt=0)  # None: as long as the epochs take
     learning_rate: float | None = Field(None, gt=0, le=1)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"  # of the rate, after the warm-up
+    variant: Literal["lora", "rslora", "dora"] = "lora"
     rank: int = Field(16, ge=1, le=1024)
     alpha: float = Field(32, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -29,7 +33,14 @@ class SftSettings(Settings):
         1.0, gt=0
     )  # of the divergence from the base on them, beside the loss
     seed: int = Field(0, ge=0)
-    evaluations: int = Field(5, ge=1)  # how often the held-out loss is taken on the way
+    evaluations: int | None = Field(None, ge=1)  # how often the loss is taken on the way
+    # training ends after so many of them without a lower loss on rows split off for this, and the best weights are kept
+    patience: int | None = Field(None, ge=1)
     checkpoint_seconds: float = Field(30.0, ge=0)  # at most this much work is lost by a kill
     scored_examples: int = Field(100, ge=1)  # held-out prompts that are answered, not only read
     metric: str = "exact"
+
+    @property
+    def evaluation_count(self) -> int:
+        """Return how often the loss is taken on the way; stopping early needs a finer look."""
+        return self.evaluations or (20 if self.patience else 5)

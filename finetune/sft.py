@@ -21,9 +21,11 @@ from adapt.records import ProgressEvent
 from finetune.checkpoints import (
     TrainingProgress,
     TrainingState,
+    load_best,
     load_generators,
     load_optimizer,
     load_parameters,
+    put_parameters,
     read_progress,
     read_trainer_state,
     save_checkpoint,
@@ -36,7 +38,7 @@ from finetune.keep import drift_from_base, kept_rows, last_drift, pick
 from finetune.lora import lora_config
 from finetune.plan import Prepared
 from finetune.settings import SftSettings
-from finetune.watch import Heldout, Watch
+from finetune.watch import Best, Heldout, Watch
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,9 @@ class Trained:
     steps: int
     seconds: float
     ended: bool
-    drift: float | None = (
-        None  # from the base on rows to keep, at the end of training; None where there were none
-    )
+    # from the base on rows to keep, at the end of training; None where there were none
+    drift: float | None = None
+    best_step: int | None = None  # whose weights these are, where training may stop early
 
 
 class AdapterTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
@@ -116,7 +118,8 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
         return scheduler
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: object) -> None:
-        state = TrainingState(self.model, self.optimizer, self.lr_scheduler, self.state)
+        best = self._watch.best.parameters if self._watch.best else None
+        state = TrainingState(self.model, self.optimizer, self.lr_scheduler, self.state, best)
         progress = TrainingProgress(self._clock.elapsed_seconds, self._watch.ended)
         save_checkpoint(self._job.run, state, progress)
 
@@ -147,11 +150,15 @@ def train(job: SftJob, *, progress: Progress, interrupts: Interrupts) -> Trained
         warmup_steps=plan.warmup_steps,
         limit_seconds=plan.max_minutes * 60 if plan.max_minutes else None,
         before_seconds=before.elapsed_seconds,
+        schedule=job.settings.schedule,
     )
-    heldout = Heldout(job.prepared.heldout, int(job.tokenizer.pad_token_id))
+    rows = job.prepared.validation or job.prepared.heldout
+    heldout = Heldout(rows, int(job.tokenizer.pad_token_id))
     watch = Watch(clock, heldout, job.settings, progress=progress, requested=interrupts.requested)
     progress(ProgressEvent("prepare", detail="building the adapter"))
     trainer = AdapterTrainer(job, clock, watch)
+    if job.checkpoint is not None:
+        watch.best = _best_before(job.checkpoint)
     if job.checkpoint is not None and before.ended:  # stopped between training and publication
         load_parameters(job.checkpoint, trainer.model)
         trainer.state = read_trainer_state(job.checkpoint)
@@ -160,6 +167,8 @@ def train(job: SftJob, *, progress: Progress, interrupts: Interrupts) -> Trained
         resumed = None if job.checkpoint is None else str(job.checkpoint)
         with interrupts.patience():
             trainer.train(resume_from_checkpoint=resumed)
+    if watch.ended and watch.best is not None:
+        put_parameters(watch.best.parameters, trainer.model, where=job.run)
     return Trained(
         model=trainer.accelerator.unwrap_model(trainer.model),
         curve=Curve.of(trainer.state.log_history),
@@ -167,7 +176,19 @@ def train(job: SftJob, *, progress: Progress, interrupts: Interrupts) -> Trained
         seconds=clock.elapsed_seconds,
         ended=watch.ended,
         drift=last_drift(trainer.state.log_history),
+        best_step=watch.best.step if watch.best else None,
     )
+
+
+def _best_before(checkpoint: Path) -> Best | None:
+    """Return the best evaluation that a checkpoint knows of."""
+    weights = load_best(checkpoint)
+    history = read_trainer_state(checkpoint).log_history
+    found = [entry for entry in history if "heldout_loss" in entry]
+    if weights is None or not found:
+        return None
+    best = min(found, key=lambda entry: entry["heldout_loss"])
+    return Best(int(best["step"]), float(best["heldout_loss"]), weights)
 
 
 def _arguments(job: SftJob) -> SFTConfig:

@@ -5,12 +5,13 @@ import threading
 import time
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapt.errors import RecipeError
 from adapt.protocols import Progress
 from adapt.records import ProgressEvent
+from finetune.checkpoints import trained_parameters
 from finetune.clock import Clock
 from finetune.encoding import EncodedRow
 from finetune.losses import answer_losses
@@ -27,8 +28,17 @@ class Heldout:
     pad_id: int
 
 
+@dataclass(frozen=True)
+class Best:
+    """The evaluation with the lowest loss so far, and the trained parameters at it."""
+
+    step: int
+    loss: float
+    parameters: dict[str, Tensor]
+
+
 class Watch(TrainerCallback):
-    """Follows one training; `ended` is set once its last step is done."""
+    """Follows one training; `ended` is set once its last step is done, `best` where training may stop early."""
 
     def __init__(
         self,
@@ -40,6 +50,7 @@ class Watch(TrainerCallback):
         requested: threading.Event,
     ) -> None:
         self.ended = False
+        self.best: Best | None = None
         self._clock = clock
         self._heldout = heldout
         self._settings = settings
@@ -77,9 +88,22 @@ class Watch(TrainerCallback):
                     f"a model was expected from the trainer, got {type(model).__name__}"
                 )
             losses = answer_losses(model, self._heldout.rows, pad_id=self._heldout.pad_id)
-            entry = {"step": state.global_step, "heldout_loss": sum(losses) / len(losses)}
-            state.log_history.append(entry)
+            loss = sum(losses) / len(losses)
+            state.log_history.append({"step": state.global_step, "heldout_loss": loss})
+            if self._settings.patience is not None:
+                self._keep_best(model, state, loss)
         self._finish_step(control)
+
+    def _keep_best(self, model: nn.Module, state: TrainerState, loss: float) -> None:
+        """Keep the weights if they are the best so far; end training where they have long been no better."""
+        if self.best is None or loss < self.best.loss:
+            weights = {name: tensor.clone() for name, tensor in trained_parameters(model).items()}
+            self.best = Best(state.global_step, loss, weights)
+            return
+        best = self.best
+        since = [e for e in state.log_history if "heldout_loss" in e and e["step"] > best.step]
+        if self._settings.patience is not None and len(since) >= self._settings.patience:
+            self.ended = True
 
     def on_log(
         self,
@@ -124,7 +148,7 @@ class Watch(TrainerCallback):
 
     def _evaluations_due(self, step: int) -> int:
         """Return how many evaluations belong before a step; the same for a resumed run as for a straight one."""
-        return int(self._clock.share(step) * self._settings.evaluations)
+        return int(self._clock.share(step) * self._settings.evaluation_count)
 
     def _finish_step(self, control: TrainerControl) -> None:
         due = time.monotonic() - self._saved >= self._settings.checkpoint_seconds

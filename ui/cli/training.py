@@ -64,6 +64,14 @@ def finetune(
     max_minutes: Annotated[float | None, typer.Option(min=0.05, help="Stop training then.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of the adapter.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-7, help="Peak rate.")] = None,
+    variant: Annotated[str | None, typer.Option(help="lora, rslora or dora.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="cosine, linear or constant.")] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Stop after so many evaluations without a lower loss; keep the best."
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same adapter.")] = None,
     metric: Annotated[str | None, typer.Option(help="exact or f1, for the held-out score.")] = None,
     skip_bad: Annotated[
@@ -96,6 +104,9 @@ def finetune(
         "max_minutes": max_minutes,
         "rank": rank,
         "learning_rate": learning_rate,
+        "variant": variant,
+        "schedule": schedule,
+        "patience": patience,
         "seed": seed,
         "metric": metric,
     }
