@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from pydantic import JsonValue, TypeAdapter
 
+from finetune.advice import explain, warn
 from finetune.checks import count_duplicates
 from finetune.datasets import ExampleSet
 from finetune.encoding import EncodedRow, Encoder
@@ -22,7 +23,6 @@ from finetune.settings import SftSettings
 from finetune.split import count_leaks
 
 LONGEST = 4096
-FEW_ROWS = 30
 LARGE = 1_000_000_000
 
 
@@ -56,6 +56,7 @@ class Plan:
     example: str
     warnings: tuple[str, ...]
     kept_rows: int = 0  # rows to keep, beside `rows`, in each epoch
+    reasons: tuple[str, ...] = ()  # where what was not set comes from
     validation_rows: int = 0  # that tell when to stop early
     schedule: str = "cosine"
     variant: str = "lora"
@@ -84,6 +85,7 @@ class Plan:
             f"{self.epochs:g} epochs{limit} · {self.steps} steps of {batch} · learning rate {rate}",
             f"chat template: {self.template}",
             *kept,
+            *(f"because: {reason}" for reason in self.reasons),
             *(f"warning: {warning}" for warning in self.warnings),
         ]
 
@@ -166,10 +168,10 @@ def plan(
         schedule=settings.schedule,
         variant=settings.variant,
     )
-    warnings = _warnings(made, encoder, train, outline)
+    warnings = warn(made, encoder, train, outline)
     if keep and (both := count_leaks(train.examples, keep.examples)):
         warnings += (f"{both} of the prompts to keep are learned too; they are pulled both ways",)
-    made = replace(made, warnings=warnings)
+    made = replace(made, warnings=warnings, reasons=explain(made, settings, outline.hidden_size))
     return Prepared(made, (*rows, *kept), tuple(heldout), tuple(checked))
 
 
@@ -191,33 +193,3 @@ def _batches(rows: int, longest: int, parameters: int, settings: SftSettings) ->
     while batch % micro:
         micro -= 1
     return batch, micro
-
-
-def _warnings(made: Plan, encoder: Encoder, train: ExampleSet, outline: Outline) -> tuple[str, ...]:
-    found = []
-    if made.rows < FEW_ROWS:
-        found.append(f"only {made.rows} rows to train on; expect little from fewer than {FEW_ROWS}")
-    if made.leaks:
-        found.append(
-            f"{made.leaks} of {made.heldout_rows} held-out prompts are in the training rows too; "
-            "the held-out scores flatter"
-        )
-    if made.duplicates:
-        found.append(f"{made.duplicates} rows repeat an earlier row exactly")
-    if made.truncated:
-        found.append(
-            f"{made.truncated} rows are longer than {made.max_length} tokens; their prompts lose their beginning"
-        )
-    if train.set_aside:
-        found.append(f"{train.set_aside} bad rows were set aside")
-    if not outline.own_template:
-        found.append(
-            "the base has no chat template; a plain one is used and stored with the adapter"
-        )
-    first = train.examples[0]
-    if not first.plain and encoder.adds_ending(first.messages):
-        found.append(
-            "the base's chat template ends an answer with no token at which generation stops; its "
-            "end-of-sequence token is learned after each answer"
-        )
-    return tuple(found)

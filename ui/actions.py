@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from finetune.checks import DataReport
     from finetune.datasets import Layout
     from finetune.plan import Plan
+    from finetune.probe import Estimate
     from finetune.runs import TrainingRequest
     from merge.check import CheckReport
     from merge.recipe import Recipe
@@ -162,11 +163,13 @@ def finetune(
     return run(request, workspace=ctx.workspace, progress=progress)
 
 
-def plan_finetune(ctx: "Context", request: "TrainingRequest") -> "Plan":
-    """Return what a training would do, without training."""
+def try_finetune(ctx: "Context", request: "TrainingRequest") -> tuple["Plan", "Estimate"]:
+    """Return what a training would do and what it would take, from a few steps that are thrown away."""
+    from finetune.probe import probe
     from finetune.run import make_ready
 
-    return make_ready(request, workspace=ctx.workspace).plan
+    ready = make_ready(request, workspace=ctx.workspace)
+    return ready.plan, probe(ready.outline.base, ready.prepared, request.settings)
 
 
 def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> Artifact:

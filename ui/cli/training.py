@@ -77,7 +77,12 @@ def finetune(
     skip_bad: Annotated[
         Path | None, typer.Option(help="Set bad rows aside in this file; else they are errors.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Show the plan, train nothing.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            help="Show the plan, and what it takes from a few steps tried out; keep nothing."
+        ),
+    ] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with an interrupted run.")] = None,
     format: FormatOption = None,  # noqa: A002  the flag's name
     columns: ColumnsOption = None,
@@ -86,8 +91,8 @@ def finetune(
     from finetune.runs import TrainingRequest
     from finetune.settings import SftSettings
     from ui.actions import finetune as run
-    from ui.actions import plan_finetune
     from ui.actions import resume as go_on
+    from ui.actions import try_finetune
 
     output: Output = ctx.obj
     context = output.open()
@@ -122,8 +127,9 @@ def finetune(
         columns=read_columns(columns),
     )
     if dry_run:
-        plan = plan_finetune(context, request)
-        output.result(plan.as_json(), "\n".join(plan.lines()))
+        plan, estimate = try_finetune(context, request)
+        lines = [*plan.lines(), estimate.line]
+        output.result({**plan.as_json(), "estimate": estimate.as_json()}, "\n".join(lines))
         return
     with output.progress() as progress:
         artifact = run(context, request, progress=progress)
