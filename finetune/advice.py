@@ -1,14 +1,10 @@
 """What a plan says beyond its figures: why the defaults are what they are, and what is likely to go wrong."""
 
-from typing import TYPE_CHECKING
-
 from finetune.datasets import ExampleSet
 from finetune.encoding import Encoder
 from finetune.outline import Outline
+from finetune.plan import Plan
 from finetune.settings import SftSettings
-
-if TYPE_CHECKING:
-    from finetune.plan import Plan
 
 FEW_ROWS = 30
 MOST_NUMBERS = (
@@ -16,7 +12,7 @@ MOST_NUMBERS = (
 )
 
 
-def explain(made: "Plan", settings: SftSettings, width: int) -> tuple[str, ...]:
+def explain(made: Plan, settings: SftSettings, width: int) -> tuple[str, ...]:
     """Return where each figure that was not set comes from."""
     found = []
     if settings.learning_rate is None:
@@ -39,7 +35,7 @@ def explain(made: "Plan", settings: SftSettings, width: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def warn(made: "Plan", encoder: Encoder, train: ExampleSet, outline: Outline) -> tuple[str, ...]:
+def warn(made: Plan, encoder: Encoder, train: ExampleSet, outline: Outline) -> tuple[str, ...]:
     """Return what is likely to go wrong, one sentence each."""
     found = []
     if made.rows < FEW_ROWS:

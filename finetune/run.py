@@ -21,7 +21,8 @@ from finetune.interrupts import Interrupts, watch_signals
 from finetune.losses import answer_losses
 from finetune.model_card import model_card
 from finetune.outline import Outline, read_outline
-from finetune.plan import Plan, Prepared, plan
+from finetune.plan import Plan, Prepared
+from finetune.planning import plan
 from finetune.proof import Proof, score
 from finetune.runs import (
     RunRecord,

@@ -1,4 +1,4 @@
-"""Section `[finetune]`: what a person may set about a training; None and 0 mean that it is derived (`finetune.plan`)."""
+"""Section `[finetune]`: what a person may set about a training; None and 0 mean that it is derived (`finetune.planning`)."""
 
 from typing import Literal
 

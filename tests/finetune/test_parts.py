@@ -23,7 +23,7 @@ from finetune.clock import Clock
 from finetune.curve import Curve
 from finetune.encoding import EncodedRow
 from finetune.losses import answer_losses
-from finetune.plan import derive_learning_rate
+from finetune.planning import derive_learning_rate
 from finetune.proof import Proof
 from finetune.runs import own_run
 from finetune.watch import clock_time

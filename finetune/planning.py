@@ -1,0 +1,116 @@
+"""Plans a run before it is done: the derived settings, the counts, and what is wrong with the data.
+
+Where the defaults come from:
+- learning rate: falls with the width of the base (`derive_learning_rate`);
+- batch: 8 examples per step, 16 from 2,000 examples on; small data needs many steps more than smooth ones;
+- length: the longest row, at most the context and 4,096 tokens; a longer prompt loses its beginning, an answer nothing;
+- micro-batch: as many examples as keep a forward pass below a number of padded tokens.
+"""
+
+import math
+from dataclasses import replace
+
+import torch
+
+from finetune.advice import explain, warn
+from finetune.checks import count_duplicates
+from finetune.datasets import ExampleSet
+from finetune.encoding import Encoder
+from finetune.keep import sample_rows
+from finetune.outline import Outline
+from finetune.plan import Plan, Prepared
+from finetune.settings import SftSettings
+from finetune.split import count_leaks
+
+LONGEST = 4096
+LARGE = 1_000_000_000
+
+
+def plan(
+    train: ExampleSet,
+    test: ExampleSet,
+    outline: Outline,
+    settings: SftSettings,
+    *,
+    keep: ExampleSet | None = None,
+    validation: ExampleSet | None = None,
+) -> Prepared:
+    """Return what a run on these examples will do, with the rows as tokens.
+
+    Args:
+        keep: rows on which the base's predictions are kept; as many as make up `keep_share` of an epoch are used.
+        validation: rows of the training data that tell when to stop early.
+
+    Raises:
+        DataError: an answer alone is longer than the base reads.
+        ModelError: the chat template refuses a conversation, or the base has no such target layers.
+    """
+    limit = min(settings.max_length or LONGEST, outline.context_length)
+    encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=limit)
+    rows, heldout = encoder.encode_all(train), encoder.encode_all(test)
+    kept = sample_rows(encoder.encode_all(keep), len(rows), settings) if keep else []
+    checked = encoder.encode_all(validation) if validation else []
+    longest = max(len(row.input_ids) for row in [*rows, *kept, *heldout])
+    parameters, trainable = outline.count_parameters(settings)
+    batch, micro = _batches(len(rows) + len(kept), longest, parameters, settings)
+    steps = math.ceil(settings.epochs * math.ceil((len(rows) + len(kept)) / batch))
+    made = Plan(
+        base=outline.name,
+        format=train.format,
+        rows=len(rows),
+        heldout_rows=len(heldout),
+        tokens=sum(len(row.input_ids) for row in rows),
+        learned_tokens=sum(row.learned for row in rows),
+        longest=max(len(row.input_ids) + row.cut for row in [*rows, *heldout]),
+        max_length=limit,
+        truncated=sum(row.cut > 0 for row in [*rows, *heldout]),
+        duplicates=count_duplicates(train.examples),
+        leaks=count_leaks(train.examples, test.examples),
+        epochs=settings.epochs,
+        batch_size=batch,
+        micro_batch_size=micro,
+        steps=steps,
+        warmup_steps=max(round(settings.warmup * steps), 1),
+        max_minutes=settings.max_minutes,
+        learning_rate=settings.learning_rate or derive_learning_rate(outline.hidden_size),
+        rank=settings.rank,
+        base_parameters=parameters,
+        trainable_parameters=trainable,
+        gradient_checkpointing=(
+            parameters >= LARGE
+            if settings.gradient_checkpointing is None
+            else settings.gradient_checkpointing
+        ),
+        template="the base's own" if outline.own_template else "ours, the base has none",
+        example=encoder.seen(train.examples[0]),
+        warnings=(),
+        kept_rows=len(kept),
+        validation_rows=len(checked),
+        schedule=settings.schedule,
+        variant=settings.variant,
+    )
+    warnings = warn(made, encoder, train, outline)
+    if keep and (both := count_leaks(train.examples, keep.examples)):
+        warnings += (f"{both} of the prompts to keep are learned too; they are pulled both ways",)
+    made = replace(made, warnings=warnings, reasons=explain(made, settings, outline.hidden_size))
+    return Prepared(made, (*rows, *kept), tuple(heldout), tuple(checked))
+
+
+def derive_learning_rate(hidden_size: int) -> float:
+    """Return the peak learning rate for a base of this width.
+
+    2e-4 at 2,048 as QLoRA (arXiv:2305.14314) uses for 7B models; below, it rises as the width falls, faster than the
+    1 / width of muP (arXiv:2203.03466), to what was best at 256 (`finetune/README.md`); bounded to [1e-4, 5e-3].
+    """
+    rate: float = 2e-4 * (2048 / hidden_size) ** 1.5
+    return min(max(rate, 1e-4), 5e-3)
+
+
+def _batches(rows: int, longest: int, parameters: int, settings: SftSettings) -> tuple[int, int]:
+    """Return examples per step and per forward pass; the first is a multiple of the second."""
+    batch = settings.batch_size or min(16 if rows >= 2000 else 8, rows)
+    tokens = (4096 if parameters >= LARGE else 16384) if torch.cuda.is_available() else 4096
+    micro = min(settings.micro_batch_size or max(tokens // longest, 1), batch)
+    while batch % micro:
+        micro -= 1
+    return batch, micro
