@@ -4,14 +4,13 @@ Greedy answers, so that a figure can be had again. Not here: what a task is made
 """
 
 import random
-import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from adapt.errors import AdaptError
+from adapt.metrics import METRICS, choose_metric
 from adapt.models import ModelRuntime
 from adapt.protocols import Progress, no_progress
 from adapt.records import Example, ProgressEvent
@@ -19,43 +18,23 @@ from adapt.records import Example, ProgressEvent
 RESAMPLES = 2000
 
 
-def normalise(text: str) -> str:
-    """Return text for comparison: lower case, white space folded, no full stop at the end."""
-    return re.sub(r"\s+", " ", text).strip().rstrip(".").casefold()
-
-
-def exact(answer: str, expected: str) -> float:
-    """Return 1.0 when both are the same after `normalise`, else 0.0."""
-    return float(normalise(answer) == normalise(expected))
-
-
-def token_f1(answer: str, expected: str) -> float:
-    """Return the F1 of shared words, as SQuAD scores answers (Rajpurkar et al. 2016, arXiv:1606.05250)."""
-    got, want = normalise(answer).split(), normalise(expected).split()
-    shared = sum((Counter(got) & Counter(want)).values())
-    if not got or not want or not shared:
-        return float(got == want)
-    precision, recall = shared / len(got), shared / len(want)
-    return 2 * precision * recall / (precision + recall)
-
-
-METRICS: dict[str, Callable[[str, str], float]] = {"exact": exact, "f1": token_f1}
-
-
 @dataclass(frozen=True)
 class Task:
-    """Held-out examples of one domain and the metric that judges them."""
+    """Held-out examples of one domain and the metric that judges them; unless named, the one that fits the answers."""
 
     name: str
     examples: tuple[Example, ...]
-    metric: str = "exact"
+    metric: str = ""
 
     def __post_init__(self) -> None:
         """Refuse a task that could prove nothing."""
-        if self.metric not in METRICS:
-            raise AdaptError(f"no metric named '{self.metric}'; there is: {', '.join(METRICS)}")
         if not self.examples:
             raise AdaptError(f"task '{self.name}' has no examples to evaluate on")
+        if not self.metric:
+            fitting = choose_metric([example.answer for example in self.examples])
+            object.__setattr__(self, "metric", fitting)
+        if self.metric not in METRICS:
+            raise AdaptError(f"no metric named '{self.metric}'; there is: {', '.join(METRICS)}")
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def score(
     if len(chosen) > settings.scored_examples:
         draw = random.Random(settings.seed)  # noqa: S311  a sample, not a secret
         chosen = draw.sample(chosen, settings.scored_examples)
-    task = Task("held-out", tuple(chosen), settings.metric)
+    task = Task("held-out", tuple(chosen), settings.metric or "")
     runtime = ModelRuntime(base)
     before = run_task(runtime, task, adapter=None, progress=progress)
     runtime.attach(CANDIDATE, adapter)

@@ -38,7 +38,7 @@ class SftSettings(Settings):
     patience: int | None = Field(None, ge=1)
     checkpoint_seconds: float = Field(30.0, ge=0)  # at most this much work is lost by a kill
     scored_examples: int = Field(100, ge=1)  # held-out prompts that are answered, not only read
-    metric: str = "exact"
+    metric: str | None = None  # of the proof; None: the one that fits the held-out answers
 
     @property
     def evaluation_count(self) -> int:

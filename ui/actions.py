@@ -307,12 +307,12 @@ def evaluate(
     return Scoreboard.of(board)
 
 
-def read_task(name: str, path: Path, *, metric: str = "exact") -> "Task":
+def read_task(name: str, path: Path, *, metric: str | None = None) -> "Task":
     """Return the held-out examples of a file as a task."""
     from adapt.evaluation import Task
     from finetune.datasets import read_examples
 
-    return Task(name, read_examples([path]).examples, metric)
+    return Task(name, read_examples([path], part="test").examples, metric or "")
 
 
 def export(

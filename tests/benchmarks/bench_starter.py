@@ -90,7 +90,7 @@ def _domain(name: str, rows_of: Callable[[str], list[Pair]], test_rows: int) -> 
         f"{adapter:.1f} %",
         f"base {base:.1f} % + {GOAL_POINTS:.0f}",
         (adapter - base) / GOAL_POINTS,
-        f"exact match on {test_rows} test rows; gain {adapter - base:.1f} points [{low:.1f}, {high:.1f}]",
+        f"metric {scores['starter'][name]['metric']} on {test_rows} test rows; gain {adapter - base:.1f} points [{low:.1f}, {high:.1f}]",
     )
 
 

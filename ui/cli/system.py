@@ -75,7 +75,10 @@ def evaluate(
     models: Annotated[list[str], typer.Argument(help="Adapters or merged models.")],
     test: Annotated[list[str], typer.Option(help="TASK=FILE of held-out rows; repeat it.")],
     base: Annotated[str, typer.Option(help="What they are compared with.")] = "starter",
-    metric: Annotated[str, typer.Option(help="exact or f1.")] = "exact",
+    metric: Annotated[
+        str | None,
+        typer.Option(help="exact, f1, rouge, json, valid-json or sql; else what fits the answers."),
+    ] = None,
 ) -> None:
     """Parse, evaluate, print."""
     from ui.actions import evaluate as run

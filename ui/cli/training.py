@@ -73,7 +73,12 @@ def finetune(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same adapter.")] = None,
-    metric: Annotated[str | None, typer.Option(help="exact or f1, for the held-out score.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the held-out score: exact, f1, rouge, json, valid-json or sql; else what fits."
+        ),
+    ] = None,
     skip_bad: Annotated[
         Path | None, typer.Option(help="Set bad rows aside in this file; else they are errors.")
     ] = None,

@@ -260,7 +260,10 @@ def _evaluate(
     progress: Progress,
 ) -> "Scoreboard":
     """Run base, adapters and merges on both held-out sets, and store each merge's line in its card."""
-    tasks = [actions.read_task(domain, DATA / domain / "test.jsonl") for domain in DOMAINS]
+    tasks = [
+        actions.read_task(domain, DATA / domain / "test.jsonl", metric="exact")
+        for domain in DOMAINS
+    ]
     names = [artifact.reference for artifact in (*adapters, *merges)]
     board = actions.evaluate(ctx, names, tasks, progress=progress)
     metrics: Mapping[str, JsonValue] = board.as_metrics()
