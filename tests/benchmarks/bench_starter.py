@@ -84,13 +84,14 @@ def _domain(name: str, rows_of: Callable[[str], list[Pair]], test_rows: int) -> 
         scores = _adapt(root, "evaluate", f"{name}@1", "--test", test)["scores"]
     base, adapter = (100 * scores[model][name]["mean"] for model in ("starter", f"{name}@1"))
     gain = scores[f"{name}@1"][name]["gain"]
+    metric = scores["starter"][name]["metric"]
     low, high = (100 * gain[side] for side in ("low", "high"))
     return Row(
         f"{name}, adapter of rank 16 after 3 minutes",
         f"{adapter:.1f} %",
         f"base {base:.1f} % + {GOAL_POINTS:.0f}",
         (adapter - base) / GOAL_POINTS,
-        f"metric {scores['starter'][name]['metric']} on {test_rows} test rows; gain {adapter - base:.1f} points [{low:.1f}, {high:.1f}]",
+        f"metric {metric} on {test_rows} test rows; gain {adapter - base:.1f} points [{low:.1f}, {high:.1f}]",
     )
 
 
