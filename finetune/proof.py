@@ -1,7 +1,7 @@
 """Whether the adapter is better than its base: held-out loss and held-out answers, compared row by row."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,6 @@ from adapt.protocols import Progress
 from adapt.records import Example
 from finetune.settings import SftSettings
 
-CANDIDATE = "candidate"
-
 
 @dataclass(frozen=True)
 class Proof:
@@ -25,15 +23,22 @@ class Proof:
         answers: scores of the answers to some of the held-out rows, base then adapter; None where nothing is asked, as in
             plain text.
         losses: per held-out row, mean negative log-likelihood of the answer's tokens, base then adapter.
+        before: the adapter that was continued, by its reference, and its scores on the same rows.
     """
 
     answers: tuple[Scores, Scores] | None
     losses: tuple[tuple[float, ...], tuple[float, ...]]
+    before: tuple[str, Scores] | None = None
 
     @property
     def gain(self) -> Comparison | None:
         """Return how much better the adapter's answers are, where there are any."""
         return compare(*self.answers) if self.answers else None
+
+    @property
+    def progress(self) -> Comparison | None:
+        """Return how much better its answers are than those of the adapter that it continues."""
+        return compare(self.before[1], self.answers[1]) if self.before and self.answers else None
 
     @property
     def loss_gain(self) -> Comparison:
@@ -65,7 +70,11 @@ class Proof:
             head = "lower loss than the base, but its answers are not proven better"
         else:
             head = "NOT better than the base"
-        return f"{head}: {answers}; {losses}"
+        since = ""
+        if self.before and self.progress:
+            told = self.progress
+            since = f"; against {self.before[0]} {told.difference:+.3f} (95 % {told.low:+.3f} … {told.high:+.3f})"
+        return f"{head}: {answers}{since}; {losses}"
 
     def as_metrics(self) -> dict[str, JsonValue]:
         """Return what a card keeps under `heldout`; `better` is of the answers, or of the loss where nothing is answered."""
@@ -80,6 +89,12 @@ class Proof:
                 "adapter": adapter.as_metrics(),
                 "comparison": gain.as_metrics(),
             }
+            if self.before and self.progress:
+                answered["since"] = {
+                    "adapter": self.before[0],
+                    "scores": self.before[1].as_metrics(),
+                    "comparison": self.progress.as_metrics(),
+                }
         return {
             "rows": len(self.losses[0]),
             **answered,
@@ -95,13 +110,13 @@ class Proof:
 
 def score(
     base: Base,
-    adapter: Path,
+    adapters: Mapping[str, Path],
     examples: Sequence[Example],
     *,
     settings: SftSettings,
     progress: Progress,
-) -> tuple[Scores, Scores] | None:
-    """Answer held-out prompts with the base and with the adapter and return both scores; None where there are no prompts.
+) -> list[Scores] | None:
+    """Answer held-out prompts with the base, then with each adapter, and return the scores; None where there are no prompts.
 
     At most `scored_examples` are answered, drawn by the seed: answering costs far more than reading.
     """
@@ -113,9 +128,11 @@ def score(
         chosen = draw.sample(chosen, settings.scored_examples)
     task = Task("held-out", tuple(chosen), settings.metric or "")
     runtime = ModelRuntime(base)
-    before = run_task(runtime, task, adapter=None, progress=progress)
-    runtime.attach(CANDIDATE, adapter)
-    return before, run_task(runtime, task, adapter=CANDIDATE, progress=progress)
+    scores = [run_task(runtime, task, adapter=None, progress=progress)]
+    for name, path in adapters.items():
+        runtime.attach(name, path)
+        scores.append(run_task(runtime, task, adapter=name, progress=progress))
+    return scores
 
 
 def _mean(values: Sequence[float]) -> float:

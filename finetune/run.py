@@ -14,6 +14,7 @@ from adapt.registry import Registry
 from adapt.workspace import Workspace, check_name
 from finetune.checkpoints import find_checkpoint
 from finetune.checks import DataReport, check
+from finetune.continuing import find_start, shape_as
 from finetune.curve import CARD_POINTS
 from finetune.datasets import AS_IT_IS, ExampleSet, Layout, read_dataset, read_examples
 from finetune.encoding import Encoder
@@ -33,6 +34,7 @@ from finetune.runs import (
     read_run,
     remove_run,
 )
+from finetune.settings import SftSettings
 from finetune.sft import SftJob, Trained, train
 from finetune.split import hold_out
 
@@ -45,7 +47,9 @@ class Ready:
     train: ExampleSet
     heldout: ExampleSet
     prepared: Prepared
+    settings: SftSettings
     keep: ExampleSet | None = None
+    start: Artifact | None = None
 
     @property
     def plan(self) -> Plan:
@@ -63,19 +67,21 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
     """
     check_name("model", request.domain)
     outline = read_outline(find_base(request.base, workspace))
+    start = find_start(request.start, outline.base, workspace) if request.start else None
+    settings = shape_as(request.settings, start) if start else request.settings
     layout = request.layout
     data = read_examples(request.files, skip_bad=request.skip_bad, layout=layout)
     if request.test is None:
-        rows, heldout = hold_out(data, seed=request.settings.seed)
+        rows, heldout = hold_out(data, seed=settings.seed)
     else:
         rows, heldout = data, read_examples([request.test], layout=layout, part="test")
     validation = None
-    if request.settings.patience is not None:
+    if settings.patience is not None:
         # of the training rows: weights picked by the rows that prove them would flatter
-        rows, validation = hold_out(rows, seed=request.settings.seed + 1)
+        rows, validation = hold_out(rows, seed=settings.seed + 1)
     keep = read_examples(request.keep) if request.keep else None
-    prepared = plan(rows, heldout, outline, request.settings, keep=keep, validation=validation)
-    return Ready(outline, rows, heldout, prepared, keep)
+    prepared = plan(rows, heldout, outline, settings, keep=keep, validation=validation)
+    return Ready(outline, rows, heldout, prepared, settings, keep, start)
 
 
 def check_files(
@@ -177,8 +183,16 @@ class _Task:
             self.progress(ProgressEvent("prepare", detail=f"continuing from {checkpoint.name}"))
         self.progress(ProgressEvent("prepare", detail=f"loading {self.ready.plan.base}"))
         model, tokenizer = load_base(self.base)
-        settings = self.record.request.settings
-        job = SftJob(model, tokenizer, self.ready.prepared, settings, self.folder, checkpoint)
+        start = self.ready.start.path if self.ready.start else None
+        job = SftJob(
+            model,
+            tokenizer,
+            self.ready.prepared,
+            self.ready.settings,
+            self.folder,
+            checkpoint,
+            start,
+        )
         trained = train(job, progress=self.progress, interrupts=self.interrupts)
         if not trained.ended:
             raise self._cancelled()
@@ -192,7 +206,7 @@ class _Task:
     def _publish(
         self, trained: Trained, losses: tuple[tuple[float, ...], tuple[float, ...]]
     ) -> Artifact:
-        request, made = self.record.request, self.ready.plan
+        request, made, start = self.record.request, self.ready.plan, self.ready.start
         curve = trained.curve.with_start(sum(losses[0]) / len(losses[0]))
         with Registry(self.workspace).stage(request.domain) as staged:
             # peft wrote this machine's path there
@@ -202,12 +216,16 @@ class _Task:
             self.ready.outline.tokenizer.save_pretrained(str(staged.path))
             answers = score(
                 self.base,
-                staged.path,
+                {"candidate": staged.path, **({start.reference: start.path} if start else {})},
                 self.ready.heldout.examples,
-                settings=request.settings,
+                settings=self.ready.settings,
                 progress=self.progress,
             )
-            proof = Proof(answers, losses)
+            proof = Proof(
+                (answers[0], answers[1]) if answers else None,
+                losses,
+                (start.reference, answers[2]) if start and answers else None,
+            )
             data = self._data()
             files = {
                 "README.md": model_card(
@@ -221,7 +239,8 @@ class _Task:
             artifact = staged.publish(
                 "adapter",
                 base=self.base.record,
-                settings={**request.settings.model_dump(mode="json"), "plan": made.as_json()},
+                parents=[start.reference] if start else [],
+                settings={**self.ready.settings.model_dump(mode="json"), "plan": made.as_json()},
                 data=data,
                 metrics={
                     "heldout": proof.as_metrics(),

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from adapt.artifacts import sha256_file
 from adapt.bases import Base
 from adapt.errors import AdaptError, DataError, ModelError, NotFoundError, WorkspaceError
+from adapt.registry import Registry
 from adapt.workspace import Workspace, check_name, write_atomic
 from finetune.datasets import Layout
 from finetune.settings import SftSettings
@@ -42,6 +43,7 @@ class TrainingRequest(BaseModel):
         skip_bad: file into which bad rows are set aside; None makes them errors.
         format: the format that rows have; None recognises it.
         columns: from the key of a format to the column that stands for it.
+        start: the adapter whose weights training begins with; None begins anew.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +56,7 @@ class TrainingRequest(BaseModel):
     skip_bad: Path | None = None
     format: str | None = None
     columns: dict[str, str] = {}
+    start: str | None = None
 
     @property
     def layout(self) -> Layout:
@@ -87,6 +90,7 @@ def begin_run(request: TrainingRequest, base: Base, workspace: Workspace) -> Run
             "test": request.test and locate(request.test),
             "skip_bad": request.skip_bad and request.skip_bad.absolute(),
             "base": base.id,
+            "start": request.start and Registry(workspace).get(request.start).reference,
         }
     )
     paths = find_files([*absolute.files, *absolute.keep])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
-from peft import PeftModel
+from peft import LoraConfig, PeftModel
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from torch.optim.optimizer import Optimizer
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback
@@ -50,7 +50,8 @@ class SftJob:
     prepared: Prepared
     settings: SftSettings
     run: Path
-    checkpoint: Path | None = None  # to continue from
+    checkpoint: Path | None = None  # to resume from
+    start: Path | None = None  # the adapter whose weights training begins with
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,19 @@ class AdapterTrainer(SFTTrainer):  # type: ignore[misc]  # trl has no types
         self._job = job
         self._clock = clock
         self._watch = watch
+        model: PreTrainedModel | PeftModel = job.model
+        config: LoraConfig | None = lora_config(job.settings)
+        if job.start is not None:
+            model = PeftModel.from_pretrained(
+                job.model, str(job.start), is_trainable=True, config=config
+            )
+            config = None
         super().__init__(
-            model=job.model,
+            model=model,
             args=_arguments(job),
             train_dataset=_dataset(job.prepared.train),
             processing_class=job.tokenizer,
-            peft_config=lora_config(job.settings),
+            peft_config=config,
             callbacks=[watch],
         )
         self.remove_callback(PrinterCallback)

@@ -169,7 +169,7 @@ def try_finetune(ctx: "Context", request: "TrainingRequest") -> tuple["Plan", "E
     from finetune.run import make_ready
 
     ready = make_ready(request, workspace=ctx.workspace)
-    return ready.plan, probe(ready.outline.base, ready.prepared, request.settings)
+    return ready.plan, probe(ready.outline.base, ready.prepared, ready.settings)
 
 
 def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> Artifact:

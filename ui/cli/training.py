@@ -29,7 +29,9 @@ the id of a dataset on the Hugging Face hub does too. Examples:
 
   adapt finetune support support.jsonl --dry-run
 
-  adapt finetune --resume RUN
+  adapt finetune support newer.jsonl --continue support@1     (a new version, from the weights of that one)
+
+  adapt finetune --resume RUN                                 (the rest of an interrupted run)
 """
 FormatOption = Annotated[
     str | None, typer.Option(help="The rows' format, where it is not told by their fields.")
@@ -89,6 +91,10 @@ def finetune(
         ),
     ] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with an interrupted run.")] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--continue", help="Begin with the weights of this adapter, as support@1."),
+    ] = None,
     format: FormatOption = None,  # noqa: A002  the flag's name
     columns: ColumnsOption = None,
 ) -> None:
@@ -130,6 +136,7 @@ def finetune(
         skip_bad=skip_bad,
         format=format,
         columns=read_columns(columns),
+        start=start,
     )
     if dry_run:
         plan, estimate = try_finetune(context, request)
