@@ -15,7 +15,7 @@ from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapt.artifacts import sha256_file
-from adapt.bases import Base
+from adapt.bases import Base, find_base
 from adapt.errors import AdaptError, DataError, ModelError, NotFoundError, WorkspaceError
 from adapt.registry import Registry
 from adapt.workspace import Workspace, check_name, write_atomic
@@ -67,6 +67,24 @@ class TrainingRequest(BaseModel):
         """
         return Layout(self.format, self.columns)
 
+    def absolute(self, workspace: Workspace) -> "TrainingRequest":
+        """Return the request with all that it names as it is found from here, wherever it is read.
+
+        Raises:
+            DataError: data that it names is missing.
+            NotFoundError: the adapter that it continues is missing.
+        """
+        return self.model_copy(
+            update={
+                "files": tuple(map(locate, self.files)),
+                "keep": tuple(map(locate, self.keep)),
+                "test": self.test and locate(self.test),
+                "skip_bad": self.skip_bad and self.skip_bad.absolute(),
+                "base": find_base(self.base, workspace).id,
+                "start": self.start and Registry(workspace).get(self.start).reference,
+            }
+        )
+
 
 class RunRecord(BaseModel):
     """A run as it was begun; nothing else is needed to resume it."""
@@ -83,16 +101,7 @@ class RunRecord(BaseModel):
 def begin_run(request: TrainingRequest, base: Base, workspace: Workspace) -> RunRecord:
     """Write down a new run and return its record."""
     check_name("model", request.domain)
-    absolute = request.model_copy(
-        update={
-            "files": tuple(map(locate, request.files)),
-            "keep": tuple(map(locate, request.keep)),
-            "test": request.test and locate(request.test),
-            "skip_bad": request.skip_bad and request.skip_bad.absolute(),
-            "base": base.id,
-            "start": request.start and Registry(workspace).get(request.start).reference,
-        }
-    )
+    absolute = request.absolute(workspace)
     paths = find_files([*absolute.files, *absolute.keep])
     paths += find_files([absolute.test], part="test") if absolute.test else []
     record = RunRecord(

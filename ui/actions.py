@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from adapt.bases import Base
     from adapt.evaluation import Scoreboard, Scores, Task
     from adapt.prompt import Prompt
-    from finetune.checks import DataReport
-    from finetune.datasets import Layout
-    from finetune.plan import Plan
-    from finetune.probe import Estimate
-    from finetune.runs import TrainingRequest
     from merge.check import CheckReport
     from merge.recipe import Recipe
     from retrieval.collection import Collection, IngestReport
@@ -151,55 +146,6 @@ def rate(
     """Store a thumb, a comment or a corrected answer; what is not given stays as it was."""
     return ctx.feedback.rate(
         turn_id, user=user, rating=rating, comment=comment, correction=correction
-    )
-
-
-def finetune(
-    ctx: "Context", request: "TrainingRequest", *, progress: Progress = no_progress
-) -> Artifact:
-    """Train an adapter for a domain, measure it against its base, and publish it."""
-    from finetune.run import finetune as run
-
-    return run(request, workspace=ctx.workspace, progress=progress)
-
-
-def try_finetune(ctx: "Context", request: "TrainingRequest") -> tuple["Plan", "Estimate"]:
-    """Return what a training would do and what it would take, from a few steps that are thrown away."""
-    from finetune.probe import probe
-    from finetune.run import make_ready
-
-    ready = make_ready(request, workspace=ctx.workspace)
-    return ready.plan, probe(ready.outline.base, ready.prepared, ready.settings)
-
-
-def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> Artifact:
-    """Go on with an interrupted training where its last checkpoint stands."""
-    from finetune.run import resume as go_on
-
-    return go_on(run_id, workspace=ctx.workspace, progress=progress)
-
-
-def check_data(
-    ctx: "Context",
-    files: Sequence[Path],
-    *,
-    base: str = "starter",
-    test: Path | None = None,
-    skip_bad: Path | None = None,
-    layout: "Layout | None" = None,
-) -> "DataReport":
-    """Return what a dataset holds and what is wrong with it, as the base would read it."""
-    from finetune.datasets import AS_IT_IS
-    from finetune.run import check_files
-
-    layout = layout or AS_IT_IS
-    return check_files(
-        tuple(files),
-        workspace=ctx.workspace,
-        base=base,
-        test=test,
-        skip_bad=skip_bad,
-        layout=layout,
     )
 
 

@@ -4,13 +4,17 @@ Heavy libraries are imported when they are first needed, so that `adapt models l
 Not here: what a person can do with them (`ui.actions`).
 """
 
+import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from adapt.database import Database
-from adapt.jobs import Jobs
+from adapt.jobs import Job, Jobs
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from feedback.store import FeedbackStore
@@ -70,6 +74,11 @@ class Context:
 
         settings = self.workspace.settings("prompt", PromptSettings)
         return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check_pieces)
+
+    def start_job(self, kind: str, *, title: str, settings: Mapping[str, JsonValue]) -> Job:
+        """Start work of a kind that `ui.worker` knows in a process of its own, and return its job."""
+        command = [sys.executable, "-m", "ui.worker", str(self.workspace.path)]
+        return self.jobs.start(kind, title=title, settings=settings, command=command)
 
     def keep(self, generation: "Generation") -> None:
         """Keep an answer that is being made, so that any page can watch it; the oldest ended ones go."""

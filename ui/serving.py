@@ -9,7 +9,6 @@ from pathlib import Path
 from adapt.errors import AdaptError
 from ui.context import Context
 from ui.demo.run import COLLECTION, DOMAINS, MERGES, ingest_documents
-from ui.worker import command
 
 STOP_SECONDS = 15.0  # for answers under way to end and be stored
 
@@ -79,7 +78,5 @@ def prepare_demo(ctx: Context, say: Callable[[str], None]) -> None:
     running = [job for job in ctx.jobs.list() if job.kind == "demo" and not job.ended]
     if made or running:
         return
-    job = ctx.jobs.start(
-        "demo", title="demo: train, merge, evaluate", settings={}, command=command(ctx)
-    )
+    job = ctx.start_job("demo", title="demo: train, merge, evaluate", settings={})
     say(f"training the demo's adapters in the background (job {job.job_id})")

@@ -15,8 +15,7 @@ prepare()
 from pydantic import JsonValue  # noqa: E402  the environment comes first
 
 from finetune.runs import TrainingRequest  # noqa: E402
-from finetune.settings import SftSettings  # noqa: E402
-from ui import actions  # noqa: E402
+from ui import training_actions  # noqa: E402
 from ui.context import Context  # noqa: E402
 from ui.demo.run import run_demo  # noqa: E402
 
@@ -25,16 +24,12 @@ Work = Callable[[Context, Mapping[str, JsonValue], Progress], JsonValue]
 
 
 def _finetune(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
-    files = settings["files"]
-    if not isinstance(files, list):
-        raise TypeError("files must be a list")
-    request = TrainingRequest(
-        domain=str(settings["domain"]),
-        files=tuple(Path(str(f)) for f in files),
-        base=str(settings.get("base") or "starter"),
-        settings=ctx.workspace.settings("finetune", SftSettings),
-    )
-    artifact = actions.finetune(ctx, request, progress=progress)
+    """Train what a `request` asks for, or the rest of a `run`."""
+    if "run" in settings:
+        artifact = training_actions.resume(ctx, str(settings["run"]), progress=progress)
+    else:
+        request = TrainingRequest.model_validate(settings["request"])
+        artifact = training_actions.finetune(ctx, request, progress=progress)
     return {"artifact": artifact.reference, "path": str(artifact.path)}
 
 
@@ -44,11 +39,6 @@ def _demo(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -
 
 
 WORK: dict[str, Work] = {"finetune": _finetune, "demo": _demo}
-
-
-def command(ctx: Context) -> list[str]:
-    """Return the command that `Jobs.start` runs with the job's id at its end."""
-    return [sys.executable, "-m", "ui.worker", str(ctx.workspace.path)]
 
 
 def stand_back() -> None:

@@ -106,6 +106,51 @@ def test_a_base_of_ones_own_goes_the_whole_way(
     assert (code, "there are hf and gguf" in err) == (2, True)
 
 
+@pytest.mark.slow
+def test_a_training_in_the_background_is_watched_and_its_faults_are_said_at_once(
+    run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
+) -> None:
+    base, _, _ = two_adapters
+    data = rows(tmp_path / "rows.jsonl")
+    flags = ("--base", base, "--epochs", 1, "--background", "--json")
+
+    refused, _, said = run("finetune", "support", tmp_path / "none.jsonl", *flags)
+    code, out, err = run("finetune", "support", data, *flags)
+    job = json.loads(out)["job"]
+    watched, ended, _ = run("jobs", "watch", job, "--json")
+    _, listed, _ = run("jobs", "list", "--json")
+    _, shown, _ = run("models", "list", "--json")
+
+    assert (refused, "no such file" in said) == (2, True)
+    assert code == 0, err
+    assert watched == 0
+    assert json.loads(ended)["status"] == "done", ended
+    assert json.loads(ended)["result"]["artifact"] == "support@1"
+    assert [row["job_id"] for row in json.loads(listed)["jobs"]] == [job]
+    assert "support@1" in shown
+
+
+@pytest.mark.slow
+def test_a_plan_says_what_it_takes_and_a_dataset_what_it_holds(
+    run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
+) -> None:
+    base, _, _ = two_adapters
+    table = tmp_path / "rows.csv"
+    table.write_text("q,a\n" + "".join(f"office {n}?,Closed.\n" for n in range(24)))
+    flags = ("--base", base, "--columns", "prompt=q,completion=a", "--json")
+
+    code, out, err = run("finetune", "support", table, "--dry-run", *flags)
+    checked, report, _ = run("data", "check", table, *flags)
+    wrong, _, said = run("data", "check", table, "--base", base, "--columns", "prompt")
+
+    plan = json.loads(out)
+    assert code == 0, err
+    assert plan["rows"] == 22
+    assert plan["estimate"]["seconds"] > 0
+    assert (checked, json.loads(report)["rows"]) == (0, 24)
+    assert (wrong, "write it as prompt=question" in said) == (2, True)
+
+
 def test_feedback_of_one_turn_is_listed_reported_exported_and_forgotten(
     run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
 ) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from adapt.artifacts import Artifact
+    from adapt.jobs import Job
     from ui.context import Context
 
 QUIET_SECONDS = 10.0  # where stderr is no terminal, a line at most this often
@@ -59,6 +60,11 @@ class Output:
         """Tell the person something; never on stdout."""
         sys.stderr.write(message + "\n")
         sys.stderr.flush()
+
+    def job(self, job: "Job") -> None:
+        """Print a job that was started in the background."""
+        follow = f"follow it with: adapt jobs watch {job.job_id}"
+        self.result({"job": job.job_id}, f"started in the background: {job.title}; {follow}")
 
     @staticmethod
     def fail(message: str, *, as_json: bool, code: int) -> int:

@@ -29,6 +29,8 @@ the id of a dataset on the Hugging Face hub does too. Examples:
 
   adapt finetune support support.jsonl --dry-run
 
+  adapt finetune support support.jsonl --background           (then: adapt jobs watch JOB)
+
   adapt finetune support newer.jsonl --continue support@1     (a new version, from the weights of that one)
 
   adapt finetune --resume RUN                                 (the rest of an interrupted run)
@@ -84,6 +86,9 @@ def finetune(
     skip_bad: Annotated[
         Path | None, typer.Option(help="Set bad rows aside in this file; else they are errors.")
     ] = None,
+    background: Annotated[
+        bool, typer.Option(help="Train in a process of its own; see adapt jobs.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -101,12 +106,15 @@ def finetune(
     """Parse, plan or train, print."""
     from finetune.runs import TrainingRequest
     from finetune.settings import SftSettings
-    from ui.actions import finetune as run
-    from ui.actions import resume as go_on
-    from ui.actions import try_finetune
+    from ui.training_actions import finetune as run
+    from ui.training_actions import resume as go_on
+    from ui.training_actions import start_finetune, start_resume, try_finetune
 
     output: Output = ctx.obj
     context = output.open()
+    if resume is not None and background:
+        output.job(start_resume(context, resume))
+        return
     if resume is not None:
         with output.progress() as progress:
             artifact = go_on(context, resume, progress=progress)
@@ -142,6 +150,9 @@ def finetune(
         plan, estimate = try_finetune(context, request)
         lines = [*plan.lines(), estimate.line]
         output.result({**plan.as_json(), "estimate": estimate.as_json()}, "\n".join(lines))
+        return
+    if background:
+        output.job(start_finetune(context, request))
         return
     with output.progress() as progress:
         artifact = run(context, request, progress=progress)
@@ -197,7 +208,7 @@ def check(
     Or: adapt data check questions.csv --columns prompt=question,completion=sql --test heldout.csv
     """
     from finetune.datasets import Layout
-    from ui.actions import check_data
+    from ui.training_actions import check_data
 
     output: Output = ctx.obj
     layout = Layout(format, read_columns(columns))

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from adapt.artifacts import Artifact, sha256_file
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from ui import actions
+from ui import actions, training_actions
 from ui.context import Context
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
     request = TrainingRequest(
         domain=domain, files=(train,), keep=others, test=test, settings=settings
     )
-    return actions.finetune(ctx, request, progress=named)
+    return training_actions.finetune(ctx, request, progress=named)
 
 
 def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Progress) -> Artifact:

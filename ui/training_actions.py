@@ -1,0 +1,86 @@
+"""What a person can do about training, the same from the command line, the app and a worker; the rest is in `ui.actions`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapt.artifacts import Artifact
+from adapt.protocols import Progress, no_progress
+
+if TYPE_CHECKING:
+    from adapt.jobs import Job
+    from finetune.checks import DataReport
+    from finetune.datasets import Layout
+    from finetune.plan import Plan
+    from finetune.probe import Estimate
+    from finetune.runs import TrainingRequest
+    from ui.context import Context
+
+
+def finetune(
+    ctx: "Context", request: "TrainingRequest", *, progress: Progress = no_progress
+) -> Artifact:
+    """Train an adapter for a domain, measure it against its base, and publish it."""
+    from finetune.run import finetune as run
+
+    return run(request, workspace=ctx.workspace, progress=progress)
+
+
+def start_finetune(ctx: "Context", request: "TrainingRequest") -> "Job":
+    """Start a training in the background, once its data and plan have been found good."""
+    from finetune.run import make_ready
+
+    make_ready(request, workspace=ctx.workspace)
+    title = f"train {request.domain} on {request.base}"
+    absolute = request.absolute(ctx.workspace)
+    return ctx.start_job(
+        "finetune", title=title, settings={"request": absolute.model_dump(mode="json")}
+    )
+
+
+def start_resume(ctx: "Context", run_id: str) -> "Job":
+    """Go on with an interrupted training in the background."""
+    from finetune.runs import read_run
+
+    domain = read_run(run_id, ctx.workspace).request.domain
+    return ctx.start_job("finetune", title=f"train {domain}, the rest", settings={"run": run_id})
+
+
+def try_finetune(ctx: "Context", request: "TrainingRequest") -> tuple["Plan", "Estimate"]:
+    """Return what a training would do and what it would take, from a few steps that are thrown away."""
+    from finetune.probe import probe
+    from finetune.run import make_ready
+
+    ready = make_ready(request, workspace=ctx.workspace)
+    return ready.plan, probe(ready.outline.base, ready.prepared, ready.settings)
+
+
+def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> Artifact:
+    """Go on with an interrupted training where its last checkpoint stands."""
+    from finetune.run import resume as go_on
+
+    return go_on(run_id, workspace=ctx.workspace, progress=progress)
+
+
+def check_data(
+    ctx: "Context",
+    files: Sequence[Path],
+    *,
+    base: str = "starter",
+    test: Path | None = None,
+    skip_bad: Path | None = None,
+    layout: "Layout | None" = None,
+) -> "DataReport":
+    """Return what a dataset holds and what is wrong with it, as the base would read it."""
+    from finetune.datasets import AS_IT_IS
+    from finetune.run import check_files
+
+    layout = layout or AS_IT_IS
+    return check_files(
+        tuple(files),
+        workspace=ctx.workspace,
+        base=base,
+        test=test,
+        skip_bad=skip_bad,
+        layout=layout,
+    )
