@@ -1,6 +1,8 @@
 """What a plan says beyond its figures: why the defaults are what they are, and what is likely to go wrong."""
 
-from finetune.datasets import ExampleSet
+from typing import Any
+
+from finetune.datasets import RowSet, as_example
 from finetune.encoding import Encoder
 from finetune.outline import Outline
 from finetune.plan import Plan
@@ -35,7 +37,7 @@ def explain(made: Plan, settings: SftSettings, width: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def warn(made: Plan, encoder: Encoder, train: ExampleSet, outline: Outline) -> tuple[str, ...]:
+def warn(made: Plan, encoder: Encoder, train: RowSet[Any], outline: Outline) -> tuple[str, ...]:
     """Return what is likely to go wrong, one sentence each."""
     found = []
     if made.rows < FEW_ROWS:
@@ -64,7 +66,7 @@ def warn(made: Plan, encoder: Encoder, train: ExampleSet, outline: Outline) -> t
         found.append(
             "the base has no chat template; a plain one is used and stored with the adapter"
         )
-    first = train.examples[0]
+    first = as_example(train.examples[0])
     if not first.plain and encoder.adds_ending(first.messages):
         found.append(
             "the base's chat template ends an answer with no token at which generation stops; its "

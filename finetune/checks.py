@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from adapt.records import Example, Message, PreferencePair
-from finetune.datasets import KINDS, RowSet
+from adapt.records import Example, PreferencePair
+from finetune.datasets import KINDS, RowSet, as_example
 from finetune.encoding import Encoder
 from finetune.formats import Read
 from finetune.overlap import RUN, count_shared_runs
@@ -121,7 +121,7 @@ def check(
     Args:
         test: rows to look for among those of the dataset, where that holds examples.
     """
-    shown = [_as_example(row) for row in data.examples]
+    shown = [as_example(row) for row in data.examples]
     texts = [encoder.seen(one) for one in shown]
     lengths = [encoder.count(text) for text in texts]
     ordered = sorted(lengths)
@@ -147,15 +147,6 @@ def check(
         good=None if kind in (Example, PreferencePair) else sum(row.good for row in data.examples),
         first=texts[0],
     )
-
-
-def _as_example(row: Read) -> Example:
-    """Return what of a row is read in one piece: of a preference pair its longer side, of a rated answer that answer."""
-    if isinstance(row, Example):
-        return row
-    if isinstance(row, PreferencePair):
-        return Example((*row.prompt, Message("assistant", max(row.chosen, row.rejected, key=len))))
-    return Example((*row.prompt, Message("assistant", row.answer)))
 
 
 def count_duplicates(rows: Sequence[Read]) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from adapt.artifacts import DataRecord, sha256_file
 from adapt.errors import DataError
-from adapt.records import Example, PreferencePair, RatedAnswer
+from adapt.records import Example, Message, PreferencePair, RatedAnswer
 from adapt.workspace import write_atomic
 from finetune.files import read_rows
 from finetune.formats import FORMATS, Read, read_row
@@ -177,3 +177,12 @@ def _set_aside(path: Path, bad: Sequence[tuple[Row, str]]) -> None:
         for row, fault in bad
     ]
     write_atomic(path, "\n".join(lines) + "\n")
+
+
+def as_example(row: Read) -> Example:
+    """Return what of a row is read in one piece: of a preference pair its longer side, of a rated answer that answer."""
+    if isinstance(row, Example):
+        return row
+    if isinstance(row, PreferencePair):
+        return Example((*row.prompt, Message("assistant", max(row.chosen, row.rejected, key=len))))
+    return Example((*row.prompt, Message("assistant", row.answer)))

@@ -32,6 +32,16 @@ class EncodedRow:
     cut: int = 0  # tokens taken off the front because the row was too long
 
     @property
+    def length(self) -> int:
+        """Return how many tokens it has."""
+        return len(self.input_ids)
+
+    @property
+    def total(self) -> int:
+        """Return how many tokens a forward pass reads."""
+        return len(self.input_ids)
+
+    @property
     def learned(self) -> int:
         """Return how many tokens the loss is taken on; none in a row to keep."""
         return sum(label != IGNORED for label in self.labels)
@@ -85,6 +95,13 @@ class Encoder:
             )
         cut = too_many + unread
         return EncodedRow(tuple(ids[too_many:]), tuple(labels[too_many:]), cut=cut)
+
+    def parts(self, example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the prompt and the last answer of an example as tokens, however long."""
+        segments, _ = self._shortened(self.segments(example.messages))
+        ids, labels = self._tokens(segments)
+        start = _last_start(labels)
+        return tuple(ids[:start]), tuple(ids[start:])
 
     def _shortened(self, segments: list[Segment]) -> tuple[list[Segment], int]:
         """Return segments without the far beginning of what is not learned, and about how many tokens that had.

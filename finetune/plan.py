@@ -1,10 +1,9 @@
 """What a run will do, as values: the derived settings, the counts, what to say of them, and the tokens."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import JsonValue, TypeAdapter
-
-from finetune.encoding import EncodedRow
 
 
 @dataclass(frozen=True)
@@ -81,6 +80,6 @@ class Prepared:
     """A plan and the tokens that it was made from."""
 
     plan: Plan
-    train: tuple[EncodedRow, ...]
-    heldout: tuple[EncodedRow, ...]
-    validation: tuple[EncodedRow, ...] = ()  # of the training data, to tell when to stop early
+    train: tuple[Any, ...]  # `EncodedRow`, `EncodedPair` or `EncodedRating`, all alike
+    heldout: tuple[Any, ...]
+    validation: tuple[Any, ...] = ()  # of the training data, to tell when to stop early

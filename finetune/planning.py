@@ -9,35 +9,42 @@ Where the defaults come from:
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import torch
 
+from adapt.records import Example
 from finetune.advice import explain, warn
 from finetune.checks import count_duplicates
-from finetune.datasets import ExampleSet
+from finetune.datasets import ExampleSet, RowSet, as_example
 from finetune.encoding import Encoder
 from finetune.keep import sample_rows
 from finetune.outline import Outline
+from finetune.pairs import encode_rows
 from finetune.plan import Plan, Prepared
 from finetune.settings import SftSettings
 from finetune.split import count_leaks
 
 LONGEST = 4096
 LARGE = 1_000_000_000
+PREFERENCE_RATE = (
+    0.1  # of the rate on examples: answers that are likely already are moved, not learned
+)
 
 
 def plan(
-    train: ExampleSet,
-    test: ExampleSet,
+    train: RowSet[Any],
+    test: RowSet[Any],
     outline: Outline,
     settings: SftSettings,
     *,
     keep: ExampleSet | None = None,
-    validation: ExampleSet | None = None,
+    validation: RowSet[Any] | None = None,
 ) -> Prepared:
-    """Return what a run on these examples will do, with the rows as tokens.
+    """Return what a run on these rows will do, with the rows as tokens.
 
     Args:
+        train: examples, preference pairs or rated answers; `test` and `validation` are of the same kind.
         keep: rows on which the base's predictions are kept; as many as make up `keep_share` of an epoch are used.
         validation: rows of the training data that tell when to stop early.
 
@@ -47,21 +54,24 @@ def plan(
     """
     limit = min(settings.max_length or LONGEST, outline.context_length)
     encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=limit)
-    rows, heldout = encoder.encode_all(train), encoder.encode_all(test)
+    rows, heldout = encode_rows(encoder, train), encode_rows(encoder, test)
     kept = sample_rows(encoder.encode_all(keep), len(rows), settings) if keep else []
-    checked = encoder.encode_all(validation) if validation else []
-    longest = max(len(row.input_ids) for row in [*rows, *kept, *heldout])
+    checked = encode_rows(encoder, validation) if validation else []
+    longest = max(row.length for row in [*rows, *kept, *heldout])
+    preferences = not isinstance(train.examples[0], Example)
     parameters, trainable = outline.count_parameters(settings)
-    batch, micro = _batches(len(rows) + len(kept), longest, parameters, settings)
+    batch, micro = _batches(
+        len(rows) + len(kept), longest * (2 if preferences else 1), parameters, settings
+    )
     steps = math.ceil(settings.epochs * math.ceil((len(rows) + len(kept)) / batch))
     made = Plan(
         base=outline.name,
         format=train.format,
         rows=len(rows),
         heldout_rows=len(heldout),
-        tokens=sum(len(row.input_ids) for row in rows),
+        tokens=sum(row.total for row in rows),
         learned_tokens=sum(row.learned for row in rows),
-        longest=max(len(row.input_ids) + row.cut for row in [*rows, *heldout]),
+        longest=max(row.length + row.cut for row in [*rows, *heldout]),
         max_length=limit,
         truncated=sum(row.cut > 0 for row in [*rows, *heldout]),
         duplicates=count_duplicates(train.examples),
@@ -72,7 +82,8 @@ def plan(
         steps=steps,
         warmup_steps=max(round(settings.warmup * steps), 1),
         max_minutes=settings.max_minutes,
-        learning_rate=settings.learning_rate or derive_learning_rate(outline.hidden_size),
+        learning_rate=settings.learning_rate
+        or derive_learning_rate(outline.hidden_size) * (PREFERENCE_RATE if preferences else 1),
         rank=settings.rank,
         base_parameters=parameters,
         trainable_parameters=trainable,
@@ -82,7 +93,7 @@ def plan(
             else settings.gradient_checkpointing
         ),
         template="the base's own" if outline.own_template else "ours, the base has none",
-        example=encoder.seen(train.examples[0]),
+        example=encoder.seen(as_example(train.examples[0])),
         warnings=(),
         kept_rows=len(kept),
         validation_rows=len(checked),

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import torch
@@ -18,10 +19,15 @@ from adapt.bases import Base
 from adapt.loading import load_base
 from adapt.protocols import no_progress
 from finetune.clock import Clock
+from finetune.encoding import EncodedRow
+from finetune.margins import PreferencesHeldOut
+from finetune.pairs import EncodedRating
 from finetune.plan import Plan, Prepared
+from finetune.preference import PairTrainer, RatingTrainer
 from finetune.settings import SftSettings
-from finetune.sft import AdapterTrainer, SftJob
-from finetune.watch import Heldout, Watch, clock_time
+from finetune.sft import AdapterTrainer
+from finetune.trainer import RunTrainer, TrainingJob
+from finetune.watch import RowsHeldOut, Watch, clock_time
 
 STEPS = 3  # that are timed; one before them takes the longest rows, for the memory, and warms up
 FORWARD = (
@@ -62,7 +68,7 @@ def probe(base: Base, prepared: Prepared, settings: SftSettings) -> Estimate:
     """Load the base, train a few steps in a folder that goes away, and say what the whole run would take."""
     made = prepared.plan
     model, tokenizer = load_base(base)
-    rows = sorted(prepared.train, key=lambda row: len(row.input_ids))
+    rows = sorted(prepared.train, key=lambda row: row.length)
     longest, others = rows[-made.batch_size :], prepared.train
     drawn = [others[place % len(others)] for place in range(STEPS * made.batch_size)]
     arranged = (
@@ -73,29 +79,32 @@ def probe(base: Base, prepared: Prepared, settings: SftSettings) -> Estimate:
     short = replace(made, epochs=1, steps=STEPS + 1, warmup_steps=1, max_minutes=None)
     tried = replace(prepared, plan=short, train=arranged)
     watch_clock = Clock(steps=STEPS + 1, warmup_steps=1)
-    heldout = Heldout(prepared.heldout[:1], int(tokenizer.pad_token_id))
+    pad = int(tokenizer.pad_token_id)
+    few = prepared.heldout[:1]
+    examples = isinstance(few[0], EncodedRow)
+    heldout = RowsHeldOut(few, pad) if examples else PreferencesHeldOut(few, pad, settings.beta)
     with tempfile.TemporaryDirectory() as folder:
-        job = SftJob(
+        job = TrainingJob(
             model, tokenizer, tried, settings.model_copy(update={"patience": None}), Path(folder)
         )
         watch = Watch(
             watch_clock, heldout, job.settings, progress=no_progress, requested=threading.Event()
         )
-        trainer = _InOrder(job, watch_clock, watch)
+        trainer = _trainer(job, watch_clock, watch)
         stopwatch = _Stopwatch()
         trainer.add_callback(stopwatch)
         trainer.train()
     seconds = stopwatch.times[-1] - stopwatch.times[0]
-    rate = sum(len(row.input_ids) for row in drawn) / max(seconds, 1e-9)
+    rate = sum(row.total for row in drawn) / max(seconds, 1e-9)
     peak, total = _memory()
     return Estimate(whole_seconds(made, prepared, settings, rate), rate, peak, total)
 
 
 def whole_seconds(made: Plan, prepared: Prepared, settings: SftSettings, rate: float) -> float:
     """Return the seconds of the whole training from the tokens per second of a part."""
-    learned = sum(len(row.input_ids) for row in prepared.train) * made.epochs
+    learned: float = sum(row.total for row in prepared.train) * made.epochs
     watched = prepared.validation or prepared.heldout
-    read = sum(len(row.input_ids) for row in watched) * settings.evaluation_count
+    read: float = sum(row.total for row in watched) * settings.evaluation_count
     seconds = (learned + FORWARD * read) / rate
     return min(seconds, made.max_minutes * 60) if made.max_minutes else seconds
 
@@ -109,11 +118,18 @@ def _memory() -> tuple[int, int]:
     return peak, psutil.virtual_memory().total
 
 
-class _InOrder(AdapterTrainer):
-    """The trainer, taking rows as they stand."""
+def _trainer(job: TrainingJob, clock: Clock, watch: Watch) -> RunTrainer:
+    """Return the trainer of the job's kind of rows, which takes them as they stand."""
+    first = job.prepared.train[0]
+    kind: Any = AdapterTrainer if isinstance(first, EncodedRow) else PairTrainer
+    if isinstance(first, EncodedRating):
+        return RatingTrainer(job, clock, watch)  # takes them in an order of its own
+    in_order = type("InOrder", (kind,), {"_get_train_sampler": _as_they_stand})
+    return in_order(job, clock, watch)  # type: ignore[no-any-return]
 
-    def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
-        return SequentialSampler(self.train_dataset)
+
+def _as_they_stand(trainer: RunTrainer, train_dataset: object = None) -> Sampler[int]:
+    return SequentialSampler(trainer.train_dataset)
 
 
 class _Stopwatch(TrainerCallback):

@@ -3,23 +3,34 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from adapt.artifacts import Artifact, DataRecord
 from adapt.bases import Base, find_base
-from adapt.errors import CancelledError, RecipeError
+from adapt.errors import CancelledError, DataError, RecipeError
 from adapt.loading import load_base
 from adapt.protocols import Progress, no_progress
-from adapt.records import ProgressEvent
+from adapt.records import Example, ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace, check_name
+from finetune import preference, sft
 from finetune.checkpoints import find_checkpoint
 from finetune.checks import DataReport, check
 from finetune.continuing import find_start, shape_as
 from finetune.curve import CARD_POINTS
-from finetune.datasets import AS_IT_IS, ExampleSet, Layout, read_dataset, read_examples
+from finetune.datasets import (
+    AS_IT_IS,
+    KINDS,
+    ExampleSet,
+    Layout,
+    RowSet,
+    read_dataset,
+    read_examples,
+)
 from finetune.encoding import Encoder
 from finetune.interrupts import Interrupts, watch_signals
 from finetune.losses import answer_losses
+from finetune.margins import Judged, judge
 from finetune.model_card import model_card
 from finetune.outline import Outline, read_outline
 from finetune.plan import Plan, Prepared
@@ -35,8 +46,8 @@ from finetune.runs import (
     remove_run,
 )
 from finetune.settings import SftSettings
-from finetune.sft import SftJob, Trained, train
 from finetune.split import hold_out
+from finetune.trainer import Trained, TrainingJob
 
 
 @dataclass(frozen=True)
@@ -44,8 +55,8 @@ class Ready:
     """A request that was read and planned: everything before the base's weights are loaded."""
 
     outline: Outline
-    train: ExampleSet
-    heldout: ExampleSet
+    train: RowSet[Any]
+    heldout: RowSet[Any]
     prepared: Prepared
     settings: SftSettings
     keep: ExampleSet | None = None
@@ -55,6 +66,11 @@ class Ready:
     def plan(self) -> Plan:
         """Return what the run will do."""
         return self.prepared.plan
+
+    @property
+    def learns_examples(self) -> bool:
+        """Return whether answers are learned, not preferences."""
+        return isinstance(self.train.examples[0], Example)
 
 
 def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
@@ -70,16 +86,25 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
     start = find_start(request.start, outline.base, workspace) if request.start else None
     settings = shape_as(request.settings, start) if start else request.settings
     layout = request.layout
-    data = read_examples(request.files, skip_bad=request.skip_bad, layout=layout)
+    data = read_dataset(request.files, skip_bad=request.skip_bad, layout=layout)
     if request.test is None:
         rows, heldout = hold_out(data, seed=settings.seed)
     else:
-        rows, heldout = data, read_examples([request.test], layout=layout, part="test")
+        rows, heldout = data, read_dataset([request.test], layout=layout, part="test")
+        if type(heldout.examples[0]) is not type(data.examples[0]):
+            kinds = (KINDS[type(one.examples[0])] for one in (data, heldout))
+            raise DataError(
+                f"{request.test}: its rows must be {' like those to train on, not '.join(kinds)}"
+            )
     validation = None
     if settings.patience is not None:
         # of the training rows: weights picked by the rows that prove them would flatter
         rows, validation = hold_out(rows, seed=settings.seed + 1)
     keep = read_examples(request.keep) if request.keep else None
+    if keep and not isinstance(data.examples[0], Example):
+        raise RecipeError(
+            "rows to keep go with examples; preferences are held to their reference anyway"
+        )
     prepared = plan(rows, heldout, outline, settings, keep=keep, validation=validation)
     return Ready(outline, rows, heldout, prepared, settings, keep, start)
 
@@ -163,8 +188,8 @@ class _Task:
             self.progress(ProgressEvent("plan", detail=line))
         self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
         try:
-            trained, losses = self._train()
-            artifact = self._publish(trained, losses)
+            trained, judged = self._train()
+            artifact = self._publish(trained, judged)
         except KeyboardInterrupt as error:
             raise self._cancelled() from error
         except RecipeError:  # going on would come to the same
@@ -177,14 +202,14 @@ class _Task:
         again = f"adapt finetune --resume {self.record.run_id}"
         return CancelledError(f"training stopped, nothing was published; go on with: {again}")
 
-    def _train(self) -> tuple[Trained, tuple[tuple[float, ...], tuple[float, ...]]]:
+    def _train(self) -> tuple[Trained, Judged]:
         checkpoint = find_checkpoint(self.folder)
         if checkpoint is not None:
             self.progress(ProgressEvent("prepare", detail=f"continuing from {checkpoint.name}"))
         self.progress(ProgressEvent("prepare", detail=f"loading {self.ready.plan.base}"))
         model, tokenizer = load_base(self.base)
         start = self.ready.start.path if self.ready.start else None
-        job = SftJob(
+        job = TrainingJob(
             model,
             tokenizer,
             self.ready.prepared,
@@ -193,39 +218,31 @@ class _Task:
             checkpoint,
             start,
         )
+        train = sft.train if self.ready.learns_examples else preference.train
         trained = train(job, progress=self.progress, interrupts=self.interrupts)
         if not trained.ended:
             raise self._cancelled()
-        rows, pad = self.ready.prepared.heldout, int(tokenizer.pad_token_id)
+        rows, pad = self.ready.prepared.heldout, job.pad_id
         self.progress(ProgressEvent("prove", detail="held-out loss"))
+        if not self.ready.learns_examples:
+            return trained, judge(trained.model, rows, pad_id=pad, beta=self.ready.settings.beta)
         after = answer_losses(trained.model, rows, pad_id=pad)
         with trained.model.disable_adapter():
             before = answer_losses(trained.model, rows, pad_id=pad)
-        return trained, (tuple(before), tuple(after))
+        return trained, Judged(None, (tuple(before), tuple(after)))
 
-    def _publish(
-        self, trained: Trained, losses: tuple[tuple[float, ...], tuple[float, ...]]
-    ) -> Artifact:
+    def _publish(self, trained: Trained, judged: Judged) -> Artifact:
         request, made, start = self.record.request, self.ready.plan, self.ready.start
-        curve = trained.curve.with_start(sum(losses[0]) / len(losses[0]))
+        curve = trained.curve.with_start(sum(judged.losses[0]) / len(judged.losses[0]))
         with Registry(self.workspace).stage(request.domain) as staged:
             # peft wrote this machine's path there
             trained.model.peft_config["default"].base_model_name_or_path = made.base
             # the frozen base is already on this disk: without "False" peft would ask the hub about its vocabulary
-            trained.model.save_pretrained(str(staged.path), save_embedding_layers=False)
+            trained.model.save_pretrained(
+                str(staged.path), selected_adapters=["default"], save_embedding_layers=False
+            )
             self.ready.outline.tokenizer.save_pretrained(str(staged.path))
-            answers = score(
-                self.base,
-                {"candidate": staged.path, **({start.reference: start.path} if start else {})},
-                self.ready.heldout.examples,
-                settings=self.ready.settings,
-                progress=self.progress,
-            )
-            proof = Proof(
-                (answers[0], answers[1]) if answers else None,
-                losses,
-                (start.reference, answers[2]) if start and answers else None,
-            )
+            proof = self._prove(staged.path, judged)
             data = self._data()
             files = {
                 "README.md": model_card(
@@ -256,6 +273,21 @@ class _Task:
             )
         self.progress(ProgressEvent("done", detail=f"{artifact.reference}: {proof.verdict}"))
         return artifact
+
+    def _prove(self, adapter: Path, judged: Judged) -> Proof:
+        """Return the proof; of examples, with prompts answered by base, adapter and the one that it continues."""
+        start = self.ready.start
+        if not self.ready.learns_examples:
+            return Proof(judged.answers, judged.losses)
+        answers = score(
+            self.base,
+            {"candidate": adapter, **({start.reference: start.path} if start else {})},
+            self.ready.heldout.examples,
+            settings=self.ready.settings,
+            progress=self.progress,
+        )
+        before = (start.reference, answers[2]) if start and answers else None
+        return Proof((answers[0], answers[1]) if answers else None, judged.losses, before)
 
     def _data(self) -> list[DataRecord]:
         given = self.record.request.test is not None

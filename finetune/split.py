@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 from adapt.errors import DataError
 from adapt.records import Example
-from finetune.datasets import ExampleSet
+from finetune.datasets import R, RowSet
+from finetune.formats import Read
 
 SHARE = 0.1
 MOST = 200  # more would cost time and hardly narrow the interval
 
 
-def prompt_key(example: Example) -> str:
+def prompt_key(row: Read) -> str:
     """Return what tells one prompt from another; case and white space do not. Plain text is its own prompt."""
-    told = example.messages if example.plain else example.prompt
+    told = row.messages if isinstance(row, Example) and row.plain else row.prompt
     turns = (f"{m.role}\x1f{' '.join(m.content.split()).casefold()}" for m in told)
     return "\x1e".join(turns)
 
 
-def hold_out(data: ExampleSet, *, seed: int) -> tuple[ExampleSet, ExampleSet]:
-    """Return training and held-out examples; the same prompt is never on both sides, and order does not matter.
+def hold_out(data: RowSet[R], *, seed: int) -> tuple[RowSet[R], RowSet[R]]:
+    """Return training and held-out rows; the same prompt is never on both sides, and order does not matter.
 
     A tenth is held out, by the hash of the prompt: at least one example, at most 200.
 
@@ -52,7 +53,7 @@ def hold_out(data: ExampleSet, *, seed: int) -> tuple[ExampleSet, ExampleSet]:
     return data.pick(rest), data.pick(sorted(held))
 
 
-def count_leaks(train: Sequence[Example], test: Sequence[Example]) -> int:
+def count_leaks(train: Sequence[Read], test: Sequence[Read]) -> int:
     """Return how many test examples have a prompt that the training examples have too."""
     seen = {prompt_key(example) for example in train}
     return sum(prompt_key(example) in seen for example in test)

@@ -3,7 +3,9 @@
 import math
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -20,12 +22,24 @@ from finetune.settings import SftSettings
 STAGE = "train"
 
 
-@dataclass(frozen=True)
-class Heldout:
-    """The rows that are read, not learned, and the token that pads them."""
+class Heldout(Protocol):
+    """What is read, not learned, and tells how well training goes."""
 
-    rows: tuple[EncodedRow, ...]
+    def loss(self, model: nn.Module) -> float:
+        """Return the mean loss of a model that is being trained."""
+
+
+@dataclass(frozen=True)
+class RowsHeldOut:
+    """Examples that are read, not learned, and the token that pads them."""
+
+    rows: Sequence[EncodedRow]
     pad_id: int
+
+    def loss(self, model: nn.Module) -> float:
+        """Return the mean over rows of the loss of their answers' tokens."""
+        losses = answer_losses(model, self.rows, pad_id=self.pad_id)
+        return sum(losses) / len(losses)
 
 
 @dataclass(frozen=True)
@@ -87,8 +101,7 @@ class Watch(TrainerCallback):
                 raise TypeError(
                     f"a model was expected from the trainer, got {type(model).__name__}"
                 )
-            losses = answer_losses(model, self._heldout.rows, pad_id=self._heldout.pad_id)
-            loss = sum(losses) / len(losses)
+            loss = self._heldout.loss(model)
             state.log_history.append({"step": state.global_step, "heldout_loss": loss})
             if self._settings.patience is not None:
                 self._keep_best(model, state, loss)

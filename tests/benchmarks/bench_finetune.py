@@ -22,7 +22,8 @@ from finetune.interrupts import Interrupts
 from finetune.run import make_ready
 from finetune.runs import TrainingRequest
 from finetune.settings import SftSettings
-from finetune.sft import SftJob, train
+from finetune.sft import train
+from finetune.trainer import TrainingJob
 from tests.benchmarks.report import Row
 from tests.tiny import make_base
 
@@ -84,7 +85,7 @@ def _ours(folder: Path, base: Path, rows: Rows) -> tuple[float, int]:
         if event.stage == "train":
             times.append(time.perf_counter())
 
-    job = SftJob(model, tokenizer, ready.prepared, settings, folder / "run")
+    job = TrainingJob(model, tokenizer, ready.prepared, settings, folder / "run")
     train(job, progress=progress, interrupts=Interrupts())
     steps = ready.plan.steps
     return times[-1] - times[0], ready.plan.tokens * (steps - 1) // steps

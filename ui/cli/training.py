@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 FINETUNE = """Train a LoRA adapter for a domain, and measure on held-out rows whether it helped.
 
 FILE holds rows of messages, or of prompt and completion, and so on (JSONL, CSV, Parquet and more); a folder of such files or
-the id of a dataset on the Hugging Face hub does too. Examples:
+the id of a dataset on the Hugging Face hub does too. Preference pairs (prompt, chosen, rejected) train by DPO, rated answers
+(prompt, completion, label) by KTO; `adapt feedback export` writes both. Examples:
 
   adapt finetune support support.jsonl
 
@@ -68,6 +69,9 @@ def finetune(
     max_minutes: Annotated[float | None, typer.Option(min=0.05, help="Stop training then.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of the adapter.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-7, help="Peak rate.")] = None,
+    beta: Annotated[
+        float | None, typer.Option(help="Of DPO and KTO: how dear it is to move from the base.")
+    ] = None,
     variant: Annotated[str | None, typer.Option(help="lora, rslora or dora.")] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine, linear or constant.")] = None,
     patience: Annotated[
@@ -129,6 +133,7 @@ def finetune(
         "rank": rank,
         "learning_rate": learning_rate,
         "variant": variant,
+        "beta": beta,
         "schedule": schedule,
         "patience": patience,
         "seed": seed,
