@@ -110,6 +110,8 @@ def read_dataset(
 ) -> RowSet[Any]:
     """Return the rows of some datasets: files, folders, or ids on the hub. All of them are of one kind.
 
+    Where preference pairs and rated answers are mixed, a pair becomes two rated answers, the chosen one good.
+
     Args:
         skip_bad: file into which bad rows are written, each with its place and fault; None makes a bad row an error.
         layout: how rows are to be understood.
@@ -146,6 +148,7 @@ def read_dataset(
         )
     if skip_bad is not None and bad:
         _set_aside(skip_bad, bad)
+    rows, places = _of_one_kind(rows, places)
     if not rows:
         row, fault_text = bad[0]
         raise DataError(f"no good row in the data; the first fault: {row.place}: {fault_text}")
@@ -153,6 +156,25 @@ def read_dataset(
     return RowSet(
         tuple(rows), tuple(places), tuple(records), used, len(bad), dict(licences.most_common())
     )
+
+
+def _of_one_kind(rows: list[Read], places: list[str]) -> tuple[list[Read], list[str]]:
+    """Return rows as they are, or, where pairs and rated answers are mixed as in exported feedback, all as rated answers."""
+    if len({type(row) for row in rows}) < 2:
+        return rows, places
+    told: list[Read] = []
+    where: list[str] = []
+    for row, place in zip(rows, places, strict=True):
+        if isinstance(row, PreferencePair):
+            told += [
+                RatedAnswer(row.prompt, row.chosen, good=True),
+                RatedAnswer(row.prompt, row.rejected, good=False),
+            ]
+            where += [place, place]
+        else:
+            told.append(row)
+            where.append(place)
+    return told, where
 
 
 def _licence(row: object) -> list[str]:
@@ -164,7 +186,7 @@ def _licence(row: object) -> list[str]:
 
 
 def _check_kind(read: Read, rows: Sequence[Read], name: str, places: Sequence[str]) -> None:
-    if rows and type(read) is not type(rows[0]):
+    if rows and isinstance(read, Example) != isinstance(rows[0], Example):
         first = f"{places[0]} has {KINDS[type(rows[0])]}"
         raise RowError(
             f"{KINDS[type(read)]} ({name}), where {first}; give each kind a run of its own"

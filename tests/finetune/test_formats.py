@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from adapt.errors import DataError
-from adapt.records import Message, PreferencePair, RatedAnswer
+from adapt.records import Feedback, Message, PreferencePair, RatedAnswer
 from adapt.tools import HEADING
+from feedback.pairs import export
 from finetune.datasets import Layout, read_dataset, read_examples
 from tests.finetune.conftest import WriteRows
 
@@ -176,3 +177,21 @@ def test_running_text_is_cut_at_paragraphs_and_keeps_its_places(tmp_path: Path) 
     assert len(data.examples) == 3
     assert data.places[:2] == (f"{path}:1", f"{path}:5")
     assert "\n\n".join(one.answer for one in data.examples).split() == path.read_text().split()
+
+
+def test_exported_feedback_is_read_as_rated_answers(tmp_path: Path) -> None:
+    corrected = Feedback("1", "Open?", "No.", rating=-1, correction="At eight.")
+    liked = Feedback("2", "Closed?", "At six.", rating=1)
+    export([corrected, liked], tmp_path / "feedback.jsonl")
+
+    data = read_dataset([tmp_path / "feedback.jsonl"])
+
+    opened, closed = (Message("user", asked) for asked in ("Open?", "Closed?"))
+    assert data.format == "thumbs, preference"
+    assert data.examples == (
+        RatedAnswer((opened,), "At eight.", good=True),
+        RatedAnswer((opened,), "No.", good=False),
+        RatedAnswer((opened,), "No.", good=False),
+        RatedAnswer((closed,), "At six.", good=True),
+    )
+    assert len(data.places) == 4
