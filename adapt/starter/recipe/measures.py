@@ -166,6 +166,7 @@ def measure_skills(
         ("feedback", "earlier correction repeated exactly"),
         ("profile", "facts about the user: answer exact"),
         ("task", "short tasks (repeat, spell, extract …): exact"),
+        ("table", "queries over made tables, in SQL and others: exact"),
     ):
         rng = random.Random(f"evaluate:{kind}:{seed}")
         made = [draw(rng, source, kind) for _ in range(count)]
