@@ -37,6 +37,7 @@ class Plan:
     warnings: tuple[str, ...]
     kept_rows: int = 0  # rows to keep, beside `rows`, in each epoch
     reasons: tuple[str, ...] = ()  # where what was not set comes from
+    packing: bool = False
     validation_rows: int = 0  # that tell when to stop early
     schedule: str = "cosine"
     variant: str = "lora"
@@ -56,7 +57,8 @@ class Plan:
             f"{self.rows} rows to train, {self.heldout_rows} held out{early} · format {self.format}"
         )
         tokens = f"{self.tokens:,} tokens, {self.learned_tokens:,} learned"
-        batch = f"{self.batch_size} examples (passes of {self.micro_batch_size})"
+        passes = f"passes of {self.micro_batch_size}{', packed' if self.packing else ''}"
+        batch = f"{self.batch_size} examples ({passes})"
         rate = f"{self.learning_rate:.2g}, {self.schedule} after {self.warmup_steps} steps"
         kept = [f"keeps the base as it is on {self.kept_rows} other rows"] if self.kept_rows else []
         return [

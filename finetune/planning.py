@@ -8,6 +8,7 @@ Where the defaults come from:
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +18,7 @@ from adapt.records import Example
 from finetune.advice import explain, warn
 from finetune.checks import count_duplicates
 from finetune.datasets import ExampleSet, RowSet, as_example
-from finetune.encoding import Encoder
+from finetune.encoding import EncodedRow, Encoder
 from finetune.keep import sample_rows
 from finetune.outline import Outline
 from finetune.pairs import encode_rows
@@ -27,6 +28,7 @@ from finetune.split import count_leaks
 
 LONGEST = 4096
 LARGE = 1_000_000_000
+PACKED = 2048  # tokens of a pass at most where rows are packed
 PREFERENCE_RATE = (
     0.1  # of the rate on examples: answers that are likely already are moved, not learned
 )
@@ -96,6 +98,7 @@ def plan(
         example=encoder.seen(as_example(train.examples[0])),
         warnings=(),
         kept_rows=len(kept),
+        packing=_packs(rows, micro, settings) if not preferences and not kept else False,
         validation_rows=len(checked),
         schedule=settings.schedule,
         variant=settings.variant,
@@ -105,6 +108,16 @@ def plan(
         warnings += (f"{both} of the prompts to keep are learned too; they are pulled both ways",)
     made = replace(made, warnings=warnings, reasons=explain(made, settings, outline.hidden_size))
     return Prepared(made, (*rows, *kept), tuple(heldout), tuple(checked))
+
+
+def _packs(rows: Sequence[EncodedRow], micro: int, settings: SftSettings) -> bool:
+    """Return whether the rows of a pass are read one after another instead of padded to the longest.
+
+    Attention then costs the square of their sum, masked, so it is for short rows.
+    """
+    if settings.packing is not None:
+        return settings.packing
+    return micro > 1 and micro * max(row.length for row in rows) <= PACKED
 
 
 def derive_learning_rate(hidden_size: int) -> float:

@@ -22,6 +22,9 @@ class SftSettings(Settings):
     batch_size: int | None = Field(None, ge=1)  # examples per optimiser step
     micro_batch_size: int | None = Field(None, ge=1)  # examples per forward pass
     max_length: int | None = Field(None, ge=8)  # tokens
+    packing: bool | None = (
+        None  # rows of a pass one after another, each seeing itself alone, without padding
+    )
     warmup: float = Field(0.05, ge=0, lt=1)  # share of the steps
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)

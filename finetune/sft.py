@@ -20,7 +20,11 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
 
     def __init__(self, job: TrainingJob, clock: Clock, watch: Watch) -> None:
         # rows come as tokens and labels
-        arguments = SFTConfig(**job.arguments(), dataset_kwargs={"skip_prepare_dataset": True})
+        arguments = SFTConfig(
+            **job.arguments(),
+            dataset_kwargs={"skip_prepare_dataset": True},
+            padding_free=job.prepared.plan.packing,
+        )
         rows = _dataset(job.prepared.train)
         super().__init__(job, clock, watch, args=arguments, train_dataset=rows)
 

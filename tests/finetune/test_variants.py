@@ -110,3 +110,19 @@ def test_training_stops_early_and_keeps_its_best_weights_through_an_interruption
     lowest = min(value for step, value in curve["heldout"] if step)  # type: ignore[index,misc,union-attr]
     assert sum(losses) / len(losses) == pytest.approx(lowest, abs=1e-4)
     assert load_file(straight.path / "adapter_model.safetensors")
+
+
+@pytest.mark.slow
+def test_packed_rows_see_themselves_alone(any_folder: Path, colours: Path, tmp_path: Path) -> None:
+    weights = {}
+    for packing in (False, True):
+        settings = FAST.model_copy(update={"packing": packing, "dropout": 0.0, "epochs": 1.0})
+        request = request_of(colours, any_folder, settings)
+        workspace = Workspace(tmp_path / str(packing))
+        assert make_ready(request, workspace=workspace).plan.packing == packing
+        weights[packing] = weights_of(finetune(request, workspace=workspace))
+
+    moved = [weights[True][name].abs().max() for name in weights[True] if "lora_B" in name]
+    assert min(moved) > 1e-4
+    for name, tensor in weights[False].items():
+        assert torch.allclose(tensor, weights[True][name], atol=2e-4), name
