@@ -1,11 +1,16 @@
-"""Training speed: our trainer against a plain trl + peft script on the same rows, base and settings, step by step in turn.
+"""Training speed: our trainer against a plain trl + peft script on the same rows and base, an epoch of each in turn.
 
-Both run in one process, a few steps of one, then of the other, so that a machine whose speed swings treats them alike.
+Once with the same settings (no packing on either side), once on short rows of skewed lengths with the defaults of both. Both
+run in one process, so that a machine whose speed swings treats them alike.
 """
 
+import json
+import random
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -18,7 +23,9 @@ from adapt.bases import STARTER
 from adapt.loading import load_base
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
+from finetune.encoding import EncodedRow
 from finetune.interrupts import Interrupts
+from finetune.losses import answer_losses
 from finetune.run import make_ready
 from finetune.runs import TrainingRequest
 from finetune.settings import SftSettings
@@ -28,52 +35,91 @@ from tests.benchmarks.report import Row
 from tests.tiny import make_base
 
 ROWS, BATCH, ROUNDS = 96, 8, 4
+HELD = 16  # rows that are not trained on, whose loss is taken on both sides
 Rows = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch: seconds from the end of its first step to that of its last, tokens (no padding) read in them."""
+
+    seconds: float
+    tokens: int
+    loss: float  # on held-out rows, after it
 
 
 def run() -> list[Row]:
     """Train both in turn, `ROUNDS` times one epoch each, and compare tokens per second."""
     with tempfile.TemporaryDirectory() as folder:
-        return [_compare(Path(folder))]
+        base = STARTER if (STARTER / "config.json").is_file() else make_base(Path(folder) / "llama")
+        same = _compare(Path(folder) / "same", base, _tickets(ROWS + HELD), defaults=False)
+        return [
+            same,
+            _compare(Path(folder) / "short", base, _short(4 * ROWS + HELD), defaults=True),
+        ]
 
 
-def _compare(folder: Path) -> Row:
-    base = STARTER if (STARTER / "config.json").is_file() else make_base(folder / "llama")
-    rows = [
+def _tickets(count: int) -> Rows:
+    return [
         {
             "prompt": f"Ticket {n}: the lamp of room {n * 7 % 90} has been dark since {n % 12 + 1} o'clock. "
             * (1 + n % 4),
             "completion": f"room {n * 7 % 90}, {n % 12 + 1}:00",
         }
-        for n in range(ROWS)
+        for n in range(count)
     ]
-    ours, theirs, tokens = [], [], 0
+
+
+def _short(count: int) -> Rows:
+    """Return short questions whose lengths are skewed about as those of banking77 are."""
+    draw = random.Random(0)
+    words = "card account transfer cash money top pending refund fee rate passport".split()  # noqa: SIM905
+    rows = []
+    for n in range(count):
+        length = min(max(int(draw.lognormvariate(2.3, 0.55)), 3), 60)
+        asked = " ".join(draw.choice(words) for _ in range(length))
+        rows.append(
+            {"prompt": f"{asked}?", "completion": f"{words[n % len(words)]}_{words[n % 5]}"}
+        )
+    return rows
+
+
+def _compare(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Row:
+    folder.mkdir()
+    ours: list[Epoch] = []
+    theirs: list[Epoch] = []
     for number in range(ROUNDS + 1):
-        early = _peer(folder / f"early{number}", base, rows) if number % 2 else None
-        mine, tokens = _ours(folder / f"ours{number}", base, rows)
-        peer = early or _peer(folder / f"peer{number}", base, rows)
+        early = (
+            _peer(folder / f"early{number}", base, rows, defaults=defaults) if number % 2 else None
+        )
+        mine = _ours(folder / f"ours{number}", base, rows, defaults=defaults)
+        peer = early or _peer(folder / f"peer{number}", base, rows, defaults=defaults)
         if number:  # the first round pays for loading and warming up
-            ours.append(tokens / mine)
-            theirs.append(tokens / peer)
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+            ours.append(mine)
+            theirs.append(peer)
+    rates = [[one.tokens / one.seconds for one in side] for side in (ours, theirs)]
+    ratios = [a / b for a, b in zip(*rates, strict=True)]
+    settings = "the defaults of both" if defaults else "the same settings"
+    model = base.parent.name if base == STARTER else "a tiny Llama"
     return Row(
-        what=f"training, LoRA r=16 on {base.parent.name if base == STARTER else 'a tiny Llama'}",
-        ours=f"{statistics.median(ours):,.0f} tokens/s",
-        peer=f"{statistics.median(theirs):,.0f} tokens/s (trl + peft)",
+        what=f"training, LoRA r=16 on {model}{', short rows' if defaults else ''}",
+        ours=f"{statistics.median(rates[0]):,.0f} tokens/s",
+        peer=f"{statistics.median(rates[1]):,.0f} tokens/s (trl + peft)",
         ratio=round(statistics.median(ratios), 3),
-        note=f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), {ROWS} rows, {tokens:,} tokens; "
+        note=f"{settings}; median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), {len(rows) - HELD} rows, "
+        f"{ours[-1].tokens:,} tokens without padding; held-out loss {ours[-1].loss:.3f} and {theirs[-1].loss:.3f}; "
         "ours takes held-out loss, progress and checkpoints besides",
     )
 
 
-def _ours(folder: Path, base: Path, rows: Rows) -> tuple[float, int]:
-    """Return the seconds from the end of the first step to the end of the last, and the tokens read in them."""
+def _ours(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Epoch:
     folder.mkdir()
     file = folder / "rows.json"
-    file.write_text(Dataset.from_list(rows).to_pandas().to_json(orient="records"))
+    file.write_text(json.dumps(rows[:-HELD]))
     held = folder / "held.json"
-    held.write_text('[{"prompt": "Ticket 0", "completion": "room 0"}]')
-    settings = SftSettings(epochs=1, batch_size=BATCH, micro_batch_size=BATCH, learning_rate=1e-3)
+    held.write_text(json.dumps(rows[-HELD:]))
+    same = {"micro_batch_size": BATCH, "packing": False} if not defaults else {}
+    settings = SftSettings(epochs=1, batch_size=BATCH, learning_rate=1e-3, evaluations=1, **same)
     request = TrainingRequest(
         domain="bench", files=(file,), test=held, base=str(base), settings=settings
     )
@@ -86,9 +132,14 @@ def _ours(folder: Path, base: Path, rows: Rows) -> tuple[float, int]:
             times.append(time.perf_counter())
 
     job = TrainingJob(model, tokenizer, ready.prepared, settings, folder / "run")
-    train(job, progress=progress, interrupts=Interrupts())
+    trained = train(job, progress=progress, interrupts=Interrupts())
     steps = ready.plan.steps
-    return times[-1] - times[0], ready.plan.tokens * (steps - 1) // steps
+    loss = _loss(trained.model, ready.prepared.heldout, job.pad_id)
+    return Epoch(times[-1] - times[0], ready.plan.tokens * (steps - 1) // steps, loss)
+
+
+def _loss(model: torch.nn.Module, rows: Sequence[EncodedRow], pad_id: int) -> float:
+    return statistics.mean(answer_losses(model, rows, pad_id=pad_id))
 
 
 class _Times(TrainerCallback):
@@ -102,15 +153,27 @@ class _Times(TrainerCallback):
         self.times.append(time.perf_counter())
 
 
-def _peer(folder: Path, base: Path, rows: Rows) -> float:
-    """Return the same seconds of the script that trl's documentation shows."""
+def _peer(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Epoch:
+    """Return the same of the script that trl's documentation shows."""
+    folder.mkdir()
+    (folder / "rows.json").write_text(json.dumps(rows[:-HELD]))
+    (folder / "held.json").write_text(json.dumps(rows[-HELD:]))
+    request = TrainingRequest(
+        domain="bench",
+        files=(folder / "rows.json",),
+        test=folder / "held.json",
+        base=str(base),
+        settings=SftSettings(),
+    )
+    ready = make_ready(request, workspace=Workspace(folder / "workspace"))
+    same = {} if defaults else {"gradient_checkpointing": False, "bf16": torch.cuda.is_available()}
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     conversations = [
         {
             "prompt": [{"role": "user", "content": row["prompt"]}],
             "completion": [{"role": "assistant", "content": row["completion"]}],
         }
-        for row in rows
+        for row in rows[:-HELD]
     ]
     times = _Times()
     trainer = SFTTrainer(
@@ -121,8 +184,7 @@ def _peer(folder: Path, base: Path, rows: Rows) -> float:
             per_device_train_batch_size=BATCH,
             learning_rate=1e-3,
             lr_scheduler_type="cosine",
-            gradient_checkpointing=False,
-            bf16=torch.cuda.is_available(),
+            **same,
             logging_steps=1,
             save_strategy="no",
             report_to="none",
@@ -138,5 +200,7 @@ def _peer(folder: Path, base: Path, rows: Rows) -> float:
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    steps = times.times[: ROWS // BATCH]  # the last entry is the summary
-    return steps[-1] - steps[0]
+    steps = times.times[: (len(rows) - HELD) // BATCH]  # the last entry is the summary
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    loss = _loss(model, ready.prepared.heldout, int(trainer.processing_class.pad_token_id))
+    return Epoch(steps[-1] - steps[0], ready.plan.tokens * (len(steps) - 1) // len(steps), loss)
