@@ -35,7 +35,7 @@ ADAPTER_WEIGHTS = "adapter_model.safetensors"
 class GenerationSettings(Settings):
     """Section `[generation]`."""
 
-    max_new_tokens: int = 160
+    max_new_tokens: int = 200  # 160 cut 15 of 398 sentences of Wikipedia that answer a question
     temperature: float = 0.0  # 0 is greedy: the same question gets the same answer
     grounding: Literal["model", "off", "auto", "sentences", "quotes"] = (
         "model"  # what the model's folder asks for

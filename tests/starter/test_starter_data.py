@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from adapt.errors import DataError
+from adapt.grounding import sentence_spans
 from adapt.starter.recipe.coined import coin_name, coin_value, is_held_out
 from adapt.starter.recipe.corpus import Corpus, read_corpus
 from adapt.starter.recipe.dates import (
@@ -212,6 +213,22 @@ def test_questions_are_read_with_their_sentence_and_without_reference_marks(
         assert "[3]" not in " ".join(one.sentences)
         assert "  " not in question.text
         assert one.unanswered == ("Who built it?",)
+
+
+def test_sentences_are_those_that_remain_without_reference_marks() -> None:
+    context = "The first raid was in 795 at Lambay.[Note 1] This was followed by another in 798.[2][3] It ended."
+    asked = {"question": "When was another?", "answers": [{"text": "798", "answer_start": 78}]}
+    content = {"data": [{"title": "t", "paragraphs": [{"context": context, "qas": [asked]}]}]}
+
+    ((_, paragraph),) = read_squad("x.json", content)
+
+    text = " ".join(paragraph.sentences)
+    assert list(paragraph.sentences) == [text[start:end] for start, end in sentence_spans(text)]
+    assert len(paragraph.sentences) == 3
+    assert (
+        paragraph.sentences[paragraph.questions[0].sentence]
+        == "This was followed by another in 798."
+    )
 
 
 def test_no_paragraph_is_in_training_and_in_evaluation(corpus: Corpus) -> None:

@@ -95,8 +95,8 @@ def read_squad(where: str, content: object) -> list[tuple[bool, Paragraph]]:
 
 
 def _paragraph(context: str, asked: Sequence[dict[str, object]], title: str) -> Paragraph | None:
-    spans = sentence_spans(context)
-    sentences = [clean(context[start:end]) for start, end in spans]
+    spans = _clean_spans(context)
+    sentences = [sentence for sentence, _ in spans]
     questions: list[Question] = []
     unanswered: list[str] = []
     for one in asked:
@@ -106,12 +106,25 @@ def _paragraph(context: str, asked: Sequence[dict[str, object]], title: str) -> 
             unanswered.append(text)
             continue
         start, span = int(answers[0]["answer_start"]), clean(str(answers[0]["text"]))
-        index = max(i for i, (begin, _) in enumerate(spans) if begin <= max(start, spans[0][0]))
-        if span and span in sentences[index]:
-            questions.append(Question(text, index, span))
+        began = max((begin for _, begin in spans if begin <= start), default=spans[0][1])
+        there = [i for i, (one, begin) in enumerate(spans) if begin == began and span in one]
+        if span and there:
+            questions.append(Question(text, there[0], span))
     if not questions and not unanswered:
         return None
     return Paragraph(tuple(sentences), tuple(questions), title, tuple(unanswered))
+
+
+def _clean_spans(context: str) -> list[tuple[str, int]]:
+    """Return the sentences of a context as they read once they are clean, each with where its like begins in the context.
+
+    Without its reference marks, what was one sentence may read as two.
+    """
+    found: list[tuple[str, int]] = []
+    for start, end in sentence_spans(context):
+        text = clean(context[start:end])
+        found += [(text[a:b], start) for a, b in sentence_spans(text)]
+    return found
 
 
 def clean(text: str) -> str:
