@@ -28,7 +28,7 @@ def finetune(
 
 def start_finetune(ctx: "Context", request: "TrainingRequest") -> "Job":
     """Start a training in the background, once its data and plan have been found good."""
-    from finetune.run import make_ready
+    from finetune.ready import make_ready
 
     make_ready(request, workspace=ctx.workspace)
     title = f"train {request.domain} on {request.base}"
@@ -49,7 +49,7 @@ def start_resume(ctx: "Context", run_id: str) -> "Job":
 def try_finetune(ctx: "Context", request: "TrainingRequest") -> tuple["Plan", "Estimate"]:
     """Return what a training would do and what it would take, from a few steps that are thrown away."""
     from finetune.probe import probe
-    from finetune.run import make_ready
+    from finetune.ready import make_ready
 
     ready = make_ready(request, workspace=ctx.workspace)
     return ready.plan, probe(ready.outline.base, ready.prepared, ready.settings)
@@ -73,7 +73,7 @@ def check_data(
 ) -> "DataReport":
     """Return what a dataset holds and what is wrong with it, as the base would read it."""
     from finetune.datasets import AS_IT_IS
-    from finetune.run import check_files
+    from finetune.ready import check_files
 
     layout = layout or AS_IT_IS
     return check_files(

@@ -26,7 +26,7 @@ from adapt.workspace import Workspace
 from finetune.encoding import EncodedRow
 from finetune.interrupts import Interrupts
 from finetune.losses import answer_losses
-from finetune.run import make_ready
+from finetune.ready import make_ready
 from finetune.runs import TrainingRequest
 from finetune.settings import SftSettings
 from finetune.sft import train

@@ -9,7 +9,8 @@ import torch
 from adapt.errors import CancelledError, ModelError, NotFoundError, RecipeError
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from finetune.run import finetune, make_ready, resume
+from finetune.ready import make_ready
+from finetune.run import finetune, resume
 from finetune.runs import list_runs
 from tests.finetune.conftest import WriteRows
 from tests.finetune.test_run import FAST, request_of, same, stop_at, weights_of

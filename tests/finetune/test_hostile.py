@@ -7,8 +7,9 @@ import pytest
 from adapt.errors import DataError
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from finetune.run import TrainingRequest, finetune, make_ready
-from finetune.runs import list_runs
+from finetune.ready import make_ready
+from finetune.run import finetune
+from finetune.runs import TrainingRequest, list_runs
 from finetune.settings import SftSettings
 from tests.finetune.hostile import FILES
 

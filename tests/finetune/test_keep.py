@@ -16,7 +16,8 @@ from adapt.workspace import Workspace
 from finetune.encoding import IGNORED, EncodedRow
 from finetune.keep import drift_from_base, kept_rows, sample_rows
 from finetune.lora import lora_config
-from finetune.run import finetune, make_ready, resume
+from finetune.ready import make_ready
+from finetune.run import finetune, resume
 from finetune.runs import TrainingRequest, list_runs
 from finetune.settings import SftSettings
 from tests.finetune.conftest import WriteRows

@@ -18,7 +18,8 @@ from finetune.margins import PreferencesHeldOut, judge, losses_of, margins, refe
 from finetune.outline import read_outline
 from finetune.pairs import EncodedPair, EncodedRating, encode_pair
 from finetune.probe import probe
-from finetune.run import finetune, make_ready, resume
+from finetune.ready import make_ready
+from finetune.run import finetune, resume
 from finetune.runs import TrainingRequest, list_runs
 from finetune.settings import SftSettings
 from tests.finetune.conftest import WriteRows

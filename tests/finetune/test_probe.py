@@ -8,7 +8,7 @@ import pytest
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from finetune.probe import probe, whole_seconds
-from finetune.run import make_ready
+from finetune.ready import make_ready
 from finetune.runs import list_runs
 from finetune.settings import SftSettings
 from tests.finetune.test_run import FAST, request_of

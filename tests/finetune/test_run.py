@@ -26,7 +26,8 @@ from adapt.errors import (
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from finetune.run import check_files, finetune, make_ready, resume
+from finetune.ready import check_files, make_ready
+from finetune.run import finetune, resume
 from finetune.runs import TrainingRequest, list_runs
 from finetune.settings import SftSettings
 from tests.finetune.conftest import WriteRows

@@ -13,7 +13,8 @@ from adapt.errors import CancelledError
 from adapt.workspace import Workspace
 from finetune.clock import Clock
 from finetune.losses import answer_losses
-from finetune.run import finetune, make_ready, resume
+from finetune.ready import make_ready
+from finetune.run import finetune, resume
 from finetune.runs import list_runs
 from finetune.settings import SftSettings
 from tests.finetune.conftest import WriteRows
