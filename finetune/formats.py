@@ -9,7 +9,7 @@
 | prompt/completion | `prompt`, `completion`: texts, or lists of messages | an example |
 | alpaca | `instruction`, `output`, and `input`, `system`, `history` where there are any | an example |
 | question/answer | `question`, `answer` | an example |
-| text | `text` | an example of nothing but text |
+| text | `text`, with nothing beside it but where it is from | an example of nothing but text |
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,10 @@ from adapt.records import Example, Message, PreferencePair, RatedAnswer, Role
 from finetune.rows import RowError
 from finetune.turns import Fields, kind_of, read_turns, text_of, with_system
 
+# what may stand beside a `text` that is learned as it is
+BESIDE_TEXT = frozenset(
+    {"text", "id", "url", "title", "source", "author", "date", "timestamp", "meta", "metadata", "license", "licence"}
+)  # fmt: skip
 Read = Example | PreferencePair | RatedAnswer
 
 
@@ -47,8 +51,11 @@ def read_row(
         raise RowError(f"a row must be an object with named fields, this is a {kind_of(value)}")
     fields = _renamed({str(key): value[key] for key in value if value[key] is not None}, columns)
     for one in [name] if name else FORMATS:
-        if all(key in fields for key in FORMATS[one].needed):
-            return one, FORMATS[one].read(fields)
+        if not all(key in fields for key in FORMATS[one].needed):
+            continue
+        if one == "text" and not name and not fields.keys() <= BESIDE_TEXT:
+            continue  # a text with a label or a category is not there to be learned as it is
+        return one, FORMATS[one].read(fields)
     found = (", ".join(map(str, value)) or "none")[:200]
     if name:
         needed = " + ".join(FORMATS[name].needed)
@@ -56,7 +63,7 @@ def read_row(
     known = "; ".join(" + ".join(one.needed) for one in FORMATS.values())
     raise RowError(
         f"no known format; its fields are {found}, known are {known}. Name a column for each with --columns, "
-        "as in --columns prompt=question,completion=sql"
+        "as in --columns prompt=question,completion=sql; for text that is learned as it is say --format text"
     )
 
 
@@ -94,9 +101,10 @@ def _check_prompt(messages: list[Message]) -> None:
 def _side(fields: Fields, key: str, role: Role) -> list[Message]:
     """Return a field that is a text of one role, or a list of messages."""
     value = fields[key]
-    if isinstance(value, list) or (isinstance(value, str) and value.lstrip().startswith("[{")):
-        return read_turns(value, key)
-    return [Message(role, text_of(fields, key))]
+    # a text that looks like a list stays a text: it may be the JSON that is to be learned
+    return (
+        read_turns(value, key) if isinstance(value, list) else [Message(role, text_of(fields, key))]
+    )
 
 
 def _messages(fields: Fields) -> Example:
@@ -175,7 +183,10 @@ _LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.
 def _thumbs(fields: Fields) -> RatedAnswer:
     label = _LABELS.get(str(fields["label"]).strip().lower())
     if label is None:
-        raise RowError(f"'label' must be true or false, this is {str(fields['label'])[:40]!r}")
+        raise RowError(
+            f"'label' must be true or false, this is {str(fields['label'])[:40]!r}; where it rates nothing, "
+            "say --format prompt/completion"
+        )
     example = _prompt_completion({key: value for key, value in fields.items() if key != "label"})
     return RatedAnswer(example.prompt, example.answer, good=label)
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from adapt.records import Example
+from adapt.errors import RecipeError
+from adapt.records import Example, RatedAnswer
 from finetune.advice import explain, warn
 from finetune.checks import count_duplicates
 from finetune.datasets import ExampleSet, RowSet, as_example
@@ -53,6 +54,7 @@ def plan(
     Raises:
         DataError: an answer alone is longer than the base reads.
         ModelError: the chat template refuses a conversation, or the base has no such target layers.
+        RecipeError: rated answers of which one alone fits a pass.
     """
     limit = min(settings.max_length or LONGEST, outline.context_length)
     encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=limit)
@@ -65,6 +67,11 @@ def plan(
     batch, micro = _batches(
         len(rows) + len(kept), longest * (2 if preferences else 1), parameters, settings
     )
+    if isinstance(train.examples[0], RatedAnswer) and micro < 2:
+        raise RecipeError(
+            f"rated answers are compared within a pass, which holds one here ({batch} per step, up to {longest} tokens); "
+            "give more rows, an even batch_size, or a smaller max_length under [finetune]"
+        )
     steps = math.ceil(settings.epochs * math.ceil((len(rows) + len(kept)) / batch))
     made = Plan(
         base=outline.name,

@@ -141,5 +141,5 @@ class _Stopwatch(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        """Note the time, but of the last step before its evaluation has been taken."""
+        """Note the time; that of the last step holds the loss of one held-out row too."""
         self.times.append(time.perf_counter())

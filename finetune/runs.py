@@ -102,13 +102,11 @@ def begin_run(request: TrainingRequest, base: Base, workspace: Workspace) -> Run
     """Write down a new run and return its record."""
     check_name("model", request.domain)
     absolute = request.absolute(workspace)
-    paths = find_files([*absolute.files, *absolute.keep])
-    paths += find_files([absolute.test], part="test") if absolute.test else []
     record = RunRecord(
         run_id=f"{request.domain}-{uuid.uuid4().hex[:8]}",
         request=absolute,
         base_sha256=base.sha256,
-        data=tuple(DataFile(path=path, sha256=sha256_file(path)) for path in paths),
+        data=tuple(DataFile(path=path, sha256=sha256_file(path)) for path in _data_files(absolute)),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     folder = run_folder(record.run_id, workspace)
@@ -146,6 +144,7 @@ def check_unchanged(record: RunRecord, base: Base) -> None:
         DataError: a data file is gone or changed.
         ModelError: the base's weights or configuration changed.
     """
+    _check_same_files(record)
     for file in record.data:
         if not file.path.is_file():
             raise DataError(f"{file.path}: gone since run {record.run_id} began; put it back")
@@ -157,6 +156,24 @@ def check_unchanged(record: RunRecord, base: Base) -> None:
         raise ModelError(
             f"base '{base.id}': changed since run {record.run_id} began; train anew without --resume"
         )
+
+
+def _check_same_files(record: RunRecord) -> None:
+    """Refuse folders in which files came or went; those that are gone are named one by one elsewhere."""
+    began = {file.path for file in record.data}
+    added = (
+        sorted(set(_data_files(record.request)) - began) if all(p.exists() for p in began) else []
+    )
+    if added:
+        raise DataError(
+            f"{added[0]}: new since run {record.run_id} began; take it away, or train anew without --resume"
+        )
+
+
+def _data_files(request: TrainingRequest) -> list[Path]:
+    """Return the files that a request with absolute paths reads, training rows first."""
+    test = find_files([request.test], part="test") if request.test else []
+    return find_files([*request.files, *request.keep]) + test
 
 
 @contextmanager

@@ -166,7 +166,7 @@ def _peer(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Epoch:
         settings=SftSettings(),
     )
     ready = make_ready(request, workspace=Workspace(folder / "workspace"))
-    same = {} if defaults else {"gradient_checkpointing": False, "bf16": torch.cuda.is_available()}
+    same = {} if defaults else {"gradient_checkpointing": False}
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     conversations = [
         {
@@ -185,6 +185,7 @@ def _peer(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Epoch:
             learning_rate=1e-3,
             lr_scheduler_type="cosine",
             **same,
+            bf16=torch.cuda.is_available(),  # trl's default; on a CPU it refuses it
             logging_steps=1,
             save_strategy="no",
             report_to="none",

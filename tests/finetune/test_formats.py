@@ -195,3 +195,21 @@ def test_exported_feedback_is_read_as_rated_answers(tmp_path: Path) -> None:
         RatedAnswer((closed,), "At six.", good=True),
     )
     assert len(data.places) == 4
+
+
+def test_a_text_that_looks_like_a_list_stays_the_answer_that_it_is(write_rows: WriteRows) -> None:
+    row = {"prompt": "Names?", "completion": '[{"name": "Ana"}]'}
+
+    assert read_examples([write_rows([row])]).examples[0].answer == '[{"name": "Ana"}]'
+
+
+def test_a_text_with_a_category_is_learned_as_text_only_where_that_is_said(
+    write_rows: WriteRows,
+) -> None:
+    path = write_rows([{"text": "Where is my card?", "category": "card_arrival"}])
+
+    with pytest.raises(DataError, match="no known format; its fields are text, category"):
+        read_examples([path])
+    assert read_examples([path], layout=Layout("text")).examples[0].plain
+    sourced = write_rows([{"text": "A page.", "url": "x", "license": "CC0"}], "sourced.jsonl")
+    assert read_examples([sourced]).examples[0].plain

@@ -289,6 +289,25 @@ def test_a_domain_that_is_no_safe_name_is_refused(
         finetune(request, workspace=workspace)
 
 
+@pytest.mark.slow
+def test_a_folder_that_grew_since_is_not_resumed(
+    tiny_folder: Path, colours: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "a.jsonl").write_bytes(colours.read_bytes())
+    with pytest.raises(CancelledError):
+        finetune(request_of(folder, tiny_folder), workspace=workspace, progress=stop_at(3))
+    (run_id,) = list_runs(workspace)
+    (folder / "b.jsonl").write_bytes(colours.read_bytes())
+
+    with pytest.raises(DataError, match="b.jsonl: new since run"):
+        resume(run_id, workspace=workspace)
+    (folder / "b.jsonl").unlink()
+
+    assert resume(run_id, workspace=workspace).reference == "colours@1"
+
+
 def test_targets_that_no_layer_has_are_refused(
     tiny_folder: Path, colours: Path, workspace: Workspace
 ) -> None:

@@ -9,6 +9,7 @@ import datasets
 import pyarrow
 import pyarrow.feather
 import pytest
+from huggingface_hub import constants
 
 from adapt.errors import DataError
 from finetune.datasets import read_examples
@@ -76,12 +77,27 @@ def test_packed_and_arrow_files_are_told_by_what_they_hold(tmp_path: Path) -> No
         assert read_examples([path]).examples[0].prompt[0].content == "a", path.name
 
 
-def test_a_dataset_of_the_hub_that_is_not_here_is_one_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_dataset_of_the_hub_that_is_not_here_is_one_sentence() -> None:
     with pytest.raises(
         DataError, match="nobody/nothing: neither a file or folder here, nor a dataset"
     ):
         locate(Path("nobody/nothing"))
     with pytest.raises(DataError, match="no such file"):
         locate(Path("folder/rows.jsonl"))
+
+
+def test_a_dataset_of_the_hub_that_was_fetched_before_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = tmp_path / "datasets--someone--set"
+    snapshot = stored / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (stored / "refs").mkdir()
+    (stored / "refs" / "main").write_text("a" * 40)
+    (snapshot / "train-00000.jsonl").write_text(row("of the hub"), encoding="utf-8")
+    (snapshot / "README.md").write_text("# Set\n", encoding="utf-8")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+
+    data = read_examples([Path("someone/set")])
+
+    assert data.examples[0].prompt[0].content == "of the hub"

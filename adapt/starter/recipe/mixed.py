@@ -2,7 +2,7 @@
 
 People name what they ask about, and so do other sentences of a passage; they also bend words (open, opens, opened). A question
 made of one sentence's words alone teaches nothing of that: sentences chosen by the weight of rare words that they share
-with it were right for 62 % of held-out TyDiQA questions, a starter taught with such questions for 49 %.
+with it were right for 62 % of 600 held-out TyDiQA questions, a starter taught with such questions for 51 % of 150.
 """
 
 import math
