@@ -10,19 +10,19 @@ from types import FrameType
 
 @dataclass
 class Interrupts:
-    """Whether the user asked to stop; `patient` is set while training can still finish its step."""
+    """Whether the user asked to stop; `patient` counts the trainings that can still finish their step."""
 
     requested: threading.Event = field(default_factory=threading.Event)
-    patient: bool = False
+    patient: int = 0
 
     @contextmanager
     def patience(self) -> Iterator[None]:
         """Within this block a first signal only sets `requested`; a second one ends at once."""
-        self.patient = True
+        self.patient += 1
         try:
             yield
         finally:
-            self.patient = False
+            self.patient -= 1
 
 
 @contextmanager

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 from adapt.artifacts import Artifact, DataRecord
 from adapt.bases import Base, find_base
 from adapt.errors import CancelledError, RecipeError
@@ -30,6 +32,7 @@ from finetune.runs import (
     read_run,
     remove_run,
 )
+from finetune.together import Together
 from finetune.trainer import Trained, TrainingJob
 
 
@@ -51,7 +54,7 @@ def finetune(
         ready = make_ready(request, workspace=workspace)
         record = begin_run(request, ready.outline.base, workspace)
         with own_run(record.run_id, workspace) as folder:
-            task = _Task(record, ready, workspace, folder, progress, interrupts)
+            task = Training(record, ready, workspace, folder, progress, interrupts)
             return task.finish()
 
 
@@ -69,13 +72,13 @@ def resume(run_id: str, *, workspace: Workspace, progress: Progress = no_progres
         with own_run(run_id, workspace) as folder:
             check_unchanged(record, find_base(record.request.base, workspace))
             ready = make_ready(record.request, workspace=workspace)
-            task = _Task(record, ready, workspace, folder, progress, interrupts)
+            task = Training(record, ready, workspace, folder, progress, interrupts)
             return task.finish()
 
 
 @dataclass(frozen=True)
-class _Task:
-    """One run in this process."""
+class Training:
+    """One run in this process, alone or together with others."""
 
     record: RunRecord
     ready: Ready
@@ -83,9 +86,11 @@ class _Task:
     folder: Path
     progress: Progress
     interrupts: Interrupts
+    together: Together | None = None
 
     @property
     def base(self) -> Base:
+        """Return what it trains on."""
         return self.ready.outline.base
 
     def finish(self) -> Artifact:
@@ -112,8 +117,7 @@ class _Task:
         checkpoint = find_checkpoint(self.folder)
         if checkpoint is not None:
             self.progress(ProgressEvent("prepare", detail=f"continuing from {checkpoint.name}"))
-        self.progress(ProgressEvent("prepare", detail=f"loading {self.ready.plan.base}"))
-        model, tokenizer = load_base(self.base)
+        model, tokenizer = self._load()
         start = self.ready.start.path if self.ready.start else None
         job = TrainingJob(
             model,
@@ -123,6 +127,7 @@ class _Task:
             self.folder,
             checkpoint,
             start,
+            self.together,
         )
         train = sft.train if self.ready.learns_examples else preference.train
         trained = train(job, progress=self.progress, interrupts=self.interrupts)
@@ -136,6 +141,12 @@ class _Task:
         with trained.model.disable_adapter():
             before = answer_losses(trained.model, rows, pad_id=pad)
         return trained, Judged(None, (tuple(before), tuple(after)))
+
+    def _load(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        if self.together is not None:
+            return self.together.model(), self.ready.outline.tokenizer
+        self.progress(ProgressEvent("prepare", detail=f"loading {self.ready.plan.base}"))
+        return load_base(self.base)
 
     def _publish(self, trained: Trained, judged: Judged) -> Artifact:
         request, made, start = self.record.request, self.ready.plan, self.ready.start

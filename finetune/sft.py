@@ -1,4 +1,4 @@
-"""Supervised training of an adapter on examples: trl's loss on the answers, and with it the divergence on rows to keep."""
+"""Supervised training of an adapter on examples: the loss of the answers, and with it the divergence on rows to keep."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,11 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from adapt.protocols import Progress
+from finetune.answers import Learned, logits_at
 from finetune.clock import Clock
 from finetune.encoding import EncodedRow
 from finetune.interrupts import Interrupts
+from finetune.joint import Pass, joinable
 from finetune.keep import drift_from_base, kept_rows, pick
 from finetune.trainer import RunTrainer, Trained, TrainingJob, follow
 from finetune.watch import RowsHeldOut, Watch
@@ -26,6 +28,7 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
             padding_free=job.prepared.plan.packing,
         )
         rows = _dataset(job.prepared.train)
+        self._tokens = 0
         super().__init__(job, clock, watch, args=arguments, train_dataset=rows)
 
     def compute_loss(
@@ -37,10 +40,11 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
     ) -> torch.Tensor:
         """Return the loss on the answers to learn, and with it the divergence from the base on the rows to keep."""
         kept = kept_rows(inputs["labels"])
+        self.count_tokens(inputs)
         losses = []
         if not kept.all():
             learned = pick(inputs, ~kept) if kept.any() else inputs
-            losses.append(super().compute_loss(model, learned, False, num_items_in_batch))
+            losses.append(self.answer_loss(model, learned, num_items_in_batch))
         if kept.any():
             drift = drift_from_base(model, pick(inputs, kept))
             self._metrics["train"]["drift"].append(drift.item())
@@ -48,6 +52,40 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
             passes = 1 if num_items_in_batch is None else self.current_gradient_accumulation_steps
             losses.append(self._job.settings.keep_weight * drift / passes)
         return torch.stack(losses).sum()
+
+    def as_pass(
+        self, inputs: dict[str, torch.Tensor], items: torch.Tensor | int | None
+    ) -> Pass | None:
+        """Return packed rows to learn as a pass; rows to keep take two passes of their own."""
+        plan = self._job.prepared.plan
+        if not plan.packing or plan.gradient_checkpointing or items is None:
+            return None
+        one = Pass(self.accelerator.unwrap_model(self.model), self._prepare_inputs(inputs), items)
+        return one if joinable(one) else None
+
+    def answer_loss(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        items: torch.Tensor | int | None,
+    ) -> torch.Tensor:
+        """Return the loss of a pass on its answers."""
+        learned = Learned.of(inputs["labels"])
+        given = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+        return self.shared(learned.loss(logits_at(model, learned.places, given), items), items)
+
+    def shared(self, loss: torch.Tensor, items: torch.Tensor | int | None) -> torch.Tensor:
+        """Return a loss so that the mean over devices is that of all their tokens, which `items` counts."""
+        if items is None or not self.args.average_tokens_across_devices:
+            return loss
+        devices: int = self.accelerator.num_processes
+        return loss * devices
+
+    def count_tokens(self, inputs: dict[str, torch.Tensor]) -> None:
+        """Count the tokens read, padding apart, for the log."""
+        mask = inputs.get("attention_mask")
+        self._tokens += int(inputs["input_ids"].numel() if mask is None else mask.sum())
+        self._metrics["train"]["num_tokens"] = [self._tokens]
 
 
 def train(job: TrainingJob, *, progress: Progress, interrupts: Interrupts) -> Trained:

@@ -32,10 +32,12 @@ from finetune.checkpoints import (
 from finetune.clock import Clock
 from finetune.curve import Curve
 from finetune.interrupts import Interrupts
+from finetune.joint import Pass
 from finetune.keep import last_drift
 from finetune.lora import lora_config
 from finetune.plan import Prepared
 from finetune.settings import SftSettings
+from finetune.together import Together
 from finetune.watch import Best, Heldout, Watch
 
 
@@ -50,6 +52,7 @@ class TrainingJob:
     run: Path
     checkpoint: Path | None = None  # to resume from
     start: Path | None = None  # the adapter whose weights training begins with
+    together: Together | None = None  # with other trainings, if there are any
 
     @property
     def pad_id(self) -> int:
@@ -139,6 +142,30 @@ class RunTrainer(_Trainer):  # type: ignore[misc]
         self.lr_scheduler = scheduler
         self._created_lr_scheduler = True
         return scheduler
+
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, torch.Tensor],
+        num_items_in_batch: torch.Tensor | int | None = None,
+    ) -> torch.Tensor:
+        """Return the loss of a pass whose gradients are taken, here or together with other trainings'."""
+        if self._job.together is not None:
+            due = self.as_pass(inputs, num_items_in_batch)
+            loss = self._job.together.step(due)
+            if loss is not None:
+                return loss
+        return super().training_step(model, inputs, num_items_in_batch)  # type: ignore[no-any-return]
+
+    def as_pass(
+        self, inputs: dict[str, torch.Tensor], items: torch.Tensor | int | None
+    ) -> Pass | None:
+        """Return what can be done together with other trainings; nothing, unless a loss knows how."""
+        return None
+
+    def floating_point_ops(self, inputs: dict[str, torch.Tensor]) -> int:
+        """Return nothing: nobody reads it, and it takes 4 ms of each step to count."""
+        return 0
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: object) -> None:
         best = self._watch.best.parameters if self._watch.best else None

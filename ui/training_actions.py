@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
 from adapt.artifacts import Artifact
 from adapt.protocols import Progress, no_progress
 
@@ -24,6 +26,35 @@ def finetune(
     from finetune.run import finetune as run
 
     return run(request, workspace=ctx.workspace, progress=progress)
+
+
+def finetune_all(
+    ctx: "Context", requests: "Sequence[TrainingRequest]", *, progress: Progress = no_progress
+) -> list[Artifact]:
+    """Train several domains in one process on one resident base, and publish each."""
+    from finetune.many import finetune_all as run
+
+    return run(requests, workspace=ctx.workspace, progress=progress)
+
+
+def plan_all(ctx: "Context", requests: "Sequence[TrainingRequest]") -> "dict[str, Plan]":
+    """Return what a training of several domains would do, by domain."""
+    from finetune.many import ready_all
+
+    ready = ready_all(requests, workspace=ctx.workspace)
+    return {one.domain: made.plan for one, made in zip(requests, ready, strict=True)}
+
+
+def start_finetune_all(ctx: "Context", requests: "Sequence[TrainingRequest]") -> "Job":
+    """Start the training of several domains in the background, once their data and plans have been found good."""
+    from finetune.many import ready_all
+
+    ready_all(requests, workspace=ctx.workspace)
+    absolute: list[JsonValue] = [
+        one.absolute(ctx.workspace).model_dump(mode="json") for one in requests
+    ]
+    title = f"train {', '.join(one.domain for one in requests)} on {requests[0].base}"
+    return ctx.start_job("finetune", title=title, settings={"requests": absolute})
 
 
 def start_finetune(ctx: "Context", request: "TrainingRequest") -> "Job":
@@ -60,6 +91,24 @@ def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> 
     from finetune.run import resume as go_on
 
     return go_on(run_id, workspace=ctx.workspace, progress=progress)
+
+
+def resume_all(
+    ctx: "Context", run_ids: Sequence[str], *, progress: Progress = no_progress
+) -> list[Artifact]:
+    """Go on with several interrupted trainings together."""
+    from finetune.many import resume_all as go_on
+
+    return go_on(run_ids, workspace=ctx.workspace, progress=progress)
+
+
+def start_resume_all(ctx: "Context", run_ids: Sequence[str]) -> "Job":
+    """Go on with several interrupted trainings together, in the background."""
+    from finetune.runs import read_run
+
+    domains = [read_run(run_id, ctx.workspace).request.domain for run_id in run_ids]
+    title = f"train {', '.join(domains)}, the rest"
+    return ctx.start_job("finetune", title=title, settings={"runs": [*run_ids]})
 
 
 def check_data(

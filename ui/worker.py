@@ -12,7 +12,7 @@ from ui.environment import prepare
 
 prepare()
 
-from pydantic import JsonValue  # noqa: E402  the environment comes first
+from pydantic import JsonValue, TypeAdapter  # noqa: E402  the environment comes first
 
 from finetune.runs import TrainingRequest  # noqa: E402
 from ui import training_actions  # noqa: E402
@@ -24,13 +24,25 @@ Work = Callable[[Context, Mapping[str, JsonValue], Progress], JsonValue]
 
 
 def _finetune(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
-    """Train what a `request` asks for, or the rest of a `run`."""
+    """Train what a `request` asks for, or several `requests`, or the rest of a `run`, or of several `runs`."""
+    if "requests" in settings or "runs" in settings:
+        return _finetune_all(ctx, settings, progress)
     if "run" in settings:
         artifact = training_actions.resume(ctx, str(settings["run"]), progress=progress)
     else:
         request = TrainingRequest.model_validate(settings["request"])
         artifact = training_actions.finetune(ctx, request, progress=progress)
     return {"artifact": artifact.reference, "path": str(artifact.path)}
+
+
+def _finetune_all(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
+    if "runs" in settings:
+        run_ids = TypeAdapter(list[str]).validate_python(settings["runs"])
+        made = training_actions.resume_all(ctx, run_ids, progress=progress)
+    else:
+        requests = TypeAdapter(list[TrainingRequest]).validate_python(settings["requests"])
+        made = training_actions.finetune_all(ctx, requests, progress=progress)
+    return {"artifacts": [{"artifact": one.reference, "path": str(one.path)} for one in made]}
 
 
 def _demo(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:

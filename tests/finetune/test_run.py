@@ -301,7 +301,7 @@ def test_a_folder_that_grew_since_is_not_resumed(
     (run_id,) = list_runs(workspace)
     (folder / "b.jsonl").write_bytes(colours.read_bytes())
 
-    with pytest.raises(DataError, match="b.jsonl: new since run"):
+    with pytest.raises(DataError, match=r"b\.jsonl: new since run"):
         resume(run_id, workspace=workspace)
     (folder / "b.jsonl").unlink()
 

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,16 +45,11 @@ class Output:
 
     def artifact(self, artifact: "Artifact", text: "str | Table") -> None:
         """Print what a command made; with `--json` the reference, the path and the metrics."""
-        card = artifact.card
-        self.result(
-            {
-                "artifact": artifact.reference,
-                "path": str(artifact.path),
-                "kind": card.kind,
-                "metrics": card.metrics,
-            },
-            text,
-        )
+        self.result(_told(artifact), text)
+
+    def artifacts(self, made: "Sequence[Artifact]", text: "str | Table") -> None:
+        """Print the several that a command made, each as `artifact` does."""
+        self.result({"artifacts": [_told(one) for one in made]}, text)
 
     def say(self, message: str) -> None:
         """Tell the person something; never on stdout."""
@@ -91,6 +86,16 @@ class Output:
                 yield callback
         else:
             yield _lines()
+
+
+def _told(artifact: "Artifact") -> dict[str, object]:
+    card = artifact.card
+    return {
+        "artifact": artifact.reference,
+        "path": str(artifact.path),
+        "kind": card.kind,
+        "metrics": card.metrics,
+    }
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`adapt finetune` and `adapt data check`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +10,9 @@ from pydantic import ValidationError
 from adapt.config import explain
 from adapt.errors import AdaptError
 from ui.cli.output import Output
+from ui.cli.training_runs import go_on, train, train_all
 
 if TYPE_CHECKING:
-    from adapt.artifacts import Artifact
     from finetune.settings import SftSettings
 
 FINETUNE = """Train a LoRA adapter for a domain, and measure on held-out rows whether it helped.
@@ -35,6 +36,11 @@ the id of a dataset on the Hugging Face hub does too. Preference pairs (prompt, 
   adapt finetune support newer.jsonl --continue support@1     (a new version, from the weights of that one)
 
   adapt finetune --resume RUN                                 (the rest of an interrupted run)
+
+  adapt finetune --all domains.yaml                           (several adapters in one process, on one base)
+
+domains.yaml: "domains: {support: support.jsonl, dates: {data: dates.jsonl, test: heldout.jsonl, rank: 8}}"; base, epochs and
+the like beside "domains" hold for all. Each adapter equals the one trained alone.
 """
 FormatOption = Annotated[
     str | None, typer.Option(help="The rows' format, where it is not told by their fields.")
@@ -55,9 +61,13 @@ def finetune(
     ctx: typer.Context,
     domain: Annotated[str | None, typer.Argument(help="The adapter's name.")] = None,
     files: Annotated[list[Path] | None, typer.Argument(help="Training rows.")] = None,
+    all_domains: Annotated[
+        Path | None,
+        typer.Option("--all", help="Train the domains that this YAML file lists, together."),
+    ] = None,
     base: Annotated[
-        str, typer.Option(help="A folder, a hub id, NAME[@v], or 'starter'.")
-    ] = "starter",
+        str | None, typer.Option(help="A folder, a hub id, NAME[@v], or 'starter' (the default).")
+    ] = None,
     test: Annotated[
         Path | None, typer.Option(help="Held-out rows; else a share is split off.")
     ] = None,
@@ -99,7 +109,9 @@ def finetune(
             help="Show the plan, and what it takes from a few steps tried out; keep nothing."
         ),
     ] = False,
-    resume: Annotated[str | None, typer.Option(help="Go on with an interrupted run.")] = None,
+    resume: Annotated[
+        list[str] | None, typer.Option(help="Go on with an interrupted run, or several together.")
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--continue", help="Begin with the weights of this adapter, as support@1."),
@@ -108,24 +120,15 @@ def finetune(
     columns: ColumnsOption = None,
 ) -> None:
     """Parse, plan or train, print."""
+    from finetune.domains import read_domains
     from finetune.runs import TrainingRequest
     from finetune.settings import SftSettings
-    from ui.training_actions import finetune as run
-    from ui.training_actions import resume as go_on
-    from ui.training_actions import start_finetune, start_resume, try_finetune
 
     output: Output = ctx.obj
     context = output.open()
-    if resume is not None and background:
-        output.job(start_resume(context, resume))
+    if resume:
+        go_on(output, context, resume, background=background)
         return
-    if resume is not None:
-        with output.progress() as progress:
-            artifact = go_on(context, resume, progress=progress)
-        output.artifact(artifact, summary(artifact))
-        return
-    if not domain or not files:
-        raise typer.BadParameter("name a domain and at least one file, or --resume RUN")
     settings = context.workspace.settings("finetune", SftSettings)
     given = {
         "epochs": epochs,
@@ -139,32 +142,35 @@ def finetune(
         "seed": seed,
         "metric": metric,
     }
+    flags = {key: value for key, value in given.items() if value is not None}
+    if all_domains is not None:
+        single = {"DOMAIN": domain, "--test": test, "--keep": keep, "--continue": start,
+                  "--format": format, "--columns": columns, "--skip-bad": skip_bad}  # fmt: skip
+        if extra := [name for name, value in single.items() if value]:
+            raise typer.BadParameter(f"with --all, {extra[0]} is said in the file, for each domain")
+        requests = read_domains(all_domains, settings=settings, base=base, flags=flags)
+        train_all(output, context, requests, dry_run=dry_run, background=background)
+        return
+    if not domain or not files:
+        raise typer.BadParameter(
+            "name a domain and at least one file, or --all FILE, or --resume RUN"
+        )
     request = TrainingRequest(
         domain=domain,
         files=tuple(files),
         test=test,
         keep=tuple(keep or ()),
-        base=base,
+        base=base or "starter",
         settings=override(settings, given),
         skip_bad=skip_bad,
         format=format,
         columns=read_columns(columns),
         start=start,
     )
-    if dry_run:
-        plan, estimate = try_finetune(context, request)
-        lines = [*plan.lines(), estimate.line]
-        output.result({**plan.as_json(), "estimate": estimate.as_json()}, "\n".join(lines))
-        return
-    if background:
-        output.job(start_finetune(context, request))
-        return
-    with output.progress() as progress:
-        artifact = run(context, request, progress=progress)
-    output.artifact(artifact, summary(artifact))
+    train(output, context, request, dry_run=dry_run, background=background)
 
 
-def override(settings: "SftSettings", given: dict[str, object]) -> "SftSettings":
+def override(settings: "SftSettings", given: Mapping[str, object]) -> "SftSettings":
     """Return the settings of `adapt.toml` with what flags say instead.
 
     Raises:
@@ -175,11 +181,6 @@ def override(settings: "SftSettings", given: dict[str, object]) -> "SftSettings"
         return type(settings).model_validate({**settings.model_dump(), **chosen})
     except ValidationError as error:
         raise AdaptError(explain(error, type(settings))) from error
-
-
-def summary(artifact: "Artifact") -> str:
-    """Return what a person reads of a new artifact."""
-    return f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}"
 
 
 def read_columns(given: str | None) -> dict[str, str]:
