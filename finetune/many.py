@@ -133,7 +133,7 @@ def _train(
 
         together.run([partial(follow, place) for place in range(len(records))])
     if failed:
-        raise _failure(records, published, failed)
+        raise failure_of(records, published, failed)
     return [published[one.request.domain] for one in records]
 
 
@@ -155,7 +155,7 @@ def _named(domain: str) -> Iterator[None]:
         raise AdaptError(f"{domain}: {error}") from error
 
 
-def _failure(
+def failure_of(
     records: Sequence[RunRecord], published: dict[str, Artifact], failed: dict[str, AdaptError]
 ) -> AdaptError:
     """Return the one error of a training of many of which some did not end."""

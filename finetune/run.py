@@ -29,6 +29,7 @@ from finetune.runs import (
     begin_run,
     check_unchanged,
     own_run,
+    published_by,
     read_run,
     remove_run,
 )
@@ -94,7 +95,11 @@ class Training:
         return self.ready.outline.base
 
     def finish(self) -> Artifact:
-        """Train what is left and publish."""
+        """Train what is left and publish; what was published before a crash is not published again."""
+        before = published_by(self.record, self.workspace)
+        if before is not None:
+            remove_run(self.record.run_id, self.workspace)
+            return before
         for line in self.ready.plan.lines():
             self.progress(ProgressEvent("plan", detail=line))
         self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
@@ -180,6 +185,7 @@ class Training:
                     "heldout": proof.as_metrics(),
                     "loss_curve": curve.as_json(most=CARD_POINTS),
                     "training": {
+                        "run": self.record.run_id,
                         "steps": trained.steps,
                         "seconds": round(trained.seconds, 1),
                         **({} if trained.best_step is None else {"best_step": trained.best_step}),

@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from adapt.artifacts import sha256_file
+from adapt.artifacts import Artifact, sha256_file
 from adapt.bases import Base, find_base
 from adapt.errors import AdaptError, DataError, ModelError, NotFoundError, WorkspaceError
 from adapt.registry import Registry
@@ -24,6 +24,10 @@ from finetune.settings import SftSettings
 from finetune.sources import find_files, locate
 
 RECORD = "run.json"
+
+
+class RunTakenError(AdaptError):
+    """Another process trains the run."""
 
 
 class DataFile(BaseModel):
@@ -132,6 +136,15 @@ def read_run(run_id: str, workspace: Workspace) -> RunRecord:
         raise WorkspaceError(f"{path}: damaged; remove its folder and train again") from error
 
 
+def published_by(record: RunRecord, workspace: Workspace) -> Artifact | None:
+    """Return what a run has published, None unless a crash came between that and the end of the run."""
+    for artifact in reversed(Registry(workspace).versions(record.request.domain)):
+        training = artifact.card.metrics.get("training")
+        if isinstance(training, dict) and training.get("run") == record.run_id:
+            return artifact
+    return None
+
+
 def list_runs(workspace: Workspace) -> list[str]:
     """Return the ids of the runs that can be resumed."""
     return sorted(path.parent.name for path in workspace.runs.glob(f"*/{RECORD}"))
@@ -181,13 +194,13 @@ def own_run(run_id: str, workspace: Workspace) -> Iterator[Path]:
     """Yield the folder of a run that no other process may train meanwhile.
 
     Raises:
-        AdaptError: another process trains it.
+        RunTakenError: another process trains it.
     """
     lock = workspace.lock(f"run-{run_id}", timeout_seconds=0)
     try:
         lock.acquire()
     except Timeout as error:
-        raise AdaptError(
+        raise RunTakenError(
             f"run {run_id} is being trained by another process; wait for it"
         ) from error
     try:

@@ -29,11 +29,18 @@ def finetune(
 
 
 def finetune_all(
-    ctx: "Context", requests: "Sequence[TrainingRequest]", *, progress: Progress = no_progress
+    ctx: "Context",
+    requests: "Sequence[TrainingRequest]",
+    *,
+    on: str | None = None,
+    progress: Progress = no_progress,
 ) -> list[Artifact]:
-    """Train several domains in one process on one resident base, and publish each."""
+    """Train several domains and publish each: in one process on one resident base, or `on` a Ray cluster."""
+    from finetune.cluster import finetune_on
     from finetune.many import finetune_all as run
 
+    if on is not None:
+        return finetune_on(on, requests, workspace=ctx.workspace, progress=progress)
     return run(requests, workspace=ctx.workspace, progress=progress)
 
 
@@ -94,11 +101,18 @@ def resume(ctx: "Context", run_id: str, *, progress: Progress = no_progress) -> 
 
 
 def resume_all(
-    ctx: "Context", run_ids: Sequence[str], *, progress: Progress = no_progress
+    ctx: "Context",
+    run_ids: Sequence[str],
+    *,
+    on: str | None = None,
+    progress: Progress = no_progress,
 ) -> list[Artifact]:
-    """Go on with several interrupted trainings together."""
+    """Go on with several interrupted trainings, together or `on` a Ray cluster."""
+    from finetune.cluster import resume_on
     from finetune.many import resume_all as go_on
 
+    if on is not None:
+        return resume_on(on, run_ids, workspace=ctx.workspace, progress=progress)
     return go_on(run_ids, workspace=ctx.workspace, progress=progress)
 
 

@@ -55,7 +55,7 @@ def run() -> list[Row]:
         same = _compare(Path(folder) / "same", base, _tickets(ROWS + HELD), defaults=False)
         return [
             same,
-            _compare(Path(folder) / "short", base, _short(4 * ROWS + HELD), defaults=True),
+            _compare(Path(folder) / "short", base, short_rows(4 * ROWS + HELD), defaults=True),
         ]
 
 
@@ -70,7 +70,7 @@ def _tickets(count: int) -> Rows:
     ]
 
 
-def _short(count: int) -> Rows:
+def short_rows(count: int) -> Rows:
     """Return short questions whose lengths are skewed about as those of banking77 are."""
     draw = random.Random(0)
     words = "card account transfer cash money top pending refund fee rate passport".split()  # noqa: SIM905
@@ -167,30 +167,38 @@ def _peer(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Epoch:
     )
     ready = make_ready(request, workspace=Workspace(folder / "workspace"))
     same = {} if defaults else {"gradient_checkpointing": False}
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    times, model = train_with_trl(base, rows[:-HELD], folder, BATCH, same)
+    loss = _loss(model, ready.prepared.heldout, ready.outline.tokenizer.pad_token_id)
+    return Epoch(times[-1] - times[0], ready.plan.tokens * (len(times) - 1) // len(times), loss)
+
+
+def train_with_trl(
+    base: Path, rows: Rows, folder: Path, batch: int, settings: dict[str, bool]
+) -> tuple[list[float], torch.nn.Module]:
+    """Train an epoch with the script that trl's documentation shows; return when each step ended, and the model."""
     conversations = [
         {
             "prompt": [{"role": "user", "content": row["prompt"]}],
             "completion": [{"role": "assistant", "content": row["completion"]}],
         }
-        for row in rows[:-HELD]
+        for row in rows
     ]
     times = _Times()
     trainer = SFTTrainer(
-        model=model,
+        model=AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
         args=SFTConfig(
             output_dir=str(folder),
             num_train_epochs=1,
-            per_device_train_batch_size=BATCH,
+            per_device_train_batch_size=batch,
             learning_rate=1e-3,
             lr_scheduler_type="cosine",
-            **same,
             bf16=torch.cuda.is_available(),  # trl's default; on a CPU it refuses it
             logging_steps=1,
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
             dataloader_pin_memory=False,
+            **settings,
         ),
         train_dataset=Dataset.from_list(conversations),
         processing_class=AutoTokenizer.from_pretrained(base),
@@ -201,7 +209,5 @@ def _peer(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Epoch:
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    steps = times.times[: (len(rows) - HELD) // BATCH]  # the last entry is the summary
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    loss = _loss(model, ready.prepared.heldout, int(trainer.processing_class.pad_token_id))
-    return Epoch(steps[-1] - steps[0], ready.plan.tokens * (len(steps) - 1) // len(steps), loss)
+    steps = times.times[: len(rows) // batch]  # the last entry is the summary
+    return steps, trainer.accelerator.unwrap_model(trainer.model)

@@ -43,6 +43,21 @@ def colours(write_rows: WriteRows) -> Path:
     return write_rows(rows, "colours.jsonl")
 
 
+@pytest.fixture
+def three(write_rows: WriteRows) -> dict[str, Path]:
+    """Return three domains: short rows, rows of very different lengths, more rows than a step of the others has."""
+    short: list[object] = [{"prompt": f"Colour of {n}?", "completion": "red"} for n in range(24)]
+    uneven: list[object] = [
+        {"prompt": "Count " * (1 + n % 9), "completion": str(n)} for n in range(30)
+    ]
+    many: list[object] = [{"prompt": f"Say {n}", "completion": f"{n} it is"} for n in range(50)]
+    return {
+        "short": write_rows(short, "short.jsonl"),
+        "uneven": write_rows(uneven, "uneven.jsonl"),
+        "many": write_rows(many, "many.jsonl"),
+    }
+
+
 @pytest.fixture(scope="session", params=["llama", "qwen3", "mistral", "gemma"])
 def any_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a tiny base, of each architecture in turn; Gemma's template refuses a system message."""

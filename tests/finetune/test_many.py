@@ -19,26 +19,10 @@ from finetune.many import finetune_all, resume_all
 from finetune.run import finetune
 from finetune.runs import TrainingRequest, list_runs
 from finetune.settings import SftSettings
-from tests.finetune.conftest import WriteRows
 from tests.finetune.test_run import same, stop_at, weights_of
 from tests.tiny import make_base
 
 PLAIN = SftSettings(epochs=2, rank=4, alpha=8, checkpoint_seconds=0, scored_examples=2)
-
-
-@pytest.fixture
-def three(write_rows: WriteRows) -> dict[str, Path]:
-    """Return three domains: short rows, rows of very different lengths, more rows than a step of the others has."""
-    short: list[object] = [{"prompt": f"Colour of {n}?", "completion": "red"} for n in range(24)]
-    uneven: list[object] = [
-        {"prompt": "Count " * (1 + n % 9), "completion": str(n)} for n in range(30)
-    ]
-    many: list[object] = [{"prompt": f"Say {n}", "completion": f"{n} it is"} for n in range(50)]
-    return {
-        "short": write_rows(short, "short.jsonl"),
-        "uneven": write_rows(uneven, "uneven.jsonl"),
-        "many": write_rows(many, "many.jsonl"),
-    }
 
 
 def requests_of(

@@ -150,7 +150,9 @@ finetune(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("stage", "done"), [("train", 7), ("prepare", 0), ("prove", 0)])
+@pytest.mark.parametrize(
+    ("stage", "done"), [("train", 7), ("prepare", 0), ("prove", 0), ("done", 0)]
+)
 def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(
     tiny_folder: Path, colours: Path, tmp_path: Path, stage: str, done: int
 ) -> None:
@@ -170,6 +172,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(
 
     assert killed.returncode == -signal.SIGKILL
     assert same(weights_of(straight), weights_of(finished))
+    assert [one.reference for one in Registry(workspace).list()] == ["colours@1"]
     assert Registry(workspace).verify() == []
 
 

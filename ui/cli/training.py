@@ -39,6 +39,8 @@ the id of a dataset on the Hugging Face hub does too. Preference pairs (prompt, 
 
   adapt finetune --all domains.yaml                           (several adapters in one process, on one base)
 
+  adapt finetune --all domains.yaml --on ray                  (a task for each on a Ray cluster; extra "ray")
+
 domains.yaml: "domains: {support: support.jsonl, dates: {data: dates.jsonl, test: heldout.jsonl, rank: 8}}"; base, epochs and
 the like beside "domains" hold for all. Each adapter equals the one trained alone.
 """
@@ -112,6 +114,10 @@ def finetune(
     resume: Annotated[
         list[str] | None, typer.Option(help="Go on with an interrupted run, or several together.")
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(help="With --all: 'ray' for a Ray cluster on this machine, or one's address."),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--continue", help="Begin with the weights of this adapter, as support@1."),
@@ -126,8 +132,10 @@ def finetune(
 
     output: Output = ctx.obj
     context = output.open()
+    if on and (background or not (all_domains or resume)):
+        raise typer.BadParameter("--on goes with --all or --resume, and not with --background")
     if resume:
-        go_on(output, context, resume, background=background)
+        go_on(output, context, resume, background=background, on=on)
         return
     settings = context.workspace.settings("finetune", SftSettings)
     given = {
@@ -149,7 +157,7 @@ def finetune(
         if extra := [name for name, value in single.items() if value]:
             raise typer.BadParameter(f"with --all, {extra[0]} is said in the file, for each domain")
         requests = read_domains(all_domains, settings=settings, base=base, flags=flags)
-        train_all(output, context, requests, dry_run=dry_run, background=background)
+        train_all(output, context, requests, dry_run=dry_run, background=background, on=on)
         return
     if not domain or not files:
         raise typer.BadParameter(

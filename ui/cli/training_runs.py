@@ -36,8 +36,9 @@ def train_all(
     *,
     dry_run: bool,
     background: bool,
+    on: str | None,
 ) -> None:
-    """Plan or train several domains together."""
+    """Plan or train several domains, together or `on` a cluster."""
     if dry_run:
         plans = actions.plan_all(ctx, requests)
         text = "\n\n".join("\n".join([f"{name}:", *plan.lines()]) for name, plan in plans.items())
@@ -47,32 +48,32 @@ def train_all(
         output.job(actions.start_finetune_all(ctx, requests))
         return
     with output.progress() as progress:
-        made = actions.finetune_all(ctx, requests, progress=progress)
+        made = actions.finetune_all(ctx, requests, on=on, progress=progress)
     output.artifacts(made, "\n".join(map(summary, made)))
 
 
-def go_on(output: Output, ctx: "Context", run_ids: Sequence[str], *, background: bool) -> None:
-    """Train the rest of an interrupted run, or of several together."""
-    if len(run_ids) > 1:
-        _go_on_together(output, ctx, run_ids, background=background)
-        return
-    if background:
-        output.job(actions.start_resume(ctx, run_ids[0]))
-        return
-    with output.progress() as progress:
-        artifact = actions.resume(ctx, run_ids[0], progress=progress)
-    output.artifact(artifact, summary(artifact))
-
-
-def _go_on_together(
-    output: Output, ctx: "Context", run_ids: Sequence[str], *, background: bool
+def go_on(
+    output: Output, ctx: "Context", run_ids: Sequence[str], *, background: bool, on: str | None
 ) -> None:
+    """Train the rest of an interrupted run, or of several: together, or `on` a cluster."""
+    several = len(run_ids) > 1 or on is not None
     if background:
-        output.job(actions.start_resume_all(ctx, run_ids))
+        output.job(
+            actions.start_resume_all(ctx, run_ids)
+            if several
+            else actions.start_resume(ctx, run_ids[0])
+        )
         return
     with output.progress() as progress:
-        made = actions.resume_all(ctx, run_ids, progress=progress)
-    output.artifacts(made, "\n".join(map(summary, made)))
+        if several:
+            made = actions.resume_all(ctx, run_ids, on=on, progress=progress)
+        else:
+            made = [actions.resume(ctx, run_ids[0], progress=progress)]
+    text = "\n".join(map(summary, made))
+    if several:
+        output.artifacts(made, text)
+    else:
+        output.artifact(made[0], text)
 
 
 def summary(artifact: "Artifact") -> str:

@@ -1,0 +1,242 @@
+"""Several domains on a Ray cluster: a task for each, tried again where a worker or its machine is lost; extra `ray`.
+
+All machines must see the workspace and the data under the same paths (a shared folder): a task that is tried again goes on
+from the last checkpoint of its run, and each run is published once (`finetune.runs.published_by`).
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from adapt.artifacts import Artifact
+from adapt.bases import find_base
+from adapt.errors import AdaptError, CancelledError
+from adapt.protocols import Progress, no_progress
+from adapt.records import ProgressEvent
+from adapt.registry import Registry
+from adapt.workspace import Workspace, write_atomic
+from finetune.many import failure_of, ready_all
+from finetune.run import resume
+from finetune.runs import (
+    RunRecord,
+    RunTakenError,
+    TrainingRequest,
+    begin_run,
+    check_unchanged,
+    list_runs,
+    published_by,
+    read_run,
+    run_folder,
+)
+
+RETRIES = 8  # of a task whose worker or machine was lost; what fails by itself is not tried again
+POLL_SECONDS = 0.5
+CONNECT_SECONDS = 10.0
+CANCEL_SECONDS = 60.0  # for the checkpoints to be written
+HEARTBEAT_SECONDS = 1.0
+TAKEOVER_SECONDS = 120.0  # for a worker to end whose machine is no longer heard of
+EVENT = "event.json"  # the last event of a run, for whoever waits elsewhere
+# what the tasks are told of this process's environment: no telemetry, no network, how threads wait
+SHARED = (
+    "HF_", "TRANSFORMERS_", "TOKENIZERS_", "ANONYMIZED_", "DO_NOT_TRACK", "WANDB_", "TRACKIO_", "TQDM_", "OMP_WAIT", "GOMP_",
+)  # fmt: skip
+
+
+def finetune_on(
+    address: str,
+    requests: Sequence[TrainingRequest],
+    *,
+    workspace: Workspace,
+    progress: Progress = no_progress,
+) -> list[Artifact]:
+    """Train each request as a task of a Ray cluster; published is each as soon as it is done.
+
+    Args:
+        address: `ray` for one on this machine, or the address of a cluster (`ray://host:10001`, `host:6379`, `auto`).
+
+    Raises:
+        DataError, ModelError, RecipeError: a request cannot be met; nothing was written.
+        CancelledError: the user stopped it; the text says how to go on.
+        AdaptError: Ray is not installed or not there, or some of the domains failed; the others are published.
+    """
+    ready = ready_all(requests, workspace=workspace, progress=progress)
+    with _cluster(address) as ray:
+        records = [
+            begin_run(request, one.outline.base, workspace)
+            for request, one in zip(requests, ready, strict=True)
+        ]
+        return _follow(ray, records, workspace, progress)
+
+
+def resume_on(
+    address: str,
+    run_ids: Sequence[str],
+    *,
+    workspace: Workspace,
+    progress: Progress = no_progress,
+) -> list[Artifact]:
+    """Go on with interrupted runs as tasks of a Ray cluster; see `finetune_on`."""
+    records = [read_run(run_id, workspace) for run_id in dict.fromkeys(run_ids)]
+    for record in records:
+        check_unchanged(record, find_base(record.request.base, workspace))
+    with _cluster(address) as ray:
+        return _follow(ray, records, workspace, progress)
+
+
+@contextmanager
+def _cluster(address: str) -> Iterator[Any]:
+    """Yield Ray, connected; one that was started here for this ends with it."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise AdaptError("a Ray cluster needs the extra: pip install 'adapt-llm[ray]'") from error
+    _check_reachable(address)
+    shared = {name: value for name, value in os.environ.items() if name.startswith(SHARED)}
+    try:
+        ray.init(
+            address=None if address == "ray" else address,
+            include_dashboard=False if address == "ray" else None,
+            log_to_driver=False,
+            runtime_env={"env_vars": shared},
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        raise AdaptError(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse an address at which nothing listens; Ray would try for minutes."""
+    host, mark, port = address.removeprefix("ray://").rpartition(":")
+    if not mark:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise AdaptError(f"no Ray cluster at {address}: {error}") from error
+
+
+def _follow(
+    ray: Any, records: Sequence[RunRecord], workspace: Workspace, progress: Progress
+) -> list[Artifact]:
+    """Start the tasks, tell how far they are, and return what they published."""
+    remote = ray.remote(train_run).options(
+        max_retries=RETRIES,
+        retry_exceptions=False,
+        **_share_of(ray.cluster_resources(), len(records)),
+    )
+    tasks = {
+        remote.remote(record.model_dump_json(), str(workspace.path)): record for record in records
+    }
+    published: dict[str, Artifact] = {}
+    failed: dict[str, AdaptError] = {}
+    told: dict[str, str] = {}
+    waiting = list(tasks)
+    try:
+        while waiting:
+            done, waiting = ray.wait(waiting, timeout=POLL_SECONDS)
+            _tell(records, workspace, told, progress)
+            for task in done:
+                _settle(ray, task, tasks[task], workspace, (published, failed))
+    except KeyboardInterrupt:
+        for task in waiting:
+            ray.cancel(task)
+        ray.wait(waiting, num_returns=len(waiting), timeout=CANCEL_SECONDS)
+        left = {record.run_id for record in records} & set(list_runs(workspace))
+        stopped = {r.request.domain: CancelledError("stopped") for r in records if r.run_id in left}
+        raise failure_of(records, published, {**failed, **stopped}) from None
+    if failed:
+        raise failure_of(records, published, failed)
+    return [published[one.request.domain] for one in records]
+
+
+def _settle(
+    ray: Any,
+    task: Any,
+    record: RunRecord,
+    workspace: Workspace,
+    results: tuple[dict[str, Artifact], dict[str, AdaptError]],
+) -> None:
+    """Note what became of a task."""
+    published, failed = results
+    domain = record.request.domain
+    try:
+        reference, error = ray.get(task)
+    except ray.exceptions.RayError as lost:
+        first = str(lost).strip().splitlines()[0]
+        again = f"adapt finetune --resume {record.run_id}"
+        failed[domain] = AdaptError(
+            f"its workers were lost or failed ({first}); go on with: {again}"
+        )
+        return
+    if error:
+        failed[domain] = AdaptError(error)
+    else:
+        published[domain] = Registry(workspace).get(reference)
+
+
+def train_run(record_json: str, workspace: str) -> tuple[str, str]:
+    """Train a run, or the rest of it, in a worker of the cluster; return what was published, or why nothing could be."""
+    record = RunRecord.model_validate_json(record_json)
+    opened = Workspace(Path(workspace))
+    try:
+        made = _train_once(record, opened)
+    except AdaptError as error:
+        return "", str(error)
+    return made.reference, ""
+
+
+def _train_once(record: RunRecord, workspace: Workspace) -> Artifact:
+    """Train what is left of a run, once a worker that had it before is gone; what that one has published stays the one."""
+    folder = run_folder(record.run_id, workspace)
+    last = 0.0
+
+    def note(event: ProgressEvent) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= HEARTBEAT_SECONDS and folder.is_dir():
+            last = now
+            told = [event.stage, event.done, event.total, event.detail]
+            write_atomic(folder / EVENT, json.dumps(told))
+
+    until = time.monotonic() + TAKEOVER_SECONDS
+    while True:
+        if before := published_by(record, workspace):
+            return before
+        try:
+            return resume(record.run_id, workspace=workspace, progress=note)
+        except RunTakenError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(POLL_SECONDS)
+
+
+def _tell(
+    records: Sequence[RunRecord], workspace: Workspace, told: dict[str, str], progress: Progress
+) -> None:
+    """Pass on what is new of each run."""
+    for record in records:
+        path = run_folder(record.run_id, workspace) / EVENT
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            continue
+        if told.get(record.run_id) != text:
+            told[record.run_id] = text
+            stage, done, total, detail = json.loads(text)
+            progress(ProgressEvent(f"{record.request.domain} · {stage}", done, total, detail))
+
+
+def _share_of(resources: Mapping[str, float], domains: int) -> dict[str, float]:
+    """Return what each task asks for: an accelerator where there is one, else its part of the processors."""
+    if resources.get("GPU", 0) >= 1:
+        return {"num_cpus": 1, "num_gpus": 1}
+    return {"num_cpus": max(int(resources.get("CPU", 1) // domains), 1)}
