@@ -77,7 +77,7 @@ class Encoder:
         """
         rows: list[EncodedRow] = []
         for example, place in zip(data.examples, data.places, strict=True):
-            rows += self._pieces(example) if example.plain else [self.encode(example, place=place)]
+            rows += self.pieces(example) if example.plain else [self.encode(example, place=place)]
         return rows
 
     def encode(self, example: Example, *, place: str = "example") -> EncodedRow:
@@ -123,7 +123,7 @@ class Encoder:
         counted = text[:COUNTED]
         return round(len(self._encode(counted)) * len(text) / len(counted)) if text else 0
 
-    def _pieces(self, example: Example) -> list[EncodedRow]:
+    def pieces(self, example: Example) -> list[EncodedRow]:
         """Return plain text cut to the length that is read; all of it is learned."""
         ids, labels = self._tokens(self.plain_segments(example))
         return [

@@ -120,8 +120,13 @@ def _train(
             record = records[place]
             domain = record.request.domain
             told = _of_domain(domain, progress)
+            others = {
+                other.request.domain: one.prepared.heldout
+                for other, one in zip(records, ready, strict=True)
+                if other is not record and one.learns_examples
+            }
             training = Training(
-                record, ready[place], workspace, folders[place], told, interrupts, together
+                record, ready[place], workspace, folders[place], told, interrupts, together, others
             )
             try:
                 published[domain] = training.finish()

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 from adapt.artifacts import BaseRecord, DataRecord
+from finetune.elsewhere import Elsewhere
 from finetune.plan import Plan
 from finetune.proof import Proof
 
 
 def model_card(
-    domain: str, base: BaseRecord, plan: Plan, *, data: Sequence[DataRecord], proof: Proof
+    domain: str,
+    base: BaseRecord,
+    plan: Plan,
+    *,
+    data: Sequence[DataRecord],
+    proof: Proof,
+    elsewhere: Sequence[Elsewhere],
 ) -> str:
     """Return the model card in Markdown."""
     files = "\n".join(
@@ -16,6 +23,7 @@ def model_card(
     )
     metrics = proof.as_metrics()
     answers = f"answers {metrics['comparison']}; " if "comparison" in metrics else ""
+    forgotten = "".join(f"- {one.line}\n" for one in elsewhere)
     warnings = "".join(f"- {warning}\n" for warning in plan.warnings)
     return f"""---
 library_name: peft
@@ -46,4 +54,7 @@ A LoRA adapter for the base `{plan.base}` (SHA-256 `{base.sha256}`).
 | chat template | {plan.template} |
 
 Held-out: {answers}loss {metrics["loss"]}.
-{warnings}"""
+{warnings}
+Elsewhere (what it was not trained on; loss in nats per token, base → adapter):
+
+{forgotten}"""

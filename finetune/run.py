@@ -1,7 +1,8 @@
 """A training from request to published adapter: read → plan → train → prove → publish; or the rest of one, after a stop."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -17,6 +18,8 @@ from adapt.workspace import Workspace
 from finetune import preference, sft
 from finetune.checkpoints import find_checkpoint
 from finetune.curve import CARD_POINTS
+from finetune.elsewhere import GENERAL, Elsewhere, general_rows, look_elsewhere
+from finetune.encoding import EncodedRow, Encoder
 from finetune.interrupts import Interrupts, watch_signals
 from finetune.losses import answer_losses
 from finetune.margins import Judged, judge
@@ -88,6 +91,7 @@ class Training:
     progress: Progress
     interrupts: Interrupts
     together: Together | None = None
+    others: Mapping[str, Sequence[EncodedRow]] = field(default_factory=dict)  # of other domains
 
     @property
     def base(self) -> Base:
@@ -105,7 +109,7 @@ class Training:
         self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
         try:
             trained, judged = self._train()
-            artifact = self._publish(trained, judged)
+            artifact = self._publish(trained, judged, self._look_elsewhere(trained))
         except KeyboardInterrupt as error:
             raise self._cancelled() from error
         except RecipeError:  # going on would come to the same
@@ -147,13 +151,25 @@ class Training:
             before = answer_losses(trained.model, rows, pad_id=pad)
         return trained, Judged(None, (tuple(before), tuple(after)))
 
+    def _look_elsewhere(self, trained: Trained) -> list[Elsewhere]:
+        """Return what became of general text, and of the domains that are trained beside this one."""
+        outline = self.ready.outline
+        length = self.ready.plan.max_length
+        encoder = Encoder(outline.tokenizer, stops=outline.stops, max_length=length)
+        rows = {GENERAL: general_rows(encoder), **self.others}
+        self.progress(ProgressEvent("prove", detail=f"what is forgotten: {', '.join(rows)}"))
+        pad = int(outline.tokenizer.pad_token_id)
+        return look_elsewhere(trained.model, rows, pad_id=pad)
+
     def _load(self) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         if self.together is not None:
             return self.together.model(), self.ready.outline.tokenizer
         self.progress(ProgressEvent("prepare", detail=f"loading {self.ready.plan.base}"))
         return load_base(self.base)
 
-    def _publish(self, trained: Trained, judged: Judged) -> Artifact:
+    def _publish(
+        self, trained: Trained, judged: Judged, elsewhere: Sequence[Elsewhere]
+    ) -> Artifact:
         request, made, start = self.record.request, self.ready.plan, self.ready.start
         curve = trained.curve.with_start(sum(judged.losses[0]) / len(judged.losses[0]))
         with Registry(self.workspace).stage(request.domain) as staged:
@@ -168,7 +184,12 @@ class Training:
             data = self._data()
             files = {
                 "README.md": model_card(
-                    request.domain, self.base.record, made, data=data, proof=proof
+                    request.domain,
+                    self.base.record,
+                    made,
+                    data=data,
+                    proof=proof,
+                    elsewhere=elsewhere,
                 ),
                 "loss.json": json.dumps(curve.as_json()) + "\n",
                 "loss.svg": curve.svg(f"{request.domain} on {made.base}"),
@@ -183,6 +204,7 @@ class Training:
                 data=data,
                 metrics={
                     "heldout": proof.as_metrics(),
+                    "elsewhere": {one.name: one.as_metrics() for one in elsewhere},
                     "loss_curve": curve.as_json(most=CARD_POINTS),
                     "training": {
                         "run": self.record.run_id,

@@ -43,7 +43,7 @@ def run() -> list[Row]:
         rows += _first_messages()
     else:
         sys.stderr.write("no chromium: the app's first message is left out\n")
-    for name, rows_of, test_rows in (("banking77", _banking, 1000), ("wikisql", _sql, 500)):
+    for name, rows_of, test_rows in (("banking77", banking, 1000), ("wikisql", sql, 500)):
         if (DATA / name).is_dir():
             rows.append(_domain(name, rows_of, test_rows))
         else:
@@ -51,12 +51,13 @@ def run() -> list[Row]:
     return rows
 
 
-def _banking(part: str) -> list[Pair]:
+def banking(part: str) -> list[Pair]:
+    """Return customers' questions with their intents."""
     with gzip.open(DATA / "banking77" / f"{part}.csv.gz", "rt", encoding="utf-8") as file:
         return [(row["text"], row["category"]) for row in csv.DictReader(file)]
 
 
-def _sql(part: str) -> list[Pair]:
+def sql(part: str) -> list[Pair]:
     """Return questions over columns with their queries, in small letters, as the values of this set are anyway."""
     name = {"train": "train_20k", "test": "test_4k"}[part]
     with gzip.open(DATA / "wikisql" / f"{name}.jsonl.gz", "rt", encoding="utf-8") as file:
@@ -74,14 +75,14 @@ def _domain(name: str, rows_of: Callable[[str], list[Pair]], test_rows: int) -> 
     """Train an adapter by the command line and measure it and the base on rows of the test set."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        _write(root / "train.jsonl", rows_of("train"))
-        _write(root / "valid.jsonl", rows_of("train")[:100])  # only for the curve on the way
-        _write(root / "test.jsonl", random.Random(0).sample(rows_of("test"), test_rows))
+        write_pairs(root / "train.jsonl", rows_of("train"))
+        write_pairs(root / "valid.jsonl", rows_of("train")[:100])  # only for the curve on the way
+        write_pairs(root / "test.jsonl", random.Random(0).sample(rows_of("test"), test_rows))
         files = [str(root / "train.jsonl"), "--test", str(root / "valid.jsonl")]
         limits = ["--rank", "16", "--epochs", "50", "--max-minutes", "3"]
-        _adapt(root, "finetune", name, *files, *limits)
+        adapt(root, "finetune", name, *files, *limits)
         test = f"{name}={root / 'test.jsonl'}"
-        scores = _adapt(root, "evaluate", f"{name}@1", "--test", test)["scores"]
+        scores = adapt(root, "evaluate", f"{name}@1", "--test", test)["scores"]
     base, adapter = (100 * scores[model][name]["mean"] for model in ("starter", f"{name}@1"))
     gain = scores[f"{name}@1"][name]["gain"]
     metric = scores["starter"][name]["metric"]
@@ -95,7 +96,8 @@ def _domain(name: str, rows_of: Callable[[str], list[Pair]], test_rows: int) -> 
     )
 
 
-def _adapt(root: Path, *words: str) -> dict[str, Any]:
+def adapt(root: Path, *words: str) -> dict[str, Any]:
+    """Return what a command of the product prints with `--json`, in a workspace under a folder."""
     command = [
         sys.executable,
         "-m",
@@ -109,7 +111,8 @@ def _adapt(root: Path, *words: str) -> dict[str, Any]:
     return dict(json.loads(made.stdout))
 
 
-def _write(path: Path, pairs: list[Pair]) -> None:
+def write_pairs(path: Path, pairs: list[Pair]) -> None:
+    """Write rows of prompt and completion."""
     rows = (json.dumps({"prompt": asked, "completion": said}) for asked, said in pairs)
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
