@@ -16,6 +16,7 @@ from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from finetune.interrupts import Interrupts, watch_signals
+from finetune.limits import limits_told
 from finetune.ready import Ready, make_ready
 from finetune.run import Training
 from finetune.runs import (
@@ -136,7 +137,10 @@ def _train(
             except AdaptError as error:
                 failed[domain] = error
 
-        together.run([partial(follow, place) for place in range(len(records))])
+        # a pass that is shared belongs to none of them
+        all_runs = " --resume ".join(record.run_id for record in records)
+        with limits_told(all_runs, ready[0].plan):
+            together.run([partial(follow, place) for place in range(len(records))])
     if failed:
         raise failure_of(records, published, failed)
     return [published[one.request.domain] for one in records]

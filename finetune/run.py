@@ -21,6 +21,7 @@ from finetune.curve import CARD_POINTS
 from finetune.elsewhere import GENERAL, Elsewhere, general_rows, look_elsewhere
 from finetune.encoding import EncodedRow, Encoder
 from finetune.interrupts import Interrupts, watch_signals
+from finetune.limits import limits_told
 from finetune.losses import answer_losses
 from finetune.margins import Judged, judge
 from finetune.model_card import model_card
@@ -108,8 +109,9 @@ class Training:
             self.progress(ProgressEvent("plan", detail=line))
         self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
         try:
-            trained, judged = self._train()
-            artifact = self._publish(trained, judged, self._look_elsewhere(trained))
+            with limits_told(self.record.run_id, self.ready.plan):
+                trained, judged = self._train()
+                artifact = self._publish(trained, judged, self._look_elsewhere(trained))
         except KeyboardInterrupt as error:
             raise self._cancelled() from error
         except RecipeError:  # going on would come to the same
