@@ -10,7 +10,7 @@ product do not depend on their number; `JointBase.agrees` tries that out on this
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -50,7 +50,6 @@ class _Layout:
     """The passes that are under way together, and which part of the tokens is whose."""
 
     passes: Sequence[Pass] = ()
-    masks: dict[int, tuple[Tensor | None, ...]] = field(default_factory=dict)
 
     @property
     def sizes(self) -> list[int]:
@@ -65,6 +64,7 @@ class JointBase:
 
     def __init__(self, base: PreTrainedModel, models: Sequence[PeftModel]) -> None:
         """Take a base and the adapted models, whose weights of the base are the same tensors as its own."""
+        self._models = {id(model): model for model in models}
         self._base = share(base)
         self._base.set_attn_implementation(NAME)
         for name, layer in list(self._base.named_modules()):
@@ -78,6 +78,8 @@ class JointBase:
 
     def losses(self, passes: Sequence[Pass]) -> list[Tensor]:
         """Return the loss of each pass on its answers, from one forward pass for all."""
+        if any(id(one.model) not in self._models for one in passes):
+            raise ValueError("a pass of a model that this base was not made for")
         learned = [Learned.of(one.inputs["labels"]) for one in passes]
         starts = [sum(one.tokens for one in passes[:i]) for i in range(len(passes))]
         places = torch.cat(
@@ -154,7 +156,7 @@ class _JointLinear(nn.Module):
 
     def _adapted(self, one: Pass, x: Tensor, result: Tensor) -> Tensor:
         layer = self._adapters.get(id(one.model))
-        if layer is None:
+        if layer is None:  # this domain trains other layers
             return result
         name = layer.active_adapters[0]
         down, up = layer.lora_A[name], layer.lora_B[name]
@@ -174,11 +176,11 @@ def _adapter_of(model: PeftModel, name: str) -> LoraLinear | None:
 
 @contextmanager
 def _under_way(passes: Sequence[Pass]) -> Iterator[None]:
-    _layout.passes, _layout.masks = passes, {}
+    _layout.passes = passes
     try:
         yield
     finally:
-        _layout.passes, _layout.masks = (), {}
+        _layout.passes = ()
 
 
 def _gradients(passes: Sequence[Pass], losses: Sequence[Tensor]) -> list[list[Tensor]]:

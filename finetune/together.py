@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from accelerate.state import GradientState
 from greenlet import greenlet
+from peft import PeftModel
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -31,7 +32,8 @@ class Together:
         self._base = base
         self._progress = progress
         self._joint: JointBase | None = None
-        self._tried = False
+        self._models: dict[int, PeftModel] = {}  # that share passes
+        self._apart: set[int] = set()  # models whose passes go one by one
         self._hub: greenlet | None = None
 
     def run(self, trainings: Sequence[Callable[[], None]]) -> None:
@@ -70,31 +72,36 @@ class Together:
 
     def _groups(self, waiting: Sequence["_Training"]) -> list[list["_Training"]]:
         """Return the trainings in groups whose passes are done together; each of a group of one does its own."""
-        able = [one for one in waiting if one.due is not None]
-        if not self._tried and len(able) > 1:
-            self._tried = True
-            self._try_out(able)
-        groups: list[list[_Training]] = [[one] for one in waiting if one.due is None]
+        self._meet([one.due for one in waiting if one.due is not None])
+        sharing = [one for one in waiting if one.due and id(one.due.model) in self._models]
+        groups = [[one] for one in waiting if one not in sharing]
         room = 0
-        for one in sorted(able, key=lambda t: t.tokens):
+        for one in sorted(sharing, key=lambda t: t.tokens):
             room -= one.tokens
-            if room < 0 or self._joint is None:  # then each is a group of one
+            if room < 0:
                 groups.append([])
                 room = MOST_TOKENS - one.tokens
             groups[-1].append(one)
         return groups
 
-    def _try_out(self, able: Sequence["_Training"]) -> None:
-        """Build the joint base, if on this machine it comes to the same as the passes one by one."""
-        passes = [one.due for one in able if one.due is not None]
-        models = [one.model for one in passes]
-        if not all(map(can_join, models)):
-            self._say("this base or one of the adapters is of a kind that cannot share a pass")
+    def _meet(self, passes: Sequence[Pass]) -> None:
+        """Take in models that come with their first pass, if on this machine sharing comes to the same as one by one."""
+        new = [one for one in passes if id(one.model) not in {*self._models, *self._apart}]
+        if not new or len(passes) < 2:
             return
-        joint = JointBase(self._base, models)
-        if joint.agrees(passes):
+        able = [one for one in new if can_join(one.model)]
+        if len(able) < len(new):
+            self._apart |= {id(one.model) for one in new} - {id(one.model) for one in able}
+            self._say("this base or an adapter is of a kind that cannot share a pass")
+        tried = [one for one in passes if id(one.model) in self._models] + able
+        if not able or len(tried) < 2:
+            return
+        joint = JointBase(self._base, [*self._models.values(), *(one.model for one in able)])
+        if joint.agrees(tried):
             self._joint = joint
+            self._models |= {id(one.model): one.model for one in able}
         else:
+            self._apart |= {id(one.model) for one in able}
             self._say("sharing a pass would round otherwise on this machine")
 
     def _say(self, why: str) -> None:

@@ -19,6 +19,7 @@ from finetune.many import finetune_all, resume_all
 from finetune.run import finetune
 from finetune.runs import TrainingRequest, list_runs
 from finetune.settings import SftSettings
+from tests.finetune.conftest import WriteRows
 from tests.finetune.test_run import same, stop_at, weights_of
 from tests.tiny import make_base
 
@@ -70,7 +71,8 @@ def test_what_cannot_share_a_pass_is_trained_all_the_same(
 ) -> None:
     dropped = PLAIN.model_copy(update={"dropout": 0.1})
     padded = PLAIN.model_copy(update={"packing": False})
-    requests = requests_of(three, tiny_folder, dropped, many=padded)
+    three["again"] = three["uneven"]
+    requests = requests_of(three, tiny_folder, short=dropped, many=padded)
     told: list[ProgressEvent] = []
 
     made = finetune_all(requests, workspace=Workspace(tmp_path / "all"), progress=told.append)
@@ -115,6 +117,23 @@ def test_one_that_fails_takes_no_other_with_it(
 
     assert {one.reference for one in Registry(workspace).list()} == {"uneven@1", "many@1"}
     assert list_runs(workspace) == []
+
+
+@pytest.mark.slow
+def test_one_that_comes_later_is_taken_in(
+    tiny_folder: Path, write_rows: WriteRows, three: dict[str, Path], tmp_path: Path
+) -> None:
+    # passes of one word each are too small to be shared; the first long one comes later
+    words: list[object] = [
+        {"text": chr(97 + n) if n % 23 else "a b " * (40 + n)} for n in range(24)
+    ]
+    one = PLAIN.model_copy(update={"batch_size": 1, "packing": True})
+    files = {"late": write_rows(words, "late.jsonl"), **three}
+    requests = requests_of(files, tiny_folder, late=one)
+
+    made = finetune_all(requests, workspace=Workspace(tmp_path / "all"))
+
+    assert_same(made, alone(requests, tmp_path))
 
 
 def test_passes_share_no_more_tokens_than_pay(
