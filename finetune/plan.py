@@ -57,7 +57,8 @@ class Plan:
             f"{self.rows} rows to train, {self.heldout_rows} held out{early} · format {self.format}"
         )
         tokens = f"{self.tokens:,} tokens, {self.learned_tokens:,} learned"
-        passes = f"passes of {self.micro_batch_size}{', packed' if self.packing else ''}"
+        packed = ", packed" if self.packing and self.micro_batch_size > 1 else ""
+        passes = f"passes of {self.micro_batch_size}{packed}"
         batch = f"{self.batch_size} examples ({passes})"
         rate = f"{self.learning_rate:.2g}, {self.schedule} after {self.warmup_steps} steps"
         kept = [f"keeps the base as it is on {self.kept_rows} other rows"] if self.kept_rows else []

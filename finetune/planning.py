@@ -120,11 +120,11 @@ def plan(
 def _packs(rows: Sequence[EncodedRow], micro: int, settings: SftSettings) -> bool:
     """Return whether the rows of a pass are read one after another instead of padded to the longest.
 
-    Attention then costs the square of their sum, masked, so it is for short rows.
+    Attention then costs the square of their sum, masked, so it is for short rows. A single row is one without more ado.
     """
     if settings.packing is not None:
         return settings.packing
-    return micro > 1 and micro * max(row.length for row in rows) <= PACKED
+    return micro * max(row.length for row in rows) <= PACKED
 
 
 def derive_learning_rate(hidden_size: int) -> float:

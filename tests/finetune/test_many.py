@@ -127,7 +127,7 @@ def test_one_that_comes_later_is_taken_in(
     words: list[object] = [
         {"text": chr(97 + n) if n % 23 else "a b " * (40 + n)} for n in range(24)
     ]
-    one = PLAIN.model_copy(update={"batch_size": 1, "packing": True})
+    one = PLAIN.model_copy(update={"batch_size": 1})
     files = {"late": write_rows(words, "late.jsonl"), **three}
     requests = requests_of(files, tiny_folder, late=one)
 
