@@ -12,7 +12,7 @@ from ui.context import Context
 from ui.demo.run import DATA, ingest_documents
 from ui.environment import prepare
 
-SHOWN = (0, 2)  # turns of the demo's script
+SHOWN = (0, 1)  # turns of the demo's script
 PATIENCE = 120_000  # milliseconds
 
 
