@@ -57,6 +57,15 @@ class Learned:
         return total / torch.as_tensor(count).clamp(min=1)
 
 
+def answers_loss(
+    model: nn.Module, inputs: Mapping[str, Tensor], items: Tensor | int | None
+) -> Tensor:
+    """Return the loss of a pass on its answers, from its inputs with `labels`; see `Learned.loss`."""
+    learned = Learned.of(inputs["labels"])
+    given = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+    return learned.loss(logits_at(model, learned.places, given), items)
+
+
 def logits_at(model: nn.Module, places: Tensor, inputs: Mapping[str, Tensor]) -> Tensor:
     """Return the logits at some places of every row, shape [rows, n, vocabulary].
 

@@ -31,6 +31,7 @@ from finetune.runs import (
     list_runs,
     published_by,
     read_run,
+    remove_run,
     run_folder,
 )
 
@@ -131,7 +132,7 @@ def _follow(
     remote = ray.remote(train_run).options(
         max_retries=RETRIES,
         retry_exceptions=False,
-        **_share_of(ray.cluster_resources(), len(records)),
+        **share_of([node["Resources"] for node in ray.nodes() if node["Alive"]], len(records)),
     )
     tasks = {
         remote.remote(record.model_dump_json(), str(workspace.path)): record for record in records
@@ -210,6 +211,7 @@ def _train_once(record: RunRecord, workspace: Workspace) -> Artifact:
     until = time.monotonic() + TAKEOVER_SECONDS
     while True:
         if before := published_by(record, workspace):
+            remove_run(record.run_id, workspace)  # its worker may have been lost before it could
             return before
         try:
             return resume(record.run_id, workspace=workspace, progress=note)
@@ -235,8 +237,12 @@ def _tell(
             progress(ProgressEvent(f"{record.request.domain} · {stage}", done, total, detail))
 
 
-def _share_of(resources: Mapping[str, float], domains: int) -> dict[str, float]:
-    """Return what each task asks for: an accelerator where there is one, else its part of the processors."""
-    if resources.get("GPU", 0) >= 1:
+def share_of(nodes: Sequence[Mapping[str, float]], domains: int) -> dict[str, float]:
+    """Return what each task asks for: an accelerator where there is one, else its part of the processors.
+
+    Never more processors than the smallest machine has: a task that fits none of those that are left would wait for good.
+    """
+    if any(node.get("GPU", 0) >= 1 for node in nodes):
         return {"num_cpus": 1, "num_gpus": 1}
-    return {"num_cpus": max(int(resources.get("CPU", 1) // domains), 1)}
+    processors = [int(node["CPU"]) for node in nodes if node.get("CPU", 0) >= 1]
+    return {"num_cpus": max(min([sum(processors) // domains, *processors]), 1)}

@@ -21,7 +21,7 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-from finetune.answers import LEAST_ROWS, Learned, logits_at
+from finetune.answers import LEAST_ROWS, Learned, answers_loss, logits_at
 
 NAME = "adapt_joint"  # of the attention in transformers' table
 
@@ -100,18 +100,14 @@ class JointBase:
     def agrees(self, passes: Sequence[Pass]) -> bool:
         """Return whether losses and gradients of these passes are, to the bit, the same together as one by one."""
         together = _gradients(passes, self.losses(passes))
+        by_itself = [
+            _gradients([one], [answers_loss(one.model, one.inputs, one.items)])[0] for one in passes
+        ]
         return all(
             torch.equal(mine, alone)
-            for one, joint in zip(passes, together, strict=True)
-            for mine, alone in zip(joint, _gradients([one], [alone_loss(one)])[0], strict=True)
+            for joint, single in zip(together, by_itself, strict=True)
+            for mine, alone in zip(joint, single, strict=True)
         )
-
-
-def alone_loss(one: Pass) -> Tensor:
-    """Return the loss of a pass by itself."""
-    learned = Learned.of(one.inputs["labels"])
-    inputs = {name: tensor for name, tensor in one.inputs.items() if name != "labels"}
-    return learned.loss(logits_at(one.model, learned.places, inputs), one.items)
 
 
 def share(model: PreTrainedModel) -> PreTrainedModel:

@@ -7,7 +7,7 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from adapt.protocols import Progress
-from finetune.answers import Learned, logits_at
+from finetune.answers import answers_loss
 from finetune.clock import Clock
 from finetune.encoding import EncodedRow
 from finetune.interrupts import Interrupts
@@ -44,7 +44,8 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
         losses = []
         if not kept.all():
             learned = pick(inputs, ~kept) if kept.any() else inputs
-            losses.append(self.answer_loss(model, learned, num_items_in_batch))
+            loss = answers_loss(model, learned, num_items_in_batch)
+            losses.append(self.shared(loss, num_items_in_batch))
         if kept.any():
             drift = drift_from_base(model, pick(inputs, kept))
             self._metrics["train"]["drift"].append(drift.item())
@@ -62,17 +63,6 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
             return None
         one = Pass(self.accelerator.unwrap_model(self.model), self._prepare_inputs(inputs), items)
         return one if joinable(one) else None
-
-    def answer_loss(
-        self,
-        model: torch.nn.Module,
-        inputs: dict[str, torch.Tensor],
-        items: torch.Tensor | int | None,
-    ) -> torch.Tensor:
-        """Return the loss of a pass on its answers."""
-        learned = Learned.of(inputs["labels"])
-        given = {name: tensor for name, tensor in inputs.items() if name != "labels"}
-        return self.shared(learned.loss(logits_at(model, learned.places, given), items), items)
 
     def shared(self, loss: torch.Tensor, items: torch.Tensor | int | None) -> torch.Tensor:
         """Return a loss so that the mean over devices is that of all their tokens, which `items` counts."""

@@ -14,7 +14,7 @@ from adapt.errors import AdaptError  # noqa: E402
 from adapt.records import ProgressEvent  # noqa: E402
 from adapt.registry import Registry  # noqa: E402
 from adapt.workspace import Workspace  # noqa: E402
-from finetune.cluster import finetune_on, train_run  # noqa: E402
+from finetune.cluster import finetune_on, share_of, train_run  # noqa: E402
 from finetune.run import finetune  # noqa: E402
 from finetune.runs import begin_run, list_runs  # noqa: E402
 from finetune.settings import SftSettings  # noqa: E402
@@ -94,3 +94,12 @@ def test_a_cluster_that_is_not_there_is_one_sentence(
         finetune_on("127.0.0.1:1", requests, workspace=workspace)
 
     assert list_runs(workspace) == []
+
+
+def test_a_task_asks_for_no_more_than_the_smallest_machine_has() -> None:
+    head: dict[str, float] = {}  # computes nothing
+
+    assert share_of([head, {"CPU": 4.0}, {"CPU": 8.0}], 1) == {"num_cpus": 4}
+    assert share_of([{"CPU": 8.0}], 4) == {"num_cpus": 2}
+    assert share_of([{"CPU": 2.0}], 4) == {"num_cpus": 1}
+    assert share_of([{"CPU": 8.0}, {"CPU": 8.0, "GPU": 1.0}], 2) == {"num_cpus": 1, "num_gpus": 1}
