@@ -14,6 +14,7 @@ from accelerate.utils import extract_model_from_parallel
 from peft import PeftModel
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
+from transformers import PreTrainedModel
 
 from finetune.encoding import IGNORED
 
@@ -82,5 +83,6 @@ def logits_at(model: nn.Module, places: Tensor, inputs: Mapping[str, Tensor]) ->
 
 def _innermost(model: nn.Module) -> type[nn.Module]:
     """Return the class of the language model itself, below wrappers for adapters and devices."""
-    whole: Any = extract_model_from_parallel(model)
+    known = isinstance(model, PeftModel | PreTrainedModel)  # asking takes 2 ms
+    whole: Any = model if known else extract_model_from_parallel(model)
     return type(whole.get_base_model() if isinstance(whole, PeftModel) else whole)

@@ -4,12 +4,14 @@ Where the defaults come from:
 - learning rate: falls with the width of the base (`derive_learning_rate`);
 - batch: 8 examples per step, 16 from 2,000 examples on; small data needs many steps more than smooth ones;
 - length: the longest row, at most the context and 4,096 tokens; a longer prompt loses its beginning, an answer nothing;
-- micro-batch: as many examples as keep a forward pass below a number of padded tokens.
+- micro-batch: as many examples as keep a forward pass below a number of tokens, padding included where there is any.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from statistics import fmean, pstdev
 from typing import Any
 
 import torch
@@ -19,7 +21,7 @@ from adapt.records import Example, RatedAnswer
 from finetune.advice import explain, warn
 from finetune.checks import count_duplicates
 from finetune.datasets import ExampleSet, RowSet, as_example
-from finetune.encoding import EncodedRow, Encoder
+from finetune.encoding import Encoder
 from finetune.keep import sample_rows
 from finetune.outline import Outline
 from finetune.pairs import encode_rows
@@ -64,9 +66,14 @@ def plan(
     longest = max(row.length for row in [*rows, *kept, *heldout])
     preferences = not isinstance(train.examples[0], Example)
     parameters, trainable = outline.count_parameters(settings)
-    batch, micro = _batches(
-        len(rows) + len(kept), longest * (2 if preferences else 1), parameters, settings
-    )
+    checkpointing = settings.gradient_checkpointing
+    if checkpointing is None:
+        checkpointing = parameters >= LARGE
+    by_row = not preferences and not kept and _reads_rows_apart(settings, checkpointing)
+    lengths = [row.length for row in rows]
+    padded = partial(_padded_tokens, longest * (2 if preferences else 1))
+    tokens_of = partial(_packed_tokens, lengths) if by_row else padded
+    batch, micro = _batches(len(rows) + len(kept), tokens_of, parameters, settings)
     if isinstance(train.examples[0], RatedAnswer) and micro < 2:
         raise RecipeError(
             f"rated answers are compared within a pass, which holds one here ({batch} per step, up to {longest} tokens); "
@@ -96,16 +103,12 @@ def plan(
         rank=settings.rank,
         base_parameters=parameters,
         trainable_parameters=trainable,
-        gradient_checkpointing=(
-            parameters >= LARGE
-            if settings.gradient_checkpointing is None
-            else settings.gradient_checkpointing
-        ),
+        gradient_checkpointing=checkpointing,
         template="the base's own" if outline.own_template else "ours, the base has none",
         example=encoder.seen(as_example(train.examples[0])),
         warnings=(),
         kept_rows=len(kept),
-        packing=_packs(rows, micro, settings) if not preferences and not kept else False,
+        packing=not preferences and not kept and _packs(lengths, micro, settings, by_row=by_row),
         validation_rows=len(checked),
         schedule=settings.schedule,
         variant=settings.variant,
@@ -117,14 +120,29 @@ def plan(
     return Prepared(made, (*rows, *kept), tuple(heldout), tuple(checked))
 
 
-def _packs(rows: Sequence[EncodedRow], micro: int, settings: SftSettings) -> bool:
-    """Return whether the rows of a pass are read one after another instead of padded to the longest.
+def _reads_rows_apart(settings: SftSettings, checkpointing: bool) -> bool:
+    """Return whether passes are read row by row (`finetune.layout`), so that padding gains nothing."""
+    plain = settings.variant in ("lora", "rslora") and not settings.dropout and not checkpointing
+    return plain and settings.packing is not False and not torch.cuda.is_available()
 
-    Attention then costs the square of their sum, masked, so it is for short rows. A single row is one without more ado.
+
+def _packs(lengths: Sequence[int], micro: int, settings: SftSettings, *, by_row: bool) -> bool:
+    """Return whether the rows of a pass lie one after another instead of padded to the longest.
+
+    Where attention is not row by row, it costs the square of their sum, masked, so that it is for short rows.
     """
     if settings.packing is not None:
         return settings.packing
-    return micro * max(row.length for row in rows) <= PACKED
+    return by_row or _padded_tokens(max(lengths), micro) <= PACKED
+
+
+def _padded_tokens(longest: int, rows: int) -> float:
+    return rows * longest
+
+
+def _packed_tokens(lengths: Sequence[int], rows: int) -> float:
+    """Return the tokens of the largest pass to be expected: the mean of such passes and three standard deviations."""
+    return rows * fmean(lengths) + 3 * pstdev(lengths) * math.sqrt(rows)
 
 
 def derive_learning_rate(hidden_size: int) -> float:
@@ -137,11 +155,19 @@ def derive_learning_rate(hidden_size: int) -> float:
     return min(max(rate, 1e-4), 5e-3)
 
 
-def _batches(rows: int, longest: int, parameters: int, settings: SftSettings) -> tuple[int, int]:
-    """Return examples per step and per forward pass; the first is a multiple of the second."""
+def _batches(
+    rows: int, tokens_of: Callable[[int], float], parameters: int, settings: SftSettings
+) -> tuple[int, int]:
+    """Return examples per step and per forward pass; the first is a multiple of the second.
+
+    Args:
+        tokens_of: how many tokens a pass of so many rows may have.
+    """
     batch = settings.batch_size or min(16 if rows >= 2000 else 8, rows)
-    tokens = (4096 if parameters >= LARGE else 16384) if torch.cuda.is_available() else 4096
-    micro = min(settings.micro_batch_size or max(tokens // longest, 1), batch)
-    while batch % micro:
+    most = (4096 if parameters >= LARGE else 16384) if torch.cuda.is_available() else 4096
+    micro = min(settings.micro_batch_size or batch, batch)
+    while micro > 1 and (
+        batch % micro or (settings.micro_batch_size is None and tokens_of(micro) > most)
+    ):
         micro -= 1
     return batch, micro

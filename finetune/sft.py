@@ -11,8 +11,9 @@ from finetune.answers import answers_loss
 from finetune.clock import Clock
 from finetune.encoding import EncodedRow
 from finetune.interrupts import Interrupts
-from finetune.joint import Pass, joinable
+from finetune.joint import joinable
 from finetune.keep import drift_from_base, kept_rows, pick
+from finetune.layout import Pass
 from finetune.trainer import RunTrainer, Trained, TrainingJob, follow
 from finetune.watch import RowsHeldOut, Watch
 
@@ -59,9 +60,10 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
     ) -> Pass | None:
         """Return packed rows to learn as a pass; rows to keep take two passes of their own."""
         plan = self._job.prepared.plan
-        if not plan.packing or plan.gradient_checkpointing or items is None:
+        apart = self.args.bf16 or self.accelerator.num_processes > 1
+        if not plan.packing or plan.gradient_checkpointing or items is None or apart:
             return None
-        one = Pass(self.accelerator.unwrap_model(self.model), self._prepare_inputs(inputs), items)
+        one = Pass(self.model, self._prepare_inputs(inputs), items)
         return one if joinable(one) else None
 
     def shared(self, loss: torch.Tensor, items: torch.Tensor | int | None) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Several trainings in one process, step by step in turn; their passes go through the base together where that pays.
+"""Trainings in one process, one or several, step by step in turn; passes go through the base together where that pays.
 
 Each training is a greenlet: it runs as it would alone until it has a pass to do, then waits here for the others. What is
 global to a process (random numbers, accelerate's state) is put back for each, so none sees that there are others.
@@ -19,10 +19,11 @@ from transformers import PreTrainedModel
 
 from adapt.protocols import Progress
 from adapt.records import ProgressEvent
-from finetune.joint import JointBase, Pass, can_join, share
+from finetune.joint import JointBase, can_join, keeps_rows_apart, rows_loss, share
+from finetune.layout import Pass
 
-# tokens of a pass at most: 4 domains of 256 gained 3 % on 2 cores, of 128 28 %, of 32 48 %
-MOST_TOKENS = 1024
+# tokens of a pass at most: on 2 cores four passes of 128 are 27 % faster as one, four of 512 4 %, two of 1,024 6 %
+MOST_TOKENS = 2048
 
 
 class Together:
@@ -32,8 +33,10 @@ class Together:
         self._base = base
         self._progress = progress
         self._joint: JointBase | None = None
-        self._models: dict[int, PeftModel] = {}  # that share passes
-        self._apart: set[int] = set()  # models whose passes go one by one
+        self._models: dict[int, PeftModel] = {}  # whose passes are done here
+        self._alone: set[int] = set()  # of them, those that share none
+        self._apart: set[int] = set()  # models whose trainings do their passes themselves
+        self._by_row: set[int] = set()  # models whose rows are read one by one
         self._hub: greenlet | None = None
 
     def run(self, trainings: Sequence[Callable[[], None]]) -> None:
@@ -46,7 +49,8 @@ class Together:
                 one.go_on()
             while waiting := [one for one in waiting if not one.thread.dead]:
                 for group in self._groups(waiting):
-                    for one, loss in zip(group, self._losses(group), strict=True):
+                    losses = self._losses([one.due for one in group])
+                    for one, loss in zip(group, losses, strict=True):
                         one.go_on(loss)
         finally:
             before.put()
@@ -66,14 +70,17 @@ class Together:
             The loss of the pass, whose gradients are taken; None if the training has to do it itself.
         """
         if self._hub is None or greenlet.getcurrent() is self._hub:
-            return None
+            if one is None:
+                return None
+            self._meet([one])
+            return self._losses([one])[0]
         loss: Tensor | None = self._hub.switch(one)
         return loss
 
     def _groups(self, waiting: Sequence["_Training"]) -> list[list["_Training"]]:
-        """Return the trainings in groups whose passes are done together; each of a group of one does its own."""
+        """Return the trainings in groups whose passes are done together."""
         self._meet([one.due for one in waiting if one.due is not None])
-        sharing = [one for one in waiting if one.due and id(one.due.model) in self._models]
+        sharing = [one for one in waiting if one.due and self._shares(one.due)]
         groups = [[one] for one in waiting if one not in sharing]
         room = 0
         for one in sorted(sharing, key=lambda t: t.tokens):
@@ -84,34 +91,55 @@ class Together:
             groups[-1].append(one)
         return groups
 
+    def _shares(self, one: Pass) -> bool:
+        return id(one.model) in self._models and id(one.model) not in self._alone
+
     def _meet(self, passes: Sequence[Pass]) -> None:
-        """Take in models that come with their first pass, if on this machine sharing comes to the same as one by one."""
-        new = [one for one in passes if id(one.model) not in {*self._models, *self._apart}]
-        if not new or len(passes) < 2:
-            return
+        """Take in models that come with their first pass; they share it if that comes to the same as one by one."""
+        new = [
+            one
+            for one in passes
+            if id(one.model) not in {*self._models, *self._apart, *self._by_row}
+        ]
         able = [one for one in new if can_join(one.model)]
-        if len(able) < len(new):
-            self._apart |= {id(one.model) for one in new} - {id(one.model) for one in able}
-            self._say("this base or an adapter is of a kind that cannot share a pass")
-        tried = [one for one in passes if id(one.model) in self._models] + able
-        if not able or len(tried) < 2:
-            return
+        self._apart |= {id(one.model) for one in new} - {id(one.model) for one in able}
+        if len(able) < len(new) and self._hub is not None:
+            self._say(
+                "passes go one by one: this base or an adapter is of a kind that cannot share a pass"
+            )
+        if able:
+            self._take_in([one for one in passes if self._shares(one)], able)
+
+    def _take_in(self, known: Sequence[Pass], able: Sequence[Pass]) -> None:
         joint = JointBase(self._base, [*self._models.values(), *(one.model for one in able)])
-        if joint.agrees(tried):
-            self._joint = joint
-            self._models |= {id(one.model): one.model for one in able}
-        else:
-            self._apart |= {id(one.model) for one in able}
-            self._say("sharing a pass would round otherwise on this machine")
+        mixed = [one for one in able if not keeps_rows_apart(joint, one)]
+        if mixed:
+            self._by_row |= {id(one.model) for one in mixed}
+            self._say(
+                "rows are read one by one: this base has layers that would mix the rows of a pass; "
+                "padding them (packing = false under [finetune]) is faster"
+            )
+        able = [one for one in able if one not in mixed]
+        self._models |= {id(one.model): one.model for one in able}
+        self._joint = JointBase(self._base, list(self._models.values())) if mixed else joint
+        tried = [*known, *able]
+        if able and len(tried) > 1 and not self._joint.agrees(tried):
+            self._alone |= {id(one.model) for one in able}
+            self._say("passes go one by one: sharing them would round otherwise on this machine")
 
     def _say(self, why: str) -> None:
-        self._progress(ProgressEvent("prepare", detail=f"passes go one by one: {why}"))
+        self._progress(ProgressEvent("prepare", detail=why))
 
-    def _losses(self, group: Sequence["_Training"]) -> list[Tensor | None]:
-        passes = [one.due for one in group if one.due is not None]
-        if self._joint is None or len(passes) < 2:
-            return [None] * len(group)
-        losses = self._joint.losses(passes)
+    def _losses(self, passes: Sequence[Pass | None]) -> list[Tensor | None]:
+        """Return the losses of passes that are done as one, whose gradients are taken; None for one not done here."""
+        wanted = [one for one in passes if one is not None]
+        known = all(id(one.model) in self._models for one in wanted)
+        if wanted and self._joint is not None and known:
+            losses = self._joint.losses(wanted)
+        elif wanted and id(wanted[0].model) in self._by_row:
+            losses = [rows_loss(one) for one in wanted]
+        else:
+            return [None] * len(passes)
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]  # torch's
         return [loss.detach() for loss in losses]
 

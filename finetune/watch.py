@@ -68,7 +68,7 @@ class Watch(TrainerCallback):
         self._clock = clock
         self._heldout = heldout
         self._settings = settings
-        self._progress = progress
+        self.tell = progress
         self._requested = requested
         self._started = self._saved = 0.0
         self._first_step = 0
@@ -154,7 +154,7 @@ class Watch(TrainerCallback):
             values,
         )
         try:
-            self._progress(event)
+            self.tell(event)
         except KeyboardInterrupt:
             self._requested.set()
         self._finish_step(control)

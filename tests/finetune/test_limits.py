@@ -84,7 +84,7 @@ def test_too_little_memory_is_one_sentence_that_says_what_to_do(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(AdapterTrainer, "compute_loss", fail)
+    monkeypatch.setattr(AdapterTrainer, "training_step", fail)
 
     with pytest.raises(
         OutOfMemoryError, match=r"passes of 8 rows.*--resume .*micro_batch_size = 4"
@@ -101,7 +101,7 @@ def test_another_fault_is_not_taken_for_a_full_one(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(AdapterTrainer, "compute_loss", fail)
+    monkeypatch.setattr(AdapterTrainer, "training_step", fail)
 
     with pytest.raises(RuntimeError, match="a fault of ours"):
         finetune(request_of(colours, tiny_folder, SETTINGS), workspace=workspace)
