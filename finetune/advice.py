@@ -6,6 +6,7 @@ from finetune.datasets import RowSet, as_example
 from finetune.encoding import Encoder
 from finetune.outline import Outline
 from finetune.plan import Plan
+from finetune.ranks import processes
 from finetune.settings import SftSettings
 
 FEW_ROWS = 30
@@ -25,7 +26,7 @@ def explain(made: Plan, settings: SftSettings, width: int) -> tuple[str, ...]:
         found.append(
             f"{made.batch_size} examples per step, since there are {made.rows + made.kept_rows} rows; few need many steps"
         )
-    if settings.micro_batch_size is None and made.accumulation > 1:
+    if settings.micro_batch_size is None and made.accumulation > processes():
         found.append(
             f"passes of {made.micro_batch_size}, since rows have up to {min(made.longest, made.max_length)} tokens; "
             "more at once would take more memory"

@@ -27,14 +27,24 @@ class Clock:
     before_seconds: float = 0.0  # used by this run before it was interrupted
     schedule: str = "cosine"
     _started: float | None = field(default=None, repr=False)
+    _told: float | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Begin to count time."""
         self._started = time.monotonic()
 
+    def agree(self, elapsed_seconds: float) -> None:
+        """Show this time until the next is told, as processes that train together must."""
+        self._told = elapsed_seconds
+
     @property
     def elapsed_seconds(self) -> float:
         """Return the seconds trained, those before an interruption included."""
+        return self.own_seconds if self._told is None else self._told
+
+    @property
+    def own_seconds(self) -> float:
+        """Return the seconds by this process's own time."""
         running = 0.0 if self._started is None else time.monotonic() - self._started
         return self.before_seconds + running
 

@@ -17,7 +17,7 @@ from adapt.workspace import write_atomic
 from finetune.files import read_rows
 from finetune.formats import FORMATS, Read, read_row
 from finetune.rows import Row, RowError
-from finetune.sources import find_files
+from finetune.sources import card_licences, find_files
 
 LICENCE_FIELDS = ("license", "licence", "License", "LICENSE")
 R = TypeVar("R", Example, PreferencePair, RatedAnswer)
@@ -61,7 +61,7 @@ class RowSet(Generic[R]):
         places: `file:line` of each row.
         format: the name of the recognised format; several, joined by commas, where files differ.
         set_aside: how many bad rows were written to the `skip_bad` file.
-        licences: how many rows name each licence, in a field of theirs.
+        licences: how many rows name each licence, in a field of theirs or, where they do not, in their dataset's card.
     """
 
     examples: tuple[R, ...]
@@ -128,6 +128,7 @@ def read_dataset(
     bad: list[tuple[Row, str]] = []
     for path in find_files(sources, part=part):
         before, bad_before = len(rows), len(bad)
+        card = card_licences(path)
         for row in read_rows(path):
             try:
                 name, read = read_row(row.readable, name=layout.format, columns=layout.columns)
@@ -138,7 +139,7 @@ def read_dataset(
                 bad.append((row, str(fault)))
                 continue
             formats[name] += 1
-            licences.update(_licence(row.value))
+            licences.update(_licence(row.value) or card)
             rows.append(read)
             places.append(row.place)
         if len(rows) == before and len(bad) == bad_before:

@@ -26,6 +26,7 @@ from finetune.keep import sample_rows
 from finetune.outline import Outline
 from finetune.pairs import encode_rows
 from finetune.plan import Plan, Prepared
+from finetune.ranks import processes
 from finetune.settings import SftSettings
 from finetune.split import count_leaks
 
@@ -123,7 +124,8 @@ def plan(
 def _reads_rows_apart(settings: SftSettings, checkpointing: bool) -> bool:
     """Return whether passes are read row by row (`finetune.layout`), so that padding gains nothing."""
     plain = settings.variant in ("lora", "rslora") and not settings.dropout and not checkpointing
-    return plain and settings.packing is not False and not torch.cuda.is_available()
+    here = processes() == 1 and not torch.cuda.is_available()
+    return plain and here and settings.packing is not False
 
 
 def _packs(lengths: Sequence[int], micro: int, settings: SftSettings, *, by_row: bool) -> bool:
@@ -158,16 +160,22 @@ def derive_learning_rate(hidden_size: int) -> float:
 def _batches(
     rows: int, tokens_of: Callable[[int], float], parameters: int, settings: SftSettings
 ) -> tuple[int, int]:
-    """Return examples per step and per forward pass; the first is a multiple of the second.
+    """Return examples per step and per forward pass; the first is a multiple of the second, in each process.
 
     Args:
         tokens_of: how many tokens a pass of so many rows may have.
     """
     batch = settings.batch_size or min(16 if rows >= 2000 else 8, rows)
+    if batch % processes():
+        raise RecipeError(
+            f"{batch} examples per step do not divide among {processes()} processes; "
+            "set batch_size under [finetune] to a multiple of them"
+        )
+    own = batch // processes()
     most = (4096 if parameters >= LARGE else 16384) if torch.cuda.is_available() else 4096
-    micro = min(settings.micro_batch_size or batch, batch)
+    micro = min(settings.micro_batch_size or own, own)
     while micro > 1 and (
-        batch % micro or (settings.micro_batch_size is None and tokens_of(micro) > most)
+        own % micro or (settings.micro_batch_size is None and tokens_of(micro) > most)
     ):
         micro -= 1
     return batch, micro

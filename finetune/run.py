@@ -1,7 +1,8 @@
 """A training from request to published adapter: read → plan → train → prove → publish; or the rest of one, after a stop."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from finetune.losses import answer_losses
 from finetune.margins import Judged, judge
 from finetune.model_card import model_card
 from finetune.proof import Proof, score
+from finetune.ranks import is_first, joined, said_by_first
 from finetune.ready import Ready, make_ready
 from finetune.runs import (
     RunRecord,
@@ -39,6 +41,8 @@ from finetune.runs import (
 )
 from finetune.together import Together
 from finetune.trainer import Trained, TrainingJob
+
+NONE = "-"  # said where there is nothing to name
 
 
 def finetune(
@@ -54,11 +58,13 @@ def finetune(
         RecipeError: the loss became no number; nothing is left of the run.
         CancelledError: the user stopped it; the text says how to go on.
     """
-    with watch_signals() as interrupts:
+    progress = progress if is_first() else no_progress
+    with joined(), watch_signals() as interrupts:
         progress(ProgressEvent("read", detail="reading the data"))
         ready = make_ready(request, workspace=workspace)
-        record = begin_run(request, ready.outline.base, workspace)
-        with own_run(record.run_id, workspace) as folder:
+        run_id = said_by_first(lambda: begin_run(request, ready.outline.base, workspace).run_id)
+        record = read_run(run_id, workspace)
+        with _own_run(run_id, workspace) as folder:
             task = Training(record, ready, workspace, folder, progress, interrupts)
             return task.finish()
 
@@ -72,18 +78,26 @@ def resume(run_id: str, *, workspace: Workspace, progress: Progress = no_progres
         ModelError: the base changed since.
         CancelledError: the user stopped it again.
     """
-    with watch_signals() as interrupts:
+    progress = progress if is_first() else no_progress
+    with joined(), watch_signals() as interrupts:
         record = read_run(run_id, workspace)
-        with own_run(run_id, workspace) as folder:
+        with _own_run(run_id, workspace) as folder:
             check_unchanged(record, find_base(record.request.base, workspace))
             ready = make_ready(record.request, workspace=workspace)
             task = Training(record, ready, workspace, folder, progress, interrupts)
             return task.finish()
 
 
+@contextmanager
+def _own_run(run_id: str, workspace: Workspace) -> Iterator[Path]:
+    """Hold a run; of several processes that train together the first holds it for all."""
+    with ExitStack() as held:
+        yield Path(said_by_first(lambda: str(held.enter_context(own_run(run_id, workspace)))))
+
+
 @dataclass(frozen=True)
 class Training:
-    """One run in this process, alone or together with others."""
+    """One run in this process: alone, together with others, or with other processes that do their part of it."""
 
     record: RunRecord
     ready: Ready
@@ -101,31 +115,42 @@ class Training:
 
     def finish(self) -> Artifact:
         """Train what is left and publish; what was published before a crash is not published again."""
-        before = published_by(self.record, self.workspace)
-        if before is not None:
-            remove_run(self.record.run_id, self.workspace)
-            return before
+        reference = said_by_first(self._published_before)
+        if reference != NONE:
+            return Registry(self.workspace).get(reference)
         for line in self.ready.plan.lines():
             self.progress(ProgressEvent("plan", detail=line))
         self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
         try:
             with limits_told(self.record.run_id, self.ready.plan):
-                trained, judged = self._train()
-                artifact = self._publish(trained, judged, self._look_elsewhere(trained))
+                trained = self._train()
+                reference = said_by_first(lambda: self._judge_and_publish(trained))
         except KeyboardInterrupt as error:
             raise self._cancelled() from error
         except RecipeError:  # going on would come to the same
-            remove_run(self.record.run_id, self.workspace)
+            self._remove()
             raise
-        remove_run(self.record.run_id, self.workspace)
-        return artifact
+        self._remove()
+        return Registry(self.workspace).get(reference)
+
+    def _published_before(self) -> str:
+        before = published_by(self.record, self.workspace)
+        if before is None:
+            return NONE
+        self._remove()
+        return before.reference
+
+    def _remove(self) -> None:
+        if is_first():
+            remove_run(self.record.run_id, self.workspace)
 
     def _cancelled(self) -> CancelledError:
         again = f"adapt finetune --resume {self.record.run_id}"
         return CancelledError(f"training stopped, nothing was published; go on with: {again}")
 
-    def _train(self) -> tuple[Trained, Judged]:
-        checkpoint = find_checkpoint(self.folder)
+    def _train(self) -> Trained:
+        name = said_by_first(lambda: getattr(find_checkpoint(self.folder), "name", NONE))
+        checkpoint = None if name == NONE else self.folder / name
         if checkpoint is not None:
             self.progress(ProgressEvent("prepare", detail=f"continuing from {checkpoint.name}"))
         model, tokenizer = self._load()
@@ -144,14 +169,22 @@ class Training:
         trained = train(job, progress=self.progress, interrupts=self.interrupts)
         if not trained.ended:
             raise self._cancelled()
-        rows, pad = self.ready.prepared.heldout, job.pad_id
+        return trained
+
+    def _judge_and_publish(self, trained: Trained) -> str:
+        judged = self._judge(trained)
+        return self._publish(trained, judged, self._look_elsewhere(trained)).reference
+
+    def _judge(self, trained: Trained) -> Judged:
+        rows = self.ready.prepared.heldout
+        pad = int(self.ready.outline.tokenizer.pad_token_id)
         self.progress(ProgressEvent("prove", detail="held-out loss"))
         if not self.ready.learns_examples:
-            return trained, judge(trained.model, rows, pad_id=pad, beta=self.ready.settings.beta)
+            return judge(trained.model, rows, pad_id=pad, beta=self.ready.settings.beta)
         after = answer_losses(trained.model, rows, pad_id=pad)
         with trained.model.disable_adapter():
             before = answer_losses(trained.model, rows, pad_id=pad)
-        return trained, Judged(None, (tuple(before), tuple(after)))
+        return Judged(None, (tuple(before), tuple(after)))
 
     def _look_elsewhere(self, trained: Trained) -> list[Elsewhere]:
         """Return what became of general text, and of the domains that are trained beside this one."""

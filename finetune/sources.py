@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import yaml
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
@@ -56,6 +57,28 @@ def locate(source: Path) -> Path:
     raise DataError(f"{source}: no such file; check the path")
 
 
+def card_licences(path: Path) -> list[str]:
+    """Return the licences that the card of a data file's dataset names: `license` at the head of a README.md.
+
+    The card lies beside the file or one folder above it, as in datasets of the hub.
+    """
+    for folder in (path.parent, path.parent.parent):
+        try:
+            text = (folder / "README.md").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):  # no card, or none that can be read
+            continue
+        head = re.match(r"\ufeff?---\s*\n(.*?)\n---\s*(?:\n|$)", text, re.S)
+        try:
+            fields = yaml.safe_load(head[1]) if head else None
+        except yaml.YAMLError:  # what stands there is no card of a dataset
+            continue
+        named = fields.get("license") if isinstance(fields, dict) else None
+        if named:
+            several = named if isinstance(named, list) else [named]
+            return [str(one)[:100] for one in several]
+    return []
+
+
 def _files(source: Path, part: str) -> list[Path]:
     if source.is_file():
         return [source]
@@ -100,7 +123,9 @@ def _fetch(name: str) -> Path:
     try:
         return Path(
             snapshot_download(
-                name, repo_type="dataset", allow_patterns=[f"*{one}" for one in KNOWN]
+                name,
+                repo_type="dataset",
+                allow_patterns=[*(f"*{one}" for one in KNOWN), "README.md"],
             )
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

@@ -38,6 +38,7 @@ from finetune.keep import last_drift
 from finetune.layout import Pass
 from finetune.lora import lora_config
 from finetune.plan import Prepared
+from finetune.ranks import is_first, processes
 from finetune.settings import SftSettings
 from finetune.together import Together
 from finetune.watch import Best, Heldout, Watch
@@ -78,7 +79,7 @@ class TrainingJob:
             "output_dir": str(self.run),
             "num_train_epochs": plan.epochs,
             "per_device_train_batch_size": plan.micro_batch_size,
-            "gradient_accumulation_steps": plan.accumulation,
+            "gradient_accumulation_steps": plan.accumulation // processes(),
             "learning_rate": plan.learning_rate,
             "weight_decay": settings.weight_decay,
             "max_grad_norm": settings.max_grad_norm,
@@ -179,6 +180,8 @@ class RunTrainer(_Trainer):  # type: ignore[misc]
         return 0
 
     def _save_checkpoint(self, model: torch.nn.Module, trial: object) -> None:
+        if not is_first():
+            return
         best = self._watch.best.parameters if self._watch.best else None
         state = TrainingState(self.model, self.optimizer, self.lr_scheduler, self.state, best)
         progress = TrainingProgress(self._clock.elapsed_seconds, self._watch.ended)

@@ -17,6 +17,7 @@ from finetune.checkpoints import trained_parameters
 from finetune.clock import Clock
 from finetune.encoding import EncodedRow
 from finetune.losses import answer_losses
+from finetune.ranks import numbers_of_first, processes
 from finetune.settings import SftSettings
 
 STAGE = "train"
@@ -73,6 +74,7 @@ class Watch(TrainerCallback):
         self._started = self._saved = 0.0
         self._first_step = 0
         self._evaluated = 0
+        self._asked = False
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
@@ -91,6 +93,14 @@ class Watch(TrainerCallback):
         **kwargs: object,
     ) -> None:
         """Decide whether this step is the last, and whether to evaluate and to save after it."""
+        if processes() > 1:
+            elapsed, asked = numbers_of_first(
+                [self._clock.own_seconds, float(self._requested.is_set())]
+            )
+            self._clock.agree(elapsed)
+            self._asked = bool(asked)
+        else:
+            self._asked = self._requested.is_set()
         due = self._evaluations_due(state.global_step)
         self.ended = state.global_step >= state.max_steps or self._clock.is_up
         control.should_log = True
@@ -165,7 +175,8 @@ class Watch(TrainerCallback):
 
     def _finish_step(self, control: TrainerControl) -> None:
         due = time.monotonic() - self._saved >= self._settings.checkpoint_seconds
-        stopping = self.ended or self._requested.is_set()
+        # processes that train together stop at the same place: where the step's end found them asked to
+        stopping = self.ended or self._asked or (processes() == 1 and self._requested.is_set())
         if due or stopping:
             control.should_save = True
         if stopping:

@@ -120,7 +120,8 @@ def _compare(case: Case) -> Row:
         ours=f"{statistics.median(r[0] for r in rates):,.0f} useful tokens/s",
         peer=f"{statistics.median(r[1] for r in rates):,.0f} (trl + peft, one after another)",
         ratio=round(statistics.median(ratios), 3),
-        note=f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), {case.steps} steps of {case.batch} rows{memory}",
+        note=f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), {case.steps} steps of {case.batch} rows"
+        + memory,
     )
 
 

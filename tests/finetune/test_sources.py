@@ -43,6 +43,18 @@ def test_only_the_part_that_is_asked_for_is_read(folder: Path) -> None:
     assert [e.prompt[0].content for e in test.examples] == ["data/test-00000.jsonl"]
 
 
+def test_a_datasets_card_names_the_licence_of_rows_that_do_not(folder: Path) -> None:
+    own = json.dumps({"prompt": "a", "completion": "x", "license": "CC0"})
+    (folder / "data/train-00001.jsonl").write_text(own, encoding="utf-8")
+
+    assert read_examples([folder]).licences == {"mit": 1, "CC0": 1}
+    (folder / "README.md").write_text("---\nlicense: [mit, gpl]\n---\n# A set\n")
+    assert read_examples([folder]).licences == {"mit": 1, "gpl": 1, "CC0": 1}
+    for card in ("# A set\nlicense: mit\n", "---\nlicense: [\n---\n", "---\n- mit\n---\n", "---\n"):
+        (folder / "README.md").write_text(card)
+        assert read_examples([folder]).licences == {"CC0": 1}, card
+
+
 def test_files_that_name_no_part_are_for_training_and_a_missing_part_is_said(
     tmp_path: Path,
 ) -> None:

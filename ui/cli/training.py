@@ -86,6 +86,10 @@ def finetune(
     ] = None,
     variant: Annotated[str | None, typer.Option(help="lora, rslora or dora.")] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine, linear or constant.")] = None,
+    packing: Annotated[
+        bool | None,
+        typer.Option(help="Lay the rows of a pass one after another, or pad them; else what fits."),
+    ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
@@ -146,6 +150,7 @@ def finetune(
         "variant": variant,
         "beta": beta,
         "schedule": schedule,
+        "packing": packing,
         "patience": patience,
         "seed": seed,
         "metric": metric,

@@ -16,6 +16,10 @@ def train(
     output: Output, ctx: "Context", request: "TrainingRequest", *, dry_run: bool, background: bool
 ) -> None:
     """Plan or train one domain."""
+    from finetune.ranks import is_first, refuse_several
+
+    if dry_run or background:
+        refuse_several("plan or train in the background")
     if dry_run:
         plan, estimate = actions.try_finetune(ctx, request)
         lines = [*plan.lines(), estimate.line]
@@ -26,7 +30,8 @@ def train(
         return
     with output.progress() as progress:
         artifact = actions.finetune(ctx, request, progress=progress)
-    output.artifact(artifact, summary(artifact))
+    if is_first():
+        output.artifact(artifact, summary(artifact))
 
 
 def train_all(
@@ -39,6 +44,9 @@ def train_all(
     on: str | None,
 ) -> None:
     """Plan or train several domains, together or `on` a cluster."""
+    from finetune.ranks import refuse_several
+
+    refuse_several("train domains together")
     if dry_run:
         plans = actions.plan_all(ctx, requests)
         text = "\n\n".join("\n".join([f"{name}:", *plan.lines()]) for name, plan in plans.items())
@@ -56,7 +64,11 @@ def go_on(
     output: Output, ctx: "Context", run_ids: Sequence[str], *, background: bool, on: str | None
 ) -> None:
     """Train the rest of an interrupted run, or of several: together, or `on` a cluster."""
+    from finetune.ranks import is_first, refuse_several
+
     several = len(run_ids) > 1 or on is not None
+    if several or background:
+        refuse_several("train domains together, or in the background,")
     if background:
         output.job(
             actions.start_resume_all(ctx, run_ids)
@@ -72,7 +84,7 @@ def go_on(
     text = "\n".join(map(summary, made))
     if several:
         output.artifacts(made, text)
-    else:
+    elif is_first():
         output.artifact(made[0], text)
 
 
