@@ -17,6 +17,7 @@ from adapt.bases import Base
 from adapt.errors import ModelError
 from adapt.loading import first_line, load_tokenizer
 from adapt.rendering import FALLBACK_TEMPLATE
+from finetune.joint import can_join
 from finetune.lora import lora_config
 from finetune.settings import SftSettings
 
@@ -47,8 +48,8 @@ class Outline:
         """Return how the base may be called in public: its id, or the last part of a local path."""
         return Path(self.base.id).name if Path(self.base.id).is_absolute() else self.base.id
 
-    def count_parameters(self, settings: SftSettings) -> tuple[int, int]:
-        """Return how many parameters the base has and how many an adapter would train.
+    def size(self, settings: SftSettings) -> "Size":
+        """Return how large the base and an adapter on it are.
 
         Raises:
             ModelError: the base has no layers of the names in `targets`.
@@ -65,7 +66,16 @@ class Outline:
                     f"base '{self.base.id}' has no layers for targets={settings.targets!r} ({first_line(error)})"
                 ) from error
         trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
-        return own, trained
+        return Size(own, trained, can_join(adapted))
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many parameters a base has, how many an adapter trains, and whether our own layers can read the two."""
+
+    parameters: int
+    trained: int
+    joins: bool  # see `finetune.joint.can_join`
 
 
 def read_outline(base: Base) -> Outline:

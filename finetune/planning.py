@@ -66,15 +66,17 @@ def plan(
     checked = encode_rows(encoder, validation) if validation else []
     longest = max(row.length for row in [*rows, *kept, *heldout])
     preferences = not isinstance(train.examples[0], Example)
-    parameters, trainable = outline.count_parameters(settings)
+    size = outline.size(settings)
     checkpointing = settings.gradient_checkpointing
     if checkpointing is None:
-        checkpointing = parameters >= LARGE
-    by_row = not preferences and not kept and _reads_rows_apart(settings, checkpointing)
+        checkpointing = size.parameters >= LARGE
+    # row by row (`finetune.layout`), so that padding gains nothing
+    by_row = size.joins and not (preferences or kept or checkpointing or settings.packing is False)
+    by_row = by_row and processes() == 1 and not torch.cuda.is_available()
     lengths = [row.length for row in rows]
     padded = partial(_padded_tokens, longest * (2 if preferences else 1))
     tokens_of = partial(_packed_tokens, lengths) if by_row else padded
-    batch, micro = _batches(len(rows) + len(kept), tokens_of, parameters, settings)
+    batch, micro = _batches(len(rows) + len(kept), tokens_of, size.parameters, settings)
     if isinstance(train.examples[0], RatedAnswer) and micro < 2:
         raise RecipeError(
             f"rated answers are compared within a pass, which holds one here ({batch} per step, up to {longest} tokens); "
@@ -102,8 +104,8 @@ def plan(
         learning_rate=settings.learning_rate
         or derive_learning_rate(outline.hidden_size) * (PREFERENCE_RATE if preferences else 1),
         rank=settings.rank,
-        base_parameters=parameters,
-        trainable_parameters=trainable,
+        base_parameters=size.parameters,
+        trainable_parameters=size.trained,
         gradient_checkpointing=checkpointing,
         template="the base's own" if outline.own_template else "ours, the base has none",
         example=encoder.seen(as_example(train.examples[0])),
@@ -119,13 +121,6 @@ def plan(
         warnings += (f"{both} of the prompts to keep are learned too; they are pulled both ways",)
     made = replace(made, warnings=warnings, reasons=explain(made, settings, outline.hidden_size))
     return Prepared(made, (*rows, *kept), tuple(heldout), tuple(checked))
-
-
-def _reads_rows_apart(settings: SftSettings, checkpointing: bool) -> bool:
-    """Return whether passes are read row by row (`finetune.layout`), so that padding gains nothing."""
-    plain = settings.variant in ("lora", "rslora") and not settings.dropout and not checkpointing
-    here = processes() == 1 and not torch.cuda.is_available()
-    return plain and here and settings.packing is not False
 
 
 def _packs(lengths: Sequence[int], micro: int, settings: SftSettings, *, by_row: bool) -> bool:

@@ -61,10 +61,10 @@ class Together:
         return share(self._base)
 
     def step(self, one: Pass | None) -> Tensor | None:
-        """Wait for this training's turn.
+        """Do a pass, where there are other trainings in turn with theirs.
 
         Args:
-            one: the pass to be done; None if it cannot go with others.
+            one: the pass to be done; None if the training has to do it itself.
 
         Returns:
             The loss of the pass, whose gradients are taken; None if the training has to do it itself.

@@ -9,10 +9,12 @@ from transformers import AutoModelForCausalLM, Lfm2Config, MistralConfig
 
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
+from finetune import planning
 from finetune.encoding import IGNORED
 from finetune.joint import JointBase, can_join, keeps_rows_apart, rows_loss, share
 from finetune.layout import Pass
 from finetune.linear import Part, adapted_linear
+from finetune.ready import make_ready
 from finetune.run import finetune
 from finetune.runs import TrainingRequest
 from finetune.settings import SftSettings
@@ -112,6 +114,24 @@ def test_adapters_that_are_more_than_two_matrices_are_left_to_peft(
     model = adapted(AutoModelForCausalLM.from_pretrained(tiny_folder), **settings)
 
     assert not can_join(model)
+
+
+def test_one_long_row_keeps_no_others_from_being_packed_unless_attention_is_a_square(
+    tiny_folder: Path, write_rows: WriteRows, workspace: Workspace
+) -> None:
+    rows: list[object] = [{"prompt": f"Number {n}", "completion": str(n % 7)} for n in range(60)]
+    rows[7] = {"prompt": "ab " * 200, "completion": "long"}
+    request = TrainingRequest(domain="d", files=(write_rows(rows),), base=str(tiny_folder))
+    dropped = request.model_copy(update={"settings": SftSettings(dropout=0.1)})
+
+    by_row = make_ready(request, workspace=workspace).plan
+    square = make_ready(dropped, workspace=workspace).plan
+
+    assert by_row.longest * 8 > planning.PACKED
+    assert (by_row.packing, by_row.micro_batch_size) == (True, 8)
+    assert not square.packing
+    assert planning._packed_tokens([10, 10], 4) == 40
+    assert planning._packed_tokens([5, 15], 4) == 40 + 3 * 5 * 2
 
 
 def test_a_base_that_would_mix_rows_reads_them_one_by_one_and_says_so(
