@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -106,7 +107,10 @@ def _start(request: TrainingRequest, workspace: Workspace) -> int:
         else:
             finetune(request, workspace=workspace)
         code = 0
+    except BaseException:  # a fork's end, which says what was wrong before it
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 
