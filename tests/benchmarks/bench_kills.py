@@ -107,7 +107,7 @@ def _start(request: TrainingRequest, workspace: Workspace) -> int:
         else:
             finetune(request, workspace=workspace)
         code = 0
-    except BaseException:  # a fork's end, which says what was wrong before it
+    except BaseException:  # noqa: BLE001  a fork ends here; what was wrong is said
         traceback.print_exc()
     finally:
         sys.stderr.flush()
