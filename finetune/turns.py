@@ -18,8 +18,9 @@ Fields = Mapping[str, object]
 Speaker = Role | Literal["call", "result"]
 SPEAKERS: dict[str, Speaker] = {
     "system": "system", "developer": "system",
-    "user": "user", "human": "user",
+    "user": "user", "human": "user", "customer": "user",
     "assistant": "assistant", "gpt": "assistant", "chatgpt": "assistant", "bot": "assistant", "model": "assistant",
+    "agent": "assistant",
     "function_call": "call", "tool_call": "call",
     "tool": "result", "function": "result", "observation": "result",
     "function_response": "result", "tool_response": "result",

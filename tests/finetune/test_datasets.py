@@ -35,6 +35,15 @@ REPLY = {"role": "assistant", "content": "Hello"}
                 ]
             },
         ),
+        (
+            "messages",
+            {
+                "messages": [
+                    {"role": "customer", "content": "Hi"},
+                    {"role": "agent", "content": "Hello"},
+                ]
+            },
+        ),
     ],
 )
 def test_each_format_gives_the_same_example(
