@@ -32,6 +32,10 @@ class Part:
         return rows[self.start : self.stop]
 
 
+class OtherTokensError(Exception):
+    """A layer reads a part of the tokens only, so which of them are whose is not known to it."""
+
+
 class AdaptedLinear(nn.Module):
     """A frozen linear layer of all domains, with the adapter of each on its own tokens."""
 
@@ -41,8 +45,26 @@ class AdaptedLinear(nn.Module):
         self.base = base
         self._adapters = dict(adapters)  # not registered: they belong to their own models
 
+    @property
+    def weight(self) -> Tensor:
+        """Return the frozen weight, which some architectures read, as peft's layer does."""
+        return self.base.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """Return the frozen bias."""
+        return self.base.bias
+
     def forward(self, x: Tensor) -> Tensor:
-        """Return what peft's layer of each domain returns of its tokens; x of shape [1, length, in]."""
+        """Return what peft's layer of each domain returns of its tokens; x of shape [1, length, in] or [length, in].
+
+        Raises:
+            OtherTokensError: it is given other tokens than those of the passes, as an expert of a mixture is.
+        """
+        rows = x.flatten(0, -2)
+        tokens = sum(one.tokens for one in layout().passes)
+        if len(rows) != tokens:
+            raise OtherTokensError(f"{len(rows)} tokens of {tokens} reach a layer")
         parts = []
         start = 0
         for one in layout().passes:
@@ -50,8 +72,7 @@ class AdaptedLinear(nn.Module):
             if layer is not None:  # else this domain trains other layers
                 parts.append(_part(layer, start, start + one.tokens))
             start += one.tokens
-        rows = adapted_linear(x.flatten(0, 1), self.base, parts)
-        return rows.view(*x.shape[:2], -1)
+        return adapted_linear(rows, self.base, parts).view(*x.shape[:-1], -1)
 
 
 def adapted_linear(x: Tensor, base: nn.Linear, parts: Sequence[Part]) -> Tensor:

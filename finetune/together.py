@@ -21,9 +21,21 @@ from adapt.protocols import Progress
 from adapt.records import ProgressEvent
 from finetune.joint import JointBase, can_join, keeps_rows_apart, rows_loss, share
 from finetune.layout import Pass
+from finetune.linear import OtherTokensError
 
 # tokens of a pass at most: on 2 cores four passes of 128 are 27 % faster as one, four of 512 4 %, two of 1,024 6 %
 MOST_TOKENS = 2048
+
+# what an architecture that is made otherwise than most may raise when our layers and attention are put into it
+FAULTS = (
+    OtherTokensError,
+    AttributeError,
+    IndexError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class Together:
@@ -111,21 +123,31 @@ class Together:
             self._take_in([one for one in passes if self._shares(one)], able)
 
     def _take_in(self, known: Sequence[Pass], able: Sequence[Pass]) -> None:
-        joint = JointBase(self._base, [*self._models.values(), *(one.model for one in able)])
-        mixed = [one for one in able if not keeps_rows_apart(joint, one)]
-        if mixed:
-            self._by_row |= {id(one.model) for one in mixed}
+        good = [one for one in able if self._reads(one)]
+        if not good:
+            return
+        self._models |= {id(one.model): one.model for one in good}
+        self._joint = JointBase(self._base, list(self._models.values()))
+        tried = [*known, *good]
+        if len(tried) > 1 and not self._joint.agrees(tried):
+            self._alone |= {id(one.model) for one in good}
+            self._say("passes go one by one: sharing them would round otherwise on this machine")
+
+    def _reads(self, one: Pass) -> bool:
+        """Try out whether our layers read a model's first pass as peft's read each of its rows."""
+        try:
+            apart = keeps_rows_apart(JointBase(self._base, [one.model]), one)
+        except FAULTS as fault:
+            self._apart.add(id(one.model))
+            self._say(f"peft's layers do the passes, ours cannot read this base ({fault})")
+            return False
+        if not apart:
+            self._by_row.add(id(one.model))
             self._say(
                 "rows are read one by one: this base has layers that would mix the rows of a pass; "
                 "padding them (packing = false under [finetune]) is faster"
             )
-        able = [one for one in able if one not in mixed]
-        self._models |= {id(one.model): one.model for one in able}
-        self._joint = JointBase(self._base, list(self._models.values())) if mixed else joint
-        tried = [*known, *able]
-        if able and len(tried) > 1 and not self._joint.agrees(tried):
-            self._alone |= {id(one.model) for one in able}
-            self._say("passes go one by one: sharing them would round otherwise on this machine")
+        return apart
 
     def _say(self, why: str) -> None:
         self._progress(ProgressEvent("prepare", detail=why))

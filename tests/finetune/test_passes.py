@@ -18,6 +18,7 @@ from finetune.ready import make_ready
 from finetune.run import finetune
 from finetune.runs import TrainingRequest
 from finetune.settings import SftSettings
+from finetune.together import Together
 from tests.finetune.conftest import WriteRows
 from tests.finetune.test_run import weights_of
 from tests.tiny import SHAPE, tiny_tokenizer
@@ -102,6 +103,30 @@ def test_a_layer_with_adapters_on_parts_of_its_rows_has_the_gradients_of_its_for
     first = x[1:4] @ matrices[0].T @ matrices[1].T
     torch.testing.assert_close(layer(x, *matrices)[1:4], base(x)[1:4] + 0.5 * first)
     torch.testing.assert_close(layer(x, *matrices)[0], base(x)[0])
+
+
+def test_a_base_that_our_layers_cannot_read_is_left_to_peft_and_that_is_said(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    told: list[ProgressEvent] = []
+    trainings = Together(share(base), told.append)
+    mlp = type(base.model.layers[0].mlp)
+    whole = mlp.forward
+
+    def expert(
+        self: torch.nn.Module, x: torch.Tensor
+    ) -> torch.Tensor:  # reads a part of the tokens
+        return torch.cat([whole(self, x[:, :9]), x[:, 9:]], 1)
+
+    monkeypatch.setattr(mlp, "forward", expert)
+    model = adapted(base)
+
+    assert trainings.step(packed(model)) is None
+    assert trainings.step(packed(model)) is None
+    assert [event.detail for event in told] == [
+        "peft's layers do the passes, ours cannot read this base (9 tokens of 62 reach a layer)"
+    ]
 
 
 @pytest.mark.parametrize(
