@@ -76,6 +76,25 @@ def test_losses_and_gradients_are_those_of_each_row_by_itself(
     assert_as_peft(AutoModelForCausalLM.from_pretrained(any_folder), use_rslora=rank_stabilized)
 
 
+def test_a_base_in_bf16_with_adapters_in_fp32_is_read_as_peft_reads_it(tiny_folder: Path) -> None:
+    base = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.bfloat16)
+    clean = share(base)
+    model = adapted(base)
+    one = packed(model)
+    joint = JointBase(clean, [model])
+
+    (ours,) = joint.losses([one])
+    theirs = rows_loss(one)
+
+    assert can_join(model)
+    assert keeps_rows_apart(joint, one)
+    torch.testing.assert_close(ours, theirs, rtol=0.01, atol=0.01)
+    mine, peft = gradients(ours, model), gradients(theirs, model)
+    for name, gradient in peft.items():
+        assert gradient.dtype == torch.float32
+        assert (mine[name] - gradient).norm() < 0.05 * gradient.norm(), name
+
+
 def test_a_row_longer_than_the_window_sees_no_further_back_than_it() -> None:
     torch.manual_seed(0)
     config = MistralConfig(vocab_size=400, sliding_window=8, **SHAPE)
