@@ -83,6 +83,6 @@ def logits_at(model: nn.Module, places: Tensor, inputs: Mapping[str, Tensor]) ->
 
 def _innermost(model: nn.Module) -> type[nn.Module]:
     """Return the class of the language model itself, below wrappers for adapters and devices."""
-    known = isinstance(model, PeftModel | PreTrainedModel)  # asking takes 2 ms
+    known = isinstance(model, PeftModel | PreTrainedModel)  # asking takes 2 ms under a profiler
     whole: Any = model if known else extract_model_from_parallel(model)
     return type(whole.get_base_model() if isinstance(whole, PeftModel) else whole)

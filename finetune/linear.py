@@ -32,7 +32,7 @@ class Part:
         return rows[self.start : self.stop]
 
 
-class OtherTokensError(Exception):
+class OtherTokensError(ValueError):
     """A layer reads a part of the tokens only, so which of them are whose is not known to it."""
 
 

@@ -99,8 +99,6 @@ class Watch(TrainerCallback):
             )
             self._clock.agree(elapsed)
             self._asked = bool(asked)
-        else:
-            self._asked = self._requested.is_set()
         due = self._evaluations_due(state.global_step)
         self.ended = state.global_step >= state.max_steps or self._clock.is_up
         control.should_log = True

@@ -51,17 +51,23 @@ def gradients(loss: torch.Tensor, model: PeftModel) -> dict[str, torch.Tensor]:
     return dict(zip(trained, torch.autograd.grad(loss, list(trained.values())), strict=True))
 
 
-def assert_as_peft(base: torch.nn.Module, **settings: object) -> None:
+def read_both_ways(
+    base: torch.nn.Module, **settings: object
+) -> tuple[PeftModel, torch.Tensor, torch.Tensor]:
+    """Return a model, and the loss of a pass of it by our layers and by peft's, each row by itself."""
     clean = share(base)
     model = adapted(base, **settings)
     one = packed(model)
     joint = JointBase(clean, [model])
-
     (ours,) = joint.losses([one])
-    theirs = rows_loss(one)
-
     assert can_join(model)
     assert keeps_rows_apart(joint, one)
+    return model, ours, rows_loss(one)
+
+
+def assert_as_peft(base: torch.nn.Module, **settings: object) -> None:
+    model, ours, theirs = read_both_ways(base, **settings)
+
     torch.testing.assert_close(ours, theirs)
     mine, peft = gradients(ours, model), gradients(theirs, model)
     for name, gradient in peft.items():
@@ -78,16 +84,9 @@ def test_losses_and_gradients_are_those_of_each_row_by_itself(
 
 def test_a_base_in_bf16_with_adapters_in_fp32_is_read_as_peft_reads_it(tiny_folder: Path) -> None:
     base = AutoModelForCausalLM.from_pretrained(tiny_folder, dtype=torch.bfloat16)
-    clean = share(base)
-    model = adapted(base)
-    one = packed(model)
-    joint = JointBase(clean, [model])
 
-    (ours,) = joint.losses([one])
-    theirs = rows_loss(one)
+    model, ours, theirs = read_both_ways(base)
 
-    assert can_join(model)
-    assert keeps_rows_apart(joint, one)
     torch.testing.assert_close(ours, theirs, rtol=0.01, atol=0.01)
     mine, peft = gradients(ours, model), gradients(theirs, model)
     for name, gradient in peft.items():
