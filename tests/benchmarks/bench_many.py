@@ -144,7 +144,10 @@ def _ready(folder: Path, case: Case) -> Ready:
 
 
 def _together(folder: Path, data: list[Path], case: Case) -> float:
-    """Return useful tokens per second of all domains together, from the first step's end to the last's."""
+    """Return useful tokens per second of all domains together, from the first step's end to that of the last but one.
+
+    With the last step come held-out losses and checkpoints, which the peer does not do.
+    """
     ready = [_ready(one, case) for one in data]
     model, tokenizer = load_base(ready[0].outline.base)
     times: list[float] = []
@@ -164,8 +167,8 @@ def _together(folder: Path, data: list[Path], case: Case) -> float:
     together.run([lambda one=one, n=n: job(one, folder / f"run{n}") for n, one in enumerate(ready)])
     steps = sum(one.plan.steps for one in ready)
     tokens = sum(one.plan.tokens for one in ready)
-    first = len(ready)  # steps, one of each, in which the first round is tried out too
-    return tokens * (steps - first) / steps / (times[-1] - times[first - 1])
+    each = len(ready)  # steps of a round; in the first ours are tried out too
+    return tokens * (steps - 2 * each) / steps / (times[-1 - each] - times[each - 1])
 
 
 def _one_by_one(folder: Path, data: list[Path], case: Case) -> float:
