@@ -4,6 +4,7 @@ Not here: which base a name means (`adapt.bases`), and what is done with a loade
 """
 
 from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -52,10 +54,30 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def load_base(base: Base) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def check_four_bit() -> None:
+    """Find out whether bases can be held in 4 bits here.
+
+    Raises:
+        ModelError: the library that does it is not installed.
+    """
+    try:  # not by looking for the module, which is hidden where nothing is trained (`ui.environment`)
+        version("bitsandbytes")
+    except PackageNotFoundError as error:
+        raise ModelError(
+            "qlora needs bitsandbytes: pip install 'adapt-llm[qlora]'; or train with --variant lora"
+        ) from error
+
+
+def load_base(
+    base: Base, *, four_bit: bool = False
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load a base model and its tokenizer for inference or training; safetensors only, no remote code.
 
     Weights are fp32 on a CPU (bf16 from one billion parameters), bf16 on a GPU that has it.
+
+    Args:
+        four_bit: whether the weights of linear layers, the head's apart, are held as 4-bit NormalFloats, their scales as
+            8-bit numbers (QLoRA, arXiv:2305.14314, section 3); what is reckoned with is as above.
 
     Raises:
         ModelError: a weight file is damaged, a weight is missing, or the architecture is unknown.
@@ -64,10 +86,12 @@ def load_base(base: Base) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     size = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
     small_on_cpu = device == "cpu" and size < 2 * LARGE_PARAMETERS
+    dtype = torch.float32 if small_on_cpu else torch.bfloat16
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             base.path,
-            dtype=torch.float32 if small_on_cpu else torch.bfloat16,
+            dtype=dtype,
+            **(_four_bit(device, dtype) if four_bit else {}),
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
@@ -81,9 +105,31 @@ def load_base(base: Base) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         raise ModelError(
             f"base '{base.id}': {len(missing)} weights are missing from its files, the first is {missing[0]}"
         )
-    torch.nn.Module.to(model, device)
+    if four_bit:
+        _keep_packing(model)
+    else:
+        torch.nn.Module.to(model, device)
     model.train(mode=False)
     return model, load_tokenizer(base.path)
+
+
+def _four_bit(device: str, dtype: torch.dtype) -> dict[str, Any]:
+    """Return what loads a base in 4 bits: tensor by tensor onto its device, which need not hold it whole."""
+    check_four_bit()
+    config = BitsAndBytesConfig(  # type: ignore[no-untyped-call]  # transformers'
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
+    return {"quantization_config": config, "device_map": {"": device}}
+
+
+def _keep_packing(model: PreTrainedModel) -> None:
+    """Keep layers from packing their weights anew, with scales in bf16, when a loss is taken amid a training."""
+    for layer in model.modules():
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            setattr(layer, "support_avx512bf16_for_cpu", False)  # noqa: B010  torch types it as a module
 
 
 def check_safetensors(files: Iterator[Path] | Sequence[Path]) -> None:

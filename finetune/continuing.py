@@ -41,6 +41,8 @@ def shape_as(settings: SftSettings, start: Artifact) -> SftSettings:
     """
     config = LoraConfig.from_pretrained(str(start.path))
     variant = "dora" if config.use_dora else "rslora" if config.use_rslora else "lora"
+    if variant == "lora" and "qlora" in (settings.variant, start.card.settings.get("variant")):
+        variant = "qlora"  # a plain adapter, whatever the bits of the base that it was trained on
     targets = config.target_modules
     own: dict[str, object] = {
         "rank": int(config.r),

@@ -9,7 +9,8 @@ def lora_config(settings: SftSettings) -> LoraConfig:
     """Return the LoRA configuration: every linear layer but the output head, for any decoder, unless told otherwise.
 
     References: Hu et al. 2021, LoRA, arXiv:2106.09685; on all linear layers as in Dettmers et al. 2023, QLoRA,
-    arXiv:2305.14314; variants: Kalajdzievski 2023, rsLoRA, arXiv:2312.03732; Liu et al. 2024, DoRA, arXiv:2402.09353.
+    arXiv:2305.14314, whose adapter is a plain one on a base in 4 bits (`adapt.loading`); variants: Kalajdzievski 2023,
+    rsLoRA, arXiv:2312.03732; Liu et al. 2024, DoRA, arXiv:2402.09353.
     """
     targets = settings.targets
     return LoraConfig(

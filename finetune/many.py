@@ -98,6 +98,10 @@ def ready_all(
         raise RecipeError(
             "domains that are trained together must have one base; train the others apart"
         )
+    if len({one.settings.four_bit for one in ready}) > 1:
+        raise RecipeError(
+            "domains that are trained together share the base in memory: all with the variant qlora, or none"
+        )
     return ready
 
 
@@ -114,7 +118,8 @@ def _train(
     with ExitStack() as stack:
         folders = [stack.enter_context(own_run(one.run_id, workspace)) for one in records]
         progress(ProgressEvent("prepare", detail=f"loading {ready[0].plan.base}, once for all"))
-        model, _ = load_base(ready[0].outline.base)
+        four_bit = ready[0].settings.four_bit
+        model, _ = load_base(ready[0].outline.base, four_bit=four_bit)
         together = Together(model, progress)
 
         def follow(place: int) -> None:

@@ -66,7 +66,7 @@ class Outline:
                     f"base '{self.base.id}' has no layers for targets={settings.targets!r} ({first_line(error)})"
                 ) from error
         trained = sum(p.numel() for p in adapted.parameters() if p.requires_grad)
-        return Size(own, trained, can_join(adapted))
+        return Size(own, trained, can_join(adapted) and not settings.four_bit)
 
 
 @dataclass(frozen=True)

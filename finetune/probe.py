@@ -67,7 +67,7 @@ class Estimate:
 def probe(base: Base, prepared: Prepared, settings: SftSettings) -> Estimate:
     """Load the base, train a few steps in a folder that goes away, and say what the whole run would take."""
     made = prepared.plan
-    model, tokenizer = load_base(base)
+    model, tokenizer = load_base(base, four_bit=settings.four_bit)
     rows = sorted(prepared.train, key=lambda row: row.length)
     longest, others = rows[-made.batch_size :], prepared.train
     drawn = [others[place % len(others)] for place in range(STEPS * made.batch_size)]

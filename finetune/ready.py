@@ -7,6 +7,7 @@ from typing import Any
 from adapt.artifacts import Artifact
 from adapt.bases import find_base
 from adapt.errors import DataError, RecipeError
+from adapt.loading import check_four_bit
 from adapt.records import Example
 from adapt.workspace import Workspace, check_name
 from finetune.checks import DataReport, check
@@ -57,13 +58,15 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
 
     Raises:
         DataError: the data cannot be used.
-        ModelError: the base is missing or cannot be used.
+        ModelError: the base is missing or cannot be used, or not in 4 bits.
         AdaptError: the domain's name is not safe.
     """
     check_name("model", request.domain)
     outline = read_outline(find_base(request.base, workspace))
     start = find_start(request.start, outline.base, workspace) if request.start else None
     settings = shape_as(request.settings, start) if start else request.settings
+    if settings.four_bit:
+        check_four_bit()
     layout = request.layout
     data = read_dataset(request.files, skip_bad=request.skip_bad, layout=layout)
     if request.test is None:

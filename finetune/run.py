@@ -200,7 +200,7 @@ class Training:
         if self.together is not None:
             return self.together.model(), self.ready.outline.tokenizer
         self.progress(ProgressEvent("prepare", detail=f"loading {self.ready.plan.base}"))
-        return load_base(self.base)
+        return load_base(self.base, four_bit=self.ready.settings.four_bit)
 
     def _publish(
         self, trained: Trained, judged: Judged, elsewhere: Sequence[Elsewhere]

@@ -14,7 +14,7 @@ class SftSettings(Settings):
     max_minutes: float | None = Field(None, gt=0)  # None: as long as the epochs take
     learning_rate: float | None = Field(None, gt=0, le=1)
     schedule: Literal["cosine", "linear", "constant"] = "cosine"  # of the rate, after the warm-up
-    variant: Literal["lora", "rslora", "dora"] = "lora"
+    variant: Literal["lora", "rslora", "dora", "qlora"] = "lora"
     rank: int = Field(16, ge=1, le=1024)
     alpha: float = Field(32, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
@@ -43,6 +43,11 @@ class SftSettings(Settings):
     checkpoint_seconds: float = Field(30.0, ge=0)  # at most this much work is lost by a kill
     scored_examples: int = Field(100, ge=1)  # held-out prompts that are answered, not only read
     metric: str | None = None  # of the proof; None: the one that fits the held-out answers
+
+    @property
+    def four_bit(self) -> bool:
+        """Return whether the base's linear layers are held in 4 bits while an adapter is trained on them."""
+        return self.variant == "qlora"
 
     @property
     def evaluation_count(self) -> int:

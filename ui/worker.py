@@ -8,9 +8,10 @@ from pathlib import Path
 from adapt.errors import AdaptError, CancelledError
 from adapt.protocols import Progress
 from adapt.records import ProgressEvent
-from ui.environment import prepare
+from ui.environment import allow_four_bit, prepare
 
 prepare()
+allow_four_bit()
 
 from pydantic import JsonValue, TypeAdapter  # noqa: E402  the environment comes first
 

@@ -11,6 +11,7 @@ from adapt.config import explain
 from adapt.errors import AdaptError
 from ui.cli.output import Output
 from ui.cli.training_runs import go_on, train, train_all
+from ui.environment import allow_four_bit
 
 if TYPE_CHECKING:
     from finetune.settings import SftSettings
@@ -84,7 +85,7 @@ def finetune(
     beta: Annotated[
         float | None, typer.Option(help="Of DPO and KTO: how dear it is to move from the base.")
     ] = None,
-    variant: Annotated[str | None, typer.Option(help="lora, rslora or dora.")] = None,
+    variant: Annotated[str | None, typer.Option(help="lora, rslora, dora or qlora.")] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine, linear or constant.")] = None,
     packing: Annotated[
         bool | None,
@@ -130,6 +131,7 @@ def finetune(
     columns: ColumnsOption = None,
 ) -> None:
     """Parse, plan or train, print."""
+    allow_four_bit()
     from finetune.domains import read_domains
     from finetune.runs import TrainingRequest
     from finetune.settings import SftSettings
