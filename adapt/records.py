@@ -42,7 +42,10 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a document, small enough for the embedder; `start` and `end` are character offsets in its page."""
+    """A piece of a document, small enough for the embedder; `start` and `end` are character offsets in its page.
+
+    `language` is the code of its document's language, empty where it is not known.
+    """
 
     chunk_id: str
     document: str
@@ -52,6 +55,7 @@ class Chunk:
     heading: str = ""
     start: int = 0
     end: int = 0
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

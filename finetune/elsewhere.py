@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from peft import PeftModel
 from pydantic import JsonValue
 
-from adapt.evaluation import Comparison, Scores, compare
+from adapt.bootstrap import Comparison
+from adapt.evaluation import Scores, compare
 from adapt.records import Example, Message
 from adapt.starter.recipe.natural import PASSAGES
 from finetune.encoding import EncodedRow, Encoder

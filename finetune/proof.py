@@ -8,7 +8,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from adapt.bases import Base
-from adapt.evaluation import Comparison, Scores, Task, compare, run_task
+from adapt.bootstrap import Comparison
+from adapt.evaluation import Scores, Task, compare, run_task
 from adapt.models import ModelRuntime
 from adapt.protocols import Progress
 from adapt.records import Example

@@ -14,10 +14,11 @@ from pydantic import Field
 
 from adapt.config import Settings
 from adapt.records import Chunk, Document, Page
+from retrieval.analysis import language_of
 
 CountTokens = Callable[[str], int]
 
-CHUNKER_VERSION = 1  # raised when the same text is cut differently; collections then cut anew
+CHUNKER_VERSION = 2  # raised when the same text is cut differently; collections then cut anew
 CHARACTERS_PER_TOKEN = (
     8  # a word of over 100 characters is one unknown token to WordPiece: length counts as well
 )
@@ -27,6 +28,7 @@ SENTENCE_LENGTH = 600  # characters; what runs on longer is a table or a list: c
 HEADING = re.compile(r"(#+) (.*)")
 OPENING = re.compile(r"(?:#+ [^\n]*\n\s*)+")
 ROOM = 50  # below it llama-index prints a warning to stdout
+SAMPLED_PAGES = 10  # that tell a document's language
 HEADING_LENGTH = 200  # characters of a heading path that are kept
 
 
@@ -48,6 +50,7 @@ def chunk(document: Document, settings: ChunkSettings, *, count_tokens: CountTok
     # In plain text `#` opens a comment as often as a heading; pages of a PDF have no marks.
     structured = not document.name.lower().endswith(".txt")
     key = document_key(document.name, document.sha256)
+    language = language_of("\n".join(page.text for page in document.pages[:SAMPLED_PAGES]))
     chunks: list[Chunk] = []
     for page in document.pages:
         sections = _sections(page) if structured and page.number is None else _whole(page)
@@ -64,6 +67,7 @@ def chunk(document: Document, settings: ChunkSettings, *, count_tokens: CountTok
                         heading=heading,
                         start=start + first,
                         end=start + last,
+                        language=language,
                     )
                 )
     return chunks

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from filelock import Timeout
 
 from adapt.errors import NotFoundError, RecipeError, WorkspaceError
@@ -23,10 +24,12 @@ from adapt.records import Chunk, Passage
 from adapt.workspace import Workspace, check_name, locked_out
 from retrieval.chunking import ChunkSettings
 from retrieval.files import find_files
+from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
 from retrieval.ingest import HEADING_TOKENS, Ingest, IngestReport
 from retrieval.manifest import DocumentEntry, Manifest, load
 from retrieval.names import MANIFEST, collection_names
-from retrieval.search import Ranked, SearchSettings, search
+from retrieval.quality import Quality, evaluate, read_questions
+from retrieval.search import SearchSettings, rankings, search
 from retrieval.segment import Segment
 
 __all__ = ["Collection", "IngestReport"]
@@ -49,6 +52,8 @@ class Collection:
         self._stamp: tuple[int, int, int] | None = None
         self._manifest = Manifest(embedder=embedder.identity)
         self._segments: dict[str, Segment] = {}
+        self._opened: dict[str, SegmentIndex] = {}
+        self._index: tuple[int, VersionIndex] | None = None  # and the version that it is of
 
     @classmethod
     def open(cls, workspace: Workspace, name: str, embedder: TextEmbedder) -> "Collection":
@@ -160,27 +165,51 @@ class Collection:
         chosen = settings or self.workspace.settings("search", SearchSettings)
         return search(self, question, top_k=top_k, settings=chosen)
 
+    def evaluate(self, questions: Path, *, progress: Progress = no_progress) -> Quality:
+        """Return how well each part of a search finds what a file of questions says is right.
+
+        Raises:
+            DataError: the file cannot be read, or names what the collection does not hold.
+        """
+        manifest = self._current()
+        names = {key: name for live in manifest.live().values() for key, name in live.items()}
+        settings = self.workspace.settings("search", SearchSettings)
+        return evaluate(
+            read_questions(questions, manifest.documents),
+            lambda question: rankings(self, question, settings),
+            lambda chunk_id: names.get(chunk_id.partition("-")[0], ""),
+            progress=progress,
+        )
+
     def close(self) -> None:
         """Give back the files of the index; the next search opens them again."""
         with self._lock:
+            self._index = None
+            self._opened.clear()
             while self._segments:
                 self._segments.popitem()[1].close()
 
-    def dense(self, question: str, *, limit: int) -> builtins.list[Ranked]:
-        """Return the ids of the nearest live chunks with their cosine similarity, best first."""
-        vector = self._embedder.embed([question])[0]
+    @property
+    def embedded_languages(self) -> frozenset[str] | None:
+        """Return the languages that the embedder knows, None for any."""
+        return self._embedder.languages
 
-        def nearest(manifest: Manifest) -> builtins.list[Ranked]:
-            dead, live = manifest.dead(), manifest.live()
-            ranked = []
-            for segment, total in manifest.segments.items():
-                # With as many more as are dead, `limit` live ones are among them, wherever the dead rank.
-                wanted = min(total, limit + dead[segment])
-                found = self._segment(segment).nearest(vector, limit=wanted)
-                ranked += [r for r in found if r[0].partition("-")[0] in live[segment]]
-            return sorted(ranked, key=lambda r: (-r[1], r[0]))[:limit]
+    def candidates(
+        self, question: str, *, dense: bool, lexical: bool, limit: int
+    ) -> builtins.list[Candidate]:
+        """Return the `limit` best chunks of each part that runs, with their scores by all of them."""
+        vector = np.asarray(self._embedder.embed([question])[0], np.float32) if dense else None
+        return self.candidates_near(question, vector, lexical=lexical, limit=limit)
 
-        return self._read(nearest)
+    def candidates_near(
+        self, question: str, vector: Vectors | None, *, lexical: bool, limit: int
+    ) -> builtins.list[Candidate]:
+        """Return what `candidates` does, for a question that was embedded before."""
+        return self._read(
+            lambda manifest: self._ranks(manifest).candidates(
+                question, vector, lexical=lexical, limit=limit
+            )
+        )
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return the live chunks of these ids."""
@@ -223,6 +252,23 @@ class Collection:
                     for segment in self._segments.keys() - manifest.segments.keys():
                         self._segments.pop(segment).close()
             return self._manifest
+
+    def _ranks(self, manifest: Manifest) -> VersionIndex:
+        """Return the index of a version; the files of its segments are opened once."""
+        if self._index is None or self._index[0] != manifest.version:
+            for segment in manifest.segments.keys() - self._opened.keys():
+                self._opened[segment] = SegmentIndex(self.folder / "segments" / segment)
+            for segment in self._opened.keys() - manifest.segments.keys():
+                del self._opened[segment]
+            segments = {one: self._opened[one] for one in manifest.segments}
+            self._index = (
+                manifest.version,
+                VersionIndex(segments, manifest.live(), self._propose),
+            )
+        return self._index[1]
+
+    def _propose(self, segment: str, vector: Vectors, count: int) -> builtins.list[str]:
+        return [i for i, _ in self._segment(segment).nearest(vector.tolist(), limit=count)]
 
     def _segment(self, segment_id: str) -> Segment:
         if segment_id not in self._segments:

@@ -18,7 +18,7 @@ from adapt.workspace import write_atomic
 from retrieval.chunking import document_key
 from retrieval.names import MANIFEST
 
-FORMAT = 1
+FORMAT = 2
 PREVIOUS = "previous.json"
 
 
@@ -86,7 +86,8 @@ def load(folder: Path, file: str = MANIFEST) -> Manifest | None:
         ) from error
     if manifest.format != FORMAT:
         raise WorkspaceError(
-            f"{path}: made by another version of adapt (format {manifest.format}, this one reads {FORMAT})"
+            f"{path}: made by another version of adapt (format {manifest.format}, this one reads {FORMAT}); "
+            "ingest the documents into a new collection"
         )
     return manifest
 

@@ -137,6 +137,7 @@ def _metadata(chunk: Chunk) -> dict[str, str | int | float | bool]:
         "heading": chunk.heading,
         "start": chunk.start,
         "end": chunk.end,
+        "language": chunk.language,
     }
 
 
@@ -150,6 +151,7 @@ def _chunk(chunk_id: str, text: str, metadata: dict[str, object]) -> Chunk:
         heading=str(metadata["heading"]),
         start=int(str(metadata["start"])),
         end=int(str(metadata["end"])),
+        language=str(metadata["language"]),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from adapt.records import Chunk
+from retrieval.index import IndexWriter
 from retrieval.manifest import DocumentEntry, Manifest, named_segments, publish
 from retrieval.segment import Segment, Vectors
 
@@ -27,6 +28,7 @@ class NextVersion:
         self._manifest = manifest
         self._path = folder / "segments" / self.segment_id
         self._segment: Segment | None = None
+        self._index = IndexWriter()
 
     def __enter__(self) -> "NextVersion":
         sweep(self._folder)
@@ -49,6 +51,7 @@ class NextVersion:
         if self._segment is None:
             self._segment = Segment(self._path, create=True)
         self._segment.add(chunks, vectors)
+        self._index.add(chunks, vectors)
         self.written += len(chunks)
 
     def publish(
@@ -94,6 +97,7 @@ class NextVersion:
 
     def _switch(self, manifest: Manifest) -> None:
         if self._segment is not None:
+            self._index.save(self._path)
             self._segment.seal()
             self._segment = None
         publish(self._folder, manifest)

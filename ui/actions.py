@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from merge.check import CheckReport
     from merge.recipe import Recipe
     from retrieval.collection import Collection, IngestReport
+    from retrieval.quality import Quality
     from ui.context import Context
 
 
@@ -177,9 +178,30 @@ def rebuild(ctx: "Context", collection: str, *, progress: Progress = no_progress
     Collection.rebuild(ctx.workspace, collection, ctx.embedder, progress=progress)
 
 
-def search(ctx: "Context", query: str, *, collection: str, top_k: int = 5) -> list[Passage]:
-    """Return the passages of a collection that answer a query, best first."""
-    return _collection(ctx, collection).search(query, top_k=top_k)
+def search(
+    ctx: "Context",
+    query: str,
+    *,
+    collection: str,
+    top_k: int = 5,
+    parts: Mapping[str, bool] | None = None,
+) -> list[Passage]:
+    """Return the passages of a collection that answer a query, best first.
+
+    Args:
+        parts: what of a search is switched on or off, whatever `adapt.toml` says: dense, lexical.
+    """
+    from retrieval.search import SearchSettings
+
+    settings = ctx.workspace.settings("search", SearchSettings).model_copy(update=parts or {})
+    return _collection(ctx, collection).search(query, top_k=top_k, settings=settings)
+
+
+def evaluate_search(
+    ctx: "Context", questions: Path, *, collection: str, progress: Progress = no_progress
+) -> "Quality":
+    """Return how well a collection's search finds what a file of questions says is right."""
+    return _collection(ctx, collection).evaluate(questions, progress=progress)
 
 
 def collections(ctx: "Context") -> list[str]:

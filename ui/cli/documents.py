@@ -19,7 +19,21 @@ Unchanged files are left alone, changed ones replaced. Examples:
 """
 SEARCH = """Find passages in a collection.
 
-Example: adapt search "When does the office open?" --collection handbook --top-k 3
+Two parts look for them, by meaning (dense) and by words (lexical, BM25), and are fused. Examples:
+
+  adapt search "When does the office open?" --collection handbook --top-k 3
+
+  adapt search "ISO 9001" --collection handbook --no-dense
+
+  adapt search evaluate --collection handbook --questions questions.jsonl
+"""
+EVALUATE = """Measure how well a collection's search finds the right documents: nDCG@10, MRR@10 and recall of each part.
+
+FILE holds a question a line, with the documents (or chunks, as "adapt search --json" names them) that answer it:
+
+  {"question": "When does the office open?", "relevant": ["hours.txt"]}
+
+Example: adapt search evaluate --collection handbook --questions questions.jsonl
 """
 CollectionOption = Annotated[str, typer.Option("--collection", help="The collection's name.")]
 search_app = typer.Typer(cls=DefaultGroup, help=SEARCH, no_args_is_help=True)
@@ -73,12 +87,20 @@ def search(
     query: Annotated[str, typer.Argument(help="What to look for.")],
     collection: CollectionOption,
     top_k: Annotated[int, typer.Option(min=1, max=100, help="How many passages at most.")] = 5,
+    dense: Annotated[
+        bool | None, typer.Option("--dense/--no-dense", help="Look by meaning.")
+    ] = None,
+    lexical: Annotated[
+        bool | None, typer.Option("--lexical/--no-lexical", help="Look by words (BM25).")
+    ] = None,
 ) -> None:
     """Parse, search, print."""
     from ui.actions import search as run
 
     output: Output = ctx.obj
-    passages = run(output.open(), query, collection=collection, top_k=top_k)
+    asked = {"dense": dense, "lexical": lexical}
+    parts = {name: on for name, on in asked.items() if on is not None}
+    passages = run(output.open(), query, collection=collection, top_k=top_k, parts=parts)
     rows = [
         {
             "document": p.chunk.document,
@@ -91,10 +113,37 @@ def search(
         }
         for p in passages
     ]
-    shown = table("", "score", "where", "passage")
+    ran = list(passages[0].scores) if passages else []
+    shown = table("", "score", *ran, "where", "passage")
     for p in passages:
-        shown.add_row(f"{p.score:.3f}", p.label, " ".join(p.chunk.text.split()))
+        by_part = [f"{p.scores[name]:.3f}" for name in ran]
+        shown.add_row(f"{p.score:.3f}", *by_part, p.label, " ".join(p.chunk.text.split()))
     output.result(
-        {"query": query, "collection": collection, "passages": rows},
+        {"query": query, "collection": collection, "parts": ran, "passages": rows},
         shown if passages else "no passage found",
     )
+
+
+@search_app.command("evaluate", help=EVALUATE)
+def evaluate(
+    ctx: typer.Context,
+    collection: CollectionOption,
+    questions: Annotated[Path, typer.Option(help="Questions and what answers them, JSONL.")],
+) -> None:
+    """Parse, evaluate, print."""
+    from ui.actions import evaluate_search
+
+    output: Output = ctx.obj
+    with output.progress() as progress:
+        quality = evaluate_search(
+            output.open(), questions, collection=collection, progress=progress
+        )
+    metrics = list(quality.parts[0].values)
+    shown = table(f"{quality.questions} questions", "part", *metrics)
+    for part in quality.parts:
+        shown.add_row(part.name, *(f"{part.mean(metric):.3f}" for metric in metrics))
+    for name, gain in quality.gains.items():
+        output.say(
+            f"fused against {name}: nDCG@10 {gain.difference:+.3f} (95 % {gain.low:+.3f} … {gain.high:+.3f})"
+        )
+    output.result({"collection": collection, **quality.as_json()}, shown)

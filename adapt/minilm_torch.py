@@ -1,0 +1,33 @@
+"""all-MiniLM-L6-v2 in fp32 by transformers: the vectors that the model was published with, and the road on a GPU."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import AutoModel
+
+from adapt.minilm import Vectors, WordPieces
+
+
+class TorchMiniLm(WordPieces):
+    """The encoder: word pieces, BERT, mean over the tokens, length 1."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read tokenizer and weights of a folder, onto the GPU where there is one."""
+        super().__init__(folder)
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        self._model = model.to(self._device).eval()
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector of length 1 per text, shape [n, 384]."""
+        tokens, kept = self.tokens(texts)
+        ids = torch.from_numpy(tokens).long().to(self._device)
+        mask = torch.from_numpy(kept).long().to(self._device)
+        with torch.inference_mode():
+            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+            weights = mask.unsqueeze(-1).to(states.dtype)
+            mean = (states * weights).sum(1) / weights.sum(1)
+            unit = torch.nn.functional.normalize(mean.float(), dim=1)
+        vectors: Vectors = unit.cpu().numpy()
+        return vectors

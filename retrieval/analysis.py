@@ -1,0 +1,117 @@
+"""Text to terms: folded, cut into words, stemmed as its language asks (Snowball).
+
+A chunk is analysed in the language of its document. A question is too short to tell its language, and a collection may hold
+several, so each of its words stands for all that it may be in the languages of the collection (`groups`).
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Mapping
+
+import Stemmer
+
+# Snowball's name of each language, by the code that py3langid gives
+STEMMERS = {
+    "ar": "arabic", "ca": "catalan", "cs": "czech", "da": "danish", "de": "german", "el": "greek", "en": "english",
+    "es": "spanish", "et": "estonian", "eu": "basque", "fa": "persian", "fi": "finnish", "fr": "french", "ga": "irish",
+    "hi": "hindi", "hu": "hungarian", "hy": "armenian", "id": "indonesian", "it": "italian", "lt": "lithuanian",
+    "nb": "norwegian", "ne": "nepali", "nl": "dutch", "nn": "norwegian", "no": "norwegian", "pl": "polish",
+    "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
+# words of questions and sentences that name nothing; folded
+ENGLISH = """
+a about after all also am an and any are as at be been before being but by can could did do does doing for from had
+has have having he her here hers him his how i if in into is it its just me my no nor not of off on once only or other
+our ours out over own same she should so some such than that the their theirs them then there these they this those
+through to too under until up very was we were what when where which while who whom why will with would you your yours
+"""
+SPANISH = """
+a al algo algun alguna algunas alguno algunos ante antes aquel aquella aquellas aquello aquellos aqui asi aun aunque
+cada como con contra cual cuales cuando cuanta cuantas cuanto cuantos de del desde donde dos durante e el ella ellas
+ello ellos en entre era eran eres es esa esas ese eso esos esta estaba estaban estan estar estas este esto estos estoy
+fue fueron fui ha habia habian hace han hasta hay he la las le les lo los mas me mi mia mis mismo mucho muchos muy
+nada ni no nos nosotros nuestra nuestro o os otra otras otro otros para pero poco por porque que quien quienes se sea
+ser si sido sin sobre son su sus suya suyo tal tambien tan tanto te tenia tiene tienen todo todos tu tus u un una unas
+uno unos usted ustedes y ya yo
+"""
+STOP_WORDS = {"en": frozenset(ENGLISH.split()), "es": frozenset(SPANISH.split())}
+ACCENTS = re.compile(
+    r"(?<=[\u0000-\u03ff])[\u0300-\u036f]+"
+)  # of Latin and Greek; elsewhere they are letters
+WORD = re.compile(r"[^\W_]+")
+# scripts that put no space between words: each pair of signs is a term
+UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+SAMPLE = 4_000  # characters that tell a document's language
+MOST = 0.5
+NEUTRAL = ""  # of a document whose language has no stemmer, or is not known
+
+
+def language_of(text: str) -> str:
+    """Return the code of a text's language, or `NEUTRAL` where it has no words or no stemmer."""
+    import py3langid  # half a second at its first text; only who ingests pays
+
+    sample = text[:SAMPLE]
+    if not WORD.search(sample):
+        return NEUTRAL
+    code = str(py3langid.classify(sample)[0])
+    return code if code in STEMMERS else NEUTRAL
+
+
+def terms(text: str, language: str) -> list[str]:
+    """Return the terms of a text in a language, in order."""
+    words = _words(text)
+    return words if language == NEUTRAL else _stemmer(language).stemWords(words)
+
+
+def groups(question: str, shares: Mapping[str, float]) -> dict[frozenset[str], int]:
+    """Return the words of a question as groups of terms, each one word as the languages write it, and how often it is asked.
+
+    Words that name nothing in most of the collection are left out; they stay in the index, where a text whose language was
+    told wrongly would otherwise be the only one to hold them.
+
+    Args:
+        shares: the share of the collection that is in each language.
+    """
+    found: dict[frozenset[str], int] = {}
+    for word in _words(question):
+        if sum(share for one, share in shares.items() if word in STOP_WORDS.get(one, ())) < MOST:
+            group = frozenset(term for one in shares for term in terms(word, one))
+            found[group] = found.get(group, 0) + 1
+    return found
+
+
+def fold(text: str) -> str:
+    """Return a text in small letters without accents."""
+    text = text.casefold()
+    if text.isascii():
+        return text
+    parts = ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    return unicodedata.normalize("NFC", parts).casefold()  # of letters in circles and the like too
+
+
+def _words(text: str) -> list[str]:
+    words = []
+    for word in WORD.findall(fold(text)):
+        if word.isascii() or not UNSPACED.search(word):
+            words.append(word)
+        else:
+            words += _cut(word)
+    return words
+
+
+def _cut(word: str) -> list[str]:
+    """Return the pairs of signs of what is written without spaces, and what stands between as words."""
+    parts: list[str] = []
+    start = 0
+    for match in UNSPACED.finditer(word):
+        parts += [word[start : match.start()]] if match.start() > start else []
+        run = match.group()
+        parts += [run[i : i + 2] for i in range(max(len(run) - 1, 1))]
+        start = match.end()
+    return parts + ([word[start:]] if start < len(word) else [])
+
+
+@functools.cache
+def _stemmer(language: str) -> Stemmer.Stemmer:
+    return Stemmer.Stemmer(STEMMERS[language])

@@ -1,0 +1,192 @@
+"""The words of a segment: postings that are written once with it, and only read from then on.
+
+    segments/<id>/lexical.safetensors
+        terms     uint64 [t]      hashes of the terms, ascending
+        starts    int64  [t + 1]  where each one's postings begin
+        rows      int32  [p]      chunks that hold the term, ascending within a term
+        counts    uint16 [p]      how often
+        lengths   int32  [n]      terms of each chunk
+        keys      int32  [n]      place of its document's key in the header
+        numbers   int32  [n]      its place in the document
+        spoken    int16  [n]      place of its language in the header
+        headers: the keys of the documents, the languages of the chunks
+
+Not here: what a word is (`retrieval.analysis`), and how chunks are scored by them (`retrieval.bm25`).
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from adapt.errors import WorkspaceError
+from adapt.records import Chunk
+from retrieval.analysis import terms
+from retrieval.chunking import chunk_id
+
+FILE = "lexical.safetensors"
+MOST = np.iinfo(np.uint16).max
+
+Rows = npt.NDArray[np.int32]
+Scores = npt.NDArray[np.float32]
+Live = npt.NDArray[np.bool_]
+Postings = tuple[Rows, Scores]
+
+
+class LexicalWriter:
+    """Takes chunks as they are written into a segment, then makes its index."""
+
+    def __init__(self) -> None:
+        self._vocabulary: dict[str, int] = {}
+        self._terms: list[npt.NDArray[np.int32]] = []  # of each chunk, in order
+        self._keys: dict[str, int] = {}
+        self._places: list[tuple[int, int]] = []
+        self._languages: dict[str, int] = {}
+        self._spoken: list[int] = []
+
+    def add(self, chunks: Sequence[Chunk]) -> None:
+        """Take chunks, each with its heading, in the order in which they are numbered."""
+        known = self._vocabulary
+        for chunk in chunks:
+            found = terms(indexed_text(chunk), chunk.language)
+            self._terms.append(
+                np.array([known.setdefault(term, len(known)) for term in found], np.int32)
+            )
+            key, _, number = chunk.chunk_id.partition("-")
+            self._places.append((self._keys.setdefault(key, len(self._keys)), int(number)))
+            self._spoken.append(self._languages.setdefault(chunk.language, len(self._languages)))
+
+    def save(self, folder: Path) -> None:
+        """Write the index into a segment's folder."""
+        lengths = np.array([len(found) for found in self._terms], np.int32)
+        flat = np.concatenate([*self._terms, np.zeros(0, np.int32)])
+        hashes = np.array([_hash(term) for term in self._vocabulary], np.uint64)
+        by_hash = np.argsort(hashes)
+        rank = np.empty(len(hashes), np.int64)
+        rank[by_hash] = np.arange(len(hashes))
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        # one number for each pair of term and chunk, so that sorting them sorts postings
+        pairs, counts = np.unique(rank[flat] * max(len(lengths), 1) + rows, return_counts=True)
+        of_term, of_row = np.divmod(pairs, max(len(lengths), 1))
+        places = np.array(self._places, np.int32).reshape(-1, 2)
+        save_file(
+            {
+                "terms": hashes[by_hash],
+                "starts": np.searchsorted(of_term, np.arange(len(hashes) + 1)).astype(np.int64),
+                "rows": of_row.astype(np.int32),
+                "counts": np.minimum(counts, MOST).astype(np.uint16),
+                "lengths": lengths,
+                "keys": np.ascontiguousarray(places[:, 0]),
+                "numbers": np.ascontiguousarray(places[:, 1]),
+                "spoken": np.array(self._spoken, np.int16),
+            },
+            folder / FILE,
+            {
+                "keys": json.dumps(list(self._keys)),
+                "languages": json.dumps(list(self._languages)),
+            },
+        )
+
+
+class LexicalSegment:
+    """The index of one segment, read; shapes as in the module's table."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read it.
+
+        Raises:
+            WorkspaceError: it is missing or damaged.
+        """
+        try:
+            with safe_open(folder / FILE, framework="numpy") as file:
+                header: Mapping[str, str] = file.metadata()
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise WorkspaceError(
+                f"{folder / FILE}: the index cannot be used ({error}); ingest the documents into a new collection"
+            ) from error
+        self._terms = arrays["terms"]
+        self._starts = arrays["starts"]
+        self._rows: Rows = arrays["rows"]
+        self._counts = arrays["counts"]
+        self.lengths = arrays["lengths"]
+        self.keys: Rows = arrays["keys"]
+        self._numbers: Rows = arrays["numbers"]
+        self._spoken = arrays["spoken"]
+        self._documents: list[str] = json.loads(header["keys"])
+        self._languages: list[str] = json.loads(header["languages"])
+
+        self._place = {key: place for place, key in enumerate(self._documents)}
+        self._order = np.lexsort((self._numbers, self.keys))
+        self._starts_of = np.searchsorted(self.keys[self._order], np.arange(len(self._documents)))
+
+    @property
+    def openings(self) -> npt.NDArray[np.intp]:
+        """Return the place of each document's first chunk, shape [documents]."""
+        return self._order[self._starts_of]
+
+    @property
+    def documents(self) -> int:
+        """Return how many documents it was written with."""
+        return len(self._documents)
+
+    def row(self, wanted: str) -> int | None:
+        """Return the place of a chunk, None where it is not in this segment."""
+        key, _, number = wanted.partition("-")
+        place = self._place.get(key)
+        if place is None:
+            return None
+        return int(self._order[self._starts_of[place] + int(number)])
+
+    def live(self, keys: Mapping[str, str]) -> Live:
+        """Return which chunks are of the documents with these keys, shape [n]."""
+        known = np.array([key in keys for key in self._documents], np.bool_)
+        return known[self.keys] if len(known) else np.zeros(0, np.bool_)
+
+    def languages(self, live: Live) -> dict[str, int]:
+        """Return how many of these chunks are in each language."""
+        counts = np.bincount(self._spoken[live], minlength=len(self._languages))
+        return dict(zip(self._languages, counts.tolist(), strict=True))
+
+    def language(self, row: int) -> str:
+        """Return the language of a chunk."""
+        return self._languages[int(self._spoken[row])]
+
+    def chunk_id(self, row: int) -> str:
+        """Return the id of a chunk."""
+        return chunk_id(self._documents[self.keys[row]], int(self._numbers[row]))
+
+    def postings(self, group: frozenset[str]) -> Postings:
+        """Return the chunks that hold one of these terms, ascending, and how often they do together."""
+        found = [one for term in sorted(group) if (one := self._postings(term)) is not None]
+        if not found:
+            return np.zeros(0, np.int32), np.zeros(0, np.float32)
+        if len(found) == 1:
+            return found[0][0], found[0][1].astype(np.float32)
+        rows, place = np.unique(np.concatenate([one[0] for one in found]), return_inverse=True)
+        counts = np.bincount(place, np.concatenate([one[1] for one in found]))
+        return rows, counts.astype(np.float32)
+
+    def _postings(self, term: str) -> tuple[Rows, npt.NDArray[np.uint16]] | None:
+        wanted = np.uint64(_hash(term))
+        place = int(np.searchsorted(self._terms, wanted))
+        if place == len(self._terms) or self._terms[place] != wanted:
+            return None
+        part = slice(int(self._starts[place]), int(self._starts[place + 1]))
+        return self._rows[part], self._counts[part]
+
+
+def indexed_text(chunk: Chunk) -> str:
+    """Return what of a chunk can be found by its words: its text, and the headings above it."""
+    return chunk.text if chunk.text.startswith("#") else f"{chunk.heading}\n{chunk.text}"
+
+
+@functools.lru_cache(maxsize=200_000)
+def _hash(term: str) -> int:
+    return int.from_bytes(hashlib.blake2b(term.encode(), digest_size=8).digest(), "big")
