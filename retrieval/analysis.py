@@ -8,6 +8,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 
 import Stemmer
 
@@ -20,22 +21,12 @@ STEMMERS = {
     "pt": "portuguese", "ro": "romanian", "ru": "russian", "sr": "serbian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
 }  # fmt: skip
 # words of questions and sentences that name nothing; folded
-ENGLISH = """
-a about after all also am an and any are as at be been before being but by can could did do does doing for from had
-has have having he her here hers him his how i if in into is it its just me my no nor not of off on once only or other
-our ours out over own same she should so some such than that the their theirs them then there these they this those
-through to too under until up very was we were what when where which while who whom why will with would you your yours
-"""
-SPANISH = """
-a al algo algun alguna algunas alguno algunos ante antes aquel aquella aquellas aquello aquellos aqui asi aun aunque
-cada como con contra cual cuales cuando cuanta cuantas cuanto cuantos de del desde donde dos durante e el ella ellas
-ello ellos en entre era eran eres es esa esas ese eso esos esta estaba estaban estan estar estas este esto estos estoy
-fue fueron fui ha habia habian hace han hasta hay he la las le les lo los mas me mi mia mis mismo mucho muchos muy
-nada ni no nos nosotros nuestra nuestro o os otra otras otro otros para pero poco por porque que quien quienes se sea
-ser si sido sin sobre son su sus suya suyo tal tambien tan tanto te tenia tiene tienen todo todos tu tus u un una unas
-uno unos usted ustedes y ya yo
-"""
-STOP_WORDS = {"en": frozenset(ENGLISH.split()), "es": frozenset(SPANISH.split())}
+STOP_WORDS = {
+    language: frozenset(
+        (Path(__file__).parent / f"stop_words_{language}.txt").read_text(encoding="utf-8").split()
+    )
+    for language in ("en", "es")
+}
 ACCENTS = re.compile(
     r"(?<=[\u0000-\u03ff])[\u0300-\u036f]+"
 )  # of Latin and Greek; elsewhere they are letters

@@ -51,15 +51,17 @@ class Scored:
     scores: list[Scores]
     words: list[Found]
 
-    def coverage(self, part: int, row: int) -> float:
-        """Return which share of the question a chunk holds, its words weighted by how rare they are; 0 to 1."""
+    def coverage(self, part: int, rows: Rows) -> Scores:
+        """Return which share of the question some chunks hold, 0 to 1, its words weighted by how rare they are; shape [n]."""
         whole = sum(word.weight for word in self.words)
-        held = 0.0
+        held = np.zeros(len(rows), np.float32)
         for word in self.words:
-            rows = word.rows[part]
-            place = int(np.searchsorted(rows, row))
-            held += word.weight if place < len(rows) and rows[place] == row else 0.0
-        return held / whole if whole else 0.0
+            holding = word.rows[part]
+            places = np.searchsorted(holding, rows)
+            inside = places < len(holding)
+            inside[inside] = holding[places[inside]] == rows[inside]
+            held[inside] += word.weight
+        return held / np.float32(whole) if whole else held
 
 
 class Bm25:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from adapt.errors import WorkspaceError
 from adapt.records import Chunk
 from retrieval.bm25 import Bm25, LivePart, Scored
-from retrieval.lexical import LexicalSegment, LexicalWriter
+from retrieval.lexical import LexicalSegment, LexicalWriter, Rows
 
 VECTORS = "vectors.npy"
 EXACT = 200_000  # chunks; about 20 ms on two cores
@@ -104,33 +104,41 @@ class VersionIndex:
         """
         scored = self._bm25.score(question) if lexical else None
         near = None if vector is None else self._near(vector, limit)
-        chosen: set[tuple[int, int]] = set()
-        if scored is not None:
-            chosen |= _best(scored.scores, limit, above=0.0)
-        if near is not None:
-            chosen |= _best(near, limit, above=-np.inf)
-        return [self._candidate(place, vector, near, scored) for place in sorted(chosen)]
+        words = [] if scored is None else _best(scored.scores, limit, above=0.0)
+        meant = [] if near is None else _best(near, limit, above=-np.inf)
+        found = []
+        for part in range(len(self._parts)):
+            rows = np.unique(np.concatenate([one[part] for one in (words, meant) if one]))
+            similar = (
+                None if vector is None or near is None else self._similar(part, rows, near, vector)
+            )
+            found += self._candidates(part, rows, similar, scored)
+        return found
 
-    def _candidate(
-        self,
-        place: tuple[int, int],
-        vector: Vectors | None,
-        near: list[Vectors] | None,
-        scored: Scored | None,
-    ) -> Candidate:
-        part, row = place
-        dense = None
-        if vector is not None and near is not None:
-            dense = float(near[part][row])
-            if not np.isfinite(dense):  # Chroma did not propose it
-                dense = float(self._segments[part].vectors[row] @ vector)
-        return Candidate(
-            self._parts[part].segment.chunk_id(row),
-            dense if dense is None else min(max(dense, -1.0), 1.0),
-            None if scored is None else float(scored.scores[part][row]),
-            0.0 if scored is None else scored.coverage(part, row),
-            self._parts[part].segment.language(row),
-        )
+    def _similar(self, part: int, rows: Rows, near: Sequence[Vectors], vector: Vectors) -> Vectors:
+        """Return the similarities of some chunks, those that Chroma did not propose among them."""
+        similar = near[part][rows]
+        left = ~np.isfinite(similar)
+        similar[left] = self._segments[part].vectors[rows[left]] @ vector
+        return np.clip(similar, -1.0, 1.0)
+
+    def _candidates(
+        self, part: int, rows: Rows, similar: Vectors | None, scored: Scored | None
+    ) -> list[Candidate]:
+        segment = self._parts[part].segment
+        words = None if scored is None else scored.scores[part][rows].tolist()
+        coverage = [0.0] * len(rows) if scored is None else scored.coverage(part, rows).tolist()
+        dense = None if similar is None else similar.tolist()
+        return [
+            Candidate(
+                segment.chunk_id(row),
+                None if dense is None else dense[place],
+                None if words is None else words[place],
+                coverage[place],
+                segment.language(row),
+            )
+            for place, row in enumerate(rows.tolist())
+        ]
 
     def _near(self, vector: Vectors, limit: int) -> list[Vectors]:
         """Return the similarity of every chunk, -inf for those that are not live or were not proposed."""
@@ -154,17 +162,15 @@ class VersionIndex:
         return near
 
 
-def _best(scores: Sequence[Vectors], limit: int, *, above: float) -> set[tuple[int, int]]:
-    """Return (segment, row) of the largest scores of all segments; of equal ones at the border the first."""
+def _best(scores: Sequence[Vectors], limit: int, *, above: float) -> list[Rows]:
+    """Return the rows of the largest scores of all segments, for each segment; of equal ones at the border the first."""
     flat = np.concatenate([*scores, np.zeros(0, np.float32)])
-    count = min(limit, int((flat > above).sum()))
-    if not count:
-        return set()
-    border = np.partition(flat, -count)[-count]
-    sure = np.flatnonzero(flat > border)
-    equal = np.flatnonzero(flat == border)[: count - len(sure)]
-    ends = np.cumsum([len(one) for one in scores])
-    places = np.concatenate([sure, equal])
-    parts = np.searchsorted(ends, places, side="right")
-    starts = ends - [len(one) for one in scores]
-    return {(int(p), int(i - starts[p])) for p, i in zip(parts, places, strict=True)}
+    count = min(limit, len(flat))
+    border = np.partition(flat, -count)[-count] if count else np.float32(above)
+    chosen = [np.flatnonzero((one > border) & (one > above)) for one in scores]
+    left = limit - sum(map(len, chosen))
+    for place, one in enumerate(scores if border > above else []):
+        equal = np.flatnonzero(one == border)[:left]
+        chosen[place] = np.concatenate([chosen[place], equal])
+        left -= len(equal)
+    return [rows.astype(np.int32) for rows in chosen]

@@ -65,7 +65,7 @@ def _speed(what: str, texts: list[str], ours: MiniLm, theirs: TorchMiniLm) -> Ro
         f"{mine:,.0f} texts/s",
         f"{peer:,.0f} texts/s (torch fp32)",
         round(statistics.median(ratios), 3),
-        f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), {len(texts)} texts, batches of {BATCH} by length, "
+        f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), {len(texts)} texts, batches of {BATCH}, "
         f"{torch.get_num_threads()} threads",
     )
 
@@ -86,7 +86,7 @@ def _overhead(ours: MiniLm) -> Row:
         f"{statistics.median(one[0] for one in pairs):.2f} s",
         f"{statistics.median(one[1] for one in pairs):.2f} s",
         round(statistics.median(ratios), 3),
-        f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}); sorting and lists of floats on top; at least 0.9 is asked",
+        f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}); sorting and lists on top; at least 0.9 is asked",
     )
 
 

@@ -237,6 +237,14 @@ def test_documents_are_ingested_found_and_cited_in_the_prompt(
     report = json.loads(out)
     _, again, _ = run("ingest", folder, "--collection", "h", "--json")
     _, found, _ = run("search", "price of the bicycle", "--collection", "h", "--top-k", 1, "--json")
+    _, words, _ = run("search", "BICYCLES", "--collection", "h", "--no-dense", "--json")
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text('{"question": "What does the Swift bicycle cost?", "relevant": ["bikes"]}')
+    measured, quality, _ = run(
+        "search", "evaluate", "--collection", "h", "--questions", questions, "--json"
+    )
+    questions.write_text('{"question": "x", "relevant": ["gone.txt"]}')
+    refused, _, said = run("search", "evaluate", "--collection", "h", "--questions", questions)
     _, chat, _ = run(
         "chat",
         "--model",
@@ -255,6 +263,11 @@ def test_documents_are_ingested_found_and_cited_in_the_prompt(
     [passage] = json.loads(found)["passages"]
     assert passage["document"].endswith("bikes.txt")
     assert {"page", "heading", "score", "scores", "text"} <= passage.keys()
+    assert json.loads(words)["parts"] == ["lexical"]
+    assert [p["document"] for p in json.loads(words)["passages"]] == ["bikes.txt"]
+    assert measured == 0
+    assert json.loads(quality)["parts"]["fused"]["ndcg@10"]["mean"] == 1.0
+    assert (refused, "line 1: the collection has no document 'gone.txt'" in said) == (2, True)
     assert json.loads(chat)["passages"][0]["document"].endswith("office.md")
     assert "[1] " in json.loads(chat)["prompt"]["messages"][0]["content"]
 
