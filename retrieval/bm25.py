@@ -52,7 +52,7 @@ class Scored:
     words: list[Found]
 
     def coverage(self, part: int, rows: Rows) -> Scores:
-        """Return which share of the question some chunks hold, 0 to 1, its words weighted by how rare they are; shape [n]."""
+        """Return which share of the question some chunks hold, its words weighted by rarity; 0 to 1, shape [n]."""
         whole = sum(word.weight for word in self.words)
         held = np.zeros(len(rows), np.float32)
         for word in self.words:
