@@ -60,6 +60,11 @@ def write_atomic(path: Path, text: str) -> None:
     sync_folder(path.parent)
 
 
+def _is_ours(name: str) -> bool:
+    """Return whether a file may stand in a workspace that is not made yet: settings, the mark that a process writes."""
+    return name == "adapt.toml" or (name.startswith(".workspace.json.") and name.endswith(".tmp"))
+
+
 def sync_folder(path: Path) -> None:
     """Make renames in a folder durable."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -93,7 +98,7 @@ class Workspace:
     def _open(self) -> None:
         marker = self.path / "workspace.json"
         if not marker.exists():
-            if self.path.is_dir() and any(p.name != "adapt.toml" for p in self.path.iterdir()):
+            if self.path.is_dir() and any(not _is_ours(p.name) for p in self.path.iterdir()):
                 known = {"artifacts", "adapt.db", "locks", "workspace.json"}
                 if not any((self.path / name).exists() for name in known):
                     raise WorkspaceError(

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,14 @@ def test_a_fault_in_the_settings_names_its_key(tmp_path: Path, text: str, said: 
 
     with pytest.raises(AdaptError, match=said):
         read_section(file, "sample", Sample)
+
+
+def test_processes_that_open_a_new_workspace_at_once_all_open_it(tmp_path: Path) -> None:
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / ".workspace.json.0123.tmp").write_text("{")  # what one of them may see
+    Workspace(tmp_path / "killed")
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(10):
+            opened = list(pool.map(Workspace, [tmp_path / str(number)] * 8))
+            assert len(opened) == 8
