@@ -34,7 +34,7 @@ WORD = re.compile(r"[^\W_]+")
 # scripts that put no space between words: each pair of signs is a term
 UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 SAMPLE = 4_000  # characters that tell a document's language
-MOST = 0.5
+MOST = 0.5  # of a collection
 NEUTRAL = ""  # of a document whose language has no stemmer, or is not known
 
 

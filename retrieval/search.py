@@ -16,7 +16,7 @@ from adapt.errors import DataError, RecipeError
 from adapt.records import Chunk, Passage
 from retrieval.index import Candidate
 
-CANDIDATES = 100  # of each part; more change nothing that counts
+CANDIDATES = 100  # of each part
 
 
 class SearchSettings(Settings):
