@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
 TurnStatus = Literal["streaming", "done", "stopped", "failed"]
+PageForm = Literal["plain", "markdown", "code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,17 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The text of one page of a document; `number` counts from 1, None where a format has no pages."""
+    """The text of one page, sheet, slide or chapter of a document.
+
+    `number` counts from 1, None where a format has no pages. `heading` stands above all of it: the name of a sheet, of a
+    file within an archive; levels are joined by " > ". `form` says what its marks mean: `#` opens a heading in Markdown,
+    a comment in code.
+    """
 
     text: str
     number: int | None = None
+    heading: str = ""
+    form: PageForm = "plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,8 @@ class Document:
 class Chunk:
     """A piece of a document, small enough for the embedder; `start` and `end` are character offsets in its page.
 
-    `language` is the code of its document's language, empty where it is not known.
+    `part` is the place of its page among the document's pages, from 0. `language` is the code of its document's language,
+    empty where it is not known.
     """
 
     chunk_id: str
@@ -56,6 +65,7 @@ class Chunk:
     start: int = 0
     end: int = 0
     language: str = ""
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)

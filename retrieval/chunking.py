@@ -18,7 +18,7 @@ from retrieval.analysis import language_of
 
 CountTokens = Callable[[str], int]
 
-CHUNKER_VERSION = 2  # raised when the same text is cut differently; collections then cut anew
+CHUNKER_VERSION = 3  # raised when the same text is cut differently; collections then cut anew
 CHARACTERS_PER_TOKEN = (
     8  # a word of over 100 characters is one unknown token to WordPiece: length counts as well
 )
@@ -47,13 +47,11 @@ def chunk(document: Document, settings: ChunkSettings, *, count_tokens: CountTok
         count_tokens: the embedder's own count; no chunk has more than `settings.tokens` by it.
     """
     splitter = _splitter(settings, count_tokens)
-    # In plain text `#` opens a comment as often as a heading; pages of a PDF have no marks.
-    structured = not document.name.lower().endswith(".txt")
     key = document_key(document.name, document.sha256)
     language = language_of("\n".join(page.text for page in document.pages[:SAMPLED_PAGES]))
     chunks: list[Chunk] = []
-    for page in document.pages:
-        sections = _sections(page) if structured and page.number is None else _whole(page)
+    for part, page in enumerate(document.pages):
+        sections = _sections(page) if page.form == "markdown" else _whole(page)
         for start, end, heading in sections:
             section = page.text[start:end]
             for first, last in _split(section, splitter, settings.tokens):
@@ -64,10 +62,11 @@ def chunk(document: Document, settings: ChunkSettings, *, count_tokens: CountTok
                         revision=document.sha256,
                         text=section[first:last],
                         page=page.number,
-                        heading=heading,
+                        heading=" > ".join(filter(None, (page.heading, heading)))[-HEADING_LENGTH:],
                         start=start + first,
                         end=start + last,
                         language=language,
+                        part=part,
                     )
                 )
     return chunks

@@ -18,7 +18,7 @@ from adapt.workspace import write_atomic
 from retrieval.chunking import document_key
 from retrieval.names import MANIFEST
 
-FORMAT = 2
+FORMAT = 3
 PREVIOUS = "previous.json"
 
 

@@ -15,7 +15,7 @@ from retrieval.html import declared_charset, read_html
 from retrieval.pdf import read_pdf
 
 READER_VERSION = (
-    1  # raised when a reader gives other text for the same bytes; collections then read anew
+    2  # raised when a reader gives other text for the same bytes; collections then read anew
 )
 MAX_BYTES = 200_000_000
 MAX_MARKUP_BYTES = 10_000_000  # a tree of objects takes some 20 times the text's memory
@@ -76,7 +76,7 @@ def read(path: Path, *, name: str | None = None) -> Document:
         if text is None:
             raise DataError(f"{path}: binary, not text; adapt reads {KNOWN}")
         text, title = READERS[kind](text)
-        pages = [Page(text)]
+        pages = [Page(text, form="plain" if kind == "text" else "markdown")]
     if not any(page.text.strip() for page in pages):
         raise DataError(f"{path}: holds no text; remove it or put text into it")
     digest = hashlib.sha256(data).hexdigest()

@@ -138,6 +138,7 @@ def _metadata(chunk: Chunk) -> dict[str, str | int | float | bool]:
         "start": chunk.start,
         "end": chunk.end,
         "language": chunk.language,
+        "part": chunk.part,
     }
 
 
@@ -152,6 +153,7 @@ def _chunk(chunk_id: str, text: str, metadata: dict[str, object]) -> Chunk:
         start=int(str(metadata["start"])),
         end=int(str(metadata["end"])),
         language=str(metadata["language"]),
+        part=int(str(metadata["part"])),
     )
 
 

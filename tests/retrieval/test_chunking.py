@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from adapt.embedding import HashEmbedder
 from adapt.protocols import TextEmbedder
-from adapt.records import Chunk, Document, Page
+from adapt.records import Chunk, Document, Page, PageForm
 from retrieval.chunking import CHARACTERS_PER_TOKEN, ChunkSettings, chunk
 
 SMALL = ChunkSettings(tokens=32, overlap=8)
@@ -29,7 +29,8 @@ TEXTS = st.one_of(st.text(max_size=2_000), st.lists(WORDS, max_size=300).map(" "
 
 
 def cut(text: str, name: str = "a.md") -> list[Chunk]:
-    document = Document(name, "0" * 64, (Page(text),))
+    form: PageForm = "plain" if name.endswith(".txt") else "markdown"
+    document = Document(name, "0" * 64, (Page(text, form=form),))
     return chunk(document, SMALL, count_tokens=HashEmbedder().count_tokens)
 
 
@@ -72,7 +73,7 @@ def test_a_heading_stays_with_the_text_that_follows_it() -> None:
     )
 
     chunks = chunk(
-        Document("a.md", "0" * 64, (Page("# Holidays\n\n" + sentence * 30),)),
+        Document("a.md", "0" * 64, (Page("# Holidays\n\n" + sentence * 30, form="markdown"),)),
         ChunkSettings(),
         count_tokens=HashEmbedder().count_tokens,
     )
