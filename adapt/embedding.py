@@ -23,6 +23,7 @@ from huggingface_hub import ModelCard, snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from adapt.artifacts import sha256_file
+from adapt.config import Settings
 from adapt.errors import ModelError
 from adapt.minilm import MiniLm, Vectors
 from adapt.protocols import TextEmbedder
@@ -33,6 +34,14 @@ BATCH = 32  # texts of like length in one forward pass; 16 to 64 measure the sam
 HASH_DIMENSIONS = 256
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA within Windows, of ROCm
 WORD = re.compile(r"\w+")
+
+
+class EmbeddingSettings(Settings):
+    """Section `[embedding]`."""
+
+    model: str = (
+        "minilm"  # shipped, English; or a folder or hub id of a sentence-transformers model
+    )
 
 
 class _Encoder(Protocol):

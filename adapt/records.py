@@ -46,6 +46,7 @@ class Document:
     sha256: str
     pages: tuple[Page, ...]
     title: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,14 @@ from the last checkpoint of its run, and each run is published once (`finetune.r
 """
 
 import json
-import os
-import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from adapt.artifacts import Artifact
 from adapt.bases import find_base
+from adapt.cluster import connected
 from adapt.errors import AdaptError, CancelledError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
@@ -37,15 +35,10 @@ from finetune.runs import (
 
 RETRIES = 8  # of a task whose worker or machine was lost; what fails by itself is not tried again
 POLL_SECONDS = 0.5
-CONNECT_SECONDS = 10.0
 CANCEL_SECONDS = 60.0  # for the checkpoints to be written
 HEARTBEAT_SECONDS = 1.0
 TAKEOVER_SECONDS = 120.0  # for a worker to end whose machine is no longer heard of
 EVENT = "event.json"  # the last event of a run, for whoever waits elsewhere
-# what the tasks are told of this process's environment: no telemetry, no network, how threads wait
-SHARED = (
-    "HF_", "TRANSFORMERS_", "TOKENIZERS_", "ANONYMIZED_", "DO_NOT_TRACK", "WANDB_", "TRACKIO_", "TQDM_", "OMP_WAIT", "GOMP_",
-)  # fmt: skip
 
 
 def finetune_on(
@@ -66,7 +59,7 @@ def finetune_on(
         AdaptError: Ray is not installed or not there, or some of the domains failed; the others are published.
     """
     ready = ready_all(requests, workspace=workspace, progress=progress)
-    with _cluster(address) as ray:
+    with connected(address) as ray:
         records = [
             begin_run(request, one.outline.base, workspace)
             for request, one in zip(requests, ready, strict=True)
@@ -85,44 +78,8 @@ def resume_on(
     records = [read_run(run_id, workspace) for run_id in dict.fromkeys(run_ids)]
     for record in records:
         check_unchanged(record, find_base(record.request.base, workspace))
-    with _cluster(address) as ray:
+    with connected(address) as ray:
         return _follow(ray, records, workspace, progress)
-
-
-@contextmanager
-def _cluster(address: str) -> Iterator[Any]:
-    """Yield Ray, connected; one that was started here for this ends with it."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError as error:
-        raise AdaptError("a Ray cluster needs the extra: pip install 'adapt-llm[ray]'") from error
-    _check_reachable(address)
-    shared = {name: value for name, value in os.environ.items() if name.startswith(SHARED)}
-    try:
-        ray.init(
-            address=None if address == "ray" else address,
-            include_dashboard=False if address == "ray" else None,
-            log_to_driver=False,
-            runtime_env={"env_vars": shared},
-        )
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise AdaptError(f"no Ray cluster at {address}: {str(error).splitlines()[0]}") from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-def _check_reachable(address: str) -> None:
-    """Refuse an address at which nothing listens; Ray would try for minutes."""
-    host, mark, port = address.removeprefix("ray://").rpartition(":")
-    if not mark:
-        return
-    try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except (OSError, ValueError) as error:
-        raise AdaptError(f"no Ray cluster at {address}: {error}") from error
 
 
 def _follow(

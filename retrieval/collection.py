@@ -1,114 +1,146 @@
-"""`Collection`: named documents that can be searched, ingested again, listed and removed.
+"""`Collection`: named documents that can be searched, ingested again, listed, shared, brought back and removed.
 
-Any number of processes may search while one ingests. What a search sees is the manifest (`retrieval.manifest`), read anew
-when its file has changed. Not here: how files become chunks (`retrieval.ingest`), how parts become passages
-(`retrieval.search`).
+Every method is for one user: to who may not read it, a collection does not exist. Not here: how files become chunks
+(`retrieval.ingest`), which version is seen (`retrieval.snapshot`), how parts become passages (`retrieval.search`).
 """
 
 import builtins
-import errno
-import hashlib
 import shutil
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
-import numpy as np
-from filelock import Timeout
-
-from adapt.errors import NotFoundError, RecipeError, WorkspaceError
+from adapt.errors import AdaptError, NotFoundError, RecipeError
 from adapt.protocols import Progress, TextEmbedder, no_progress
-from adapt.records import Chunk, Passage
-from adapt.workspace import Workspace, check_name, locked_out
+from adapt.records import Passage
+from adapt.workspace import Workspace, check_name
+from retrieval.access import Access, load_access, save_access, visible_names
 from retrieval.chunking import ChunkSettings
 from retrieval.files import find_files
-from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
-from retrieval.ingest import HEADING_TOKENS, Ingest, IngestReport
-from retrieval.manifest import DocumentEntry, Manifest, load
-from retrieval.names import MANIFEST, collection_names
+from retrieval.ingest import Distribute, Ingest, IngestReport, IngestSettings
+from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept
+from retrieval.names import MANIFEST
+from retrieval.preparing import HEADING_TOKENS
 from retrieval.quality import Quality, evaluate, read_questions
+from retrieval.reader_limits import ReaderLimits
 from retrieval.search import SearchSettings, rankings, search
-from retrieval.segment import Segment
+from retrieval.snapshot import Snapshot
+from retrieval.versions import NextVersion, VersionSettings
+from retrieval.writing import writing
 
 __all__ = ["Collection", "IngestReport"]
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-LOCK_SECONDS = 1.0  # an ingest takes minutes; waiting for another one would look like hanging
-Found = TypeVar("Found")
 
 
 class Collection:
     """One collection of a workspace, with the embedder that its vectors are from. Safe to share between threads."""
 
-    def __init__(self, workspace: Workspace, name: str, embedder: TextEmbedder) -> None:
+    def __init__(self, workspace: Workspace, name: str, embedder: TextEmbedder, user: str) -> None:
         """Point at a collection; `open` and `open_or_create` also check that it can be used."""
         self.name = check_name("collection", name)
+        self.user = user
         self.workspace = workspace
         self.folder = workspace.collections / name
         self._embedder = embedder
-        self._lock = threading.RLock()
-        self._stamp: tuple[int, int, int] | None = None
-        self._manifest = Manifest(embedder=embedder.identity)
-        self._segments: dict[str, Segment] = {}
-        self._opened: dict[str, SegmentIndex] = {}
-        self._index: tuple[int, VersionIndex] | None = None  # and the version that it is of
+        self._new_access: Access | None = None
+        self._snapshot = Snapshot(self.folder, embedder)
 
     @classmethod
-    def open(cls, workspace: Workspace, name: str, embedder: TextEmbedder) -> "Collection":
+    def open(
+        cls, workspace: Workspace, name: str, embedder: TextEmbedder, *, user: str = ""
+    ) -> "Collection":
         """Return a collection that exists.
 
+        Args:
+            user: who asks; nobody in particular sees the public ones.
+
         Raises:
-            NotFoundError: there is none of that name; the text offers those that there are.
+            NotFoundError: this user sees none of that name; the text offers those that they see.
             WorkspaceError: it was made with another embedder, or is damaged.
         """
-        if name not in cls.list(workspace):
-            hint = "; make one with 'adapt ingest PATH --collection NAME'"
-            raise NotFoundError("collection", name, cls.list(workspace), hint=hint)
-        collection = cls(workspace, name, embedder)
-        collection._check_embedder(collection._current())
+        collection = cls(workspace, name, embedder, user)
+        collection._check_reader()
+        collection.index.check(collection.index.manifest())
         return collection
 
     @classmethod
     def open_or_create(
-        cls, workspace: Workspace, name: str, embedder: TextEmbedder
+        cls,
+        workspace: Workspace,
+        name: str,
+        embedder: TextEmbedder,
+        *,
+        user: str = "",
+        access: Access | None = None,
     ) -> "Collection":
-        """Return a collection; a new one takes shape with its first ingest.
+        """Return a collection to write into; a new one takes shape with its first ingest.
+
+        Args:
+            access: who may read it, where it is new; everyone where None.
 
         Raises:
-            AdaptError: the name is not safe, it was made with another embedder, or is damaged.
+            AdaptError: the name is not safe or another user's, it was made with another embedder, or is damaged.
         """
-        collection = cls(workspace, name, embedder)
-        collection._check_embedder(collection._current())
+        collection = cls(workspace, name, embedder, user)
+        collection._new_access = access
+        collection._check_owner()
+        collection.index.check(collection.index.manifest())
         return collection
 
     @staticmethod
-    def list(workspace: Workspace) -> builtins.list[str]:
-        """Return the names of the collections."""
-        return collection_names(workspace)
+    def list(workspace: Workspace, *, user: str = "") -> builtins.list[str]:
+        """Return the names of the collections that a user may read."""
+        return visible_names(workspace, user)
+
+    @property
+    def index(self) -> Snapshot:
+        """Return what a search asks."""
+        return self._snapshot
+
+    @property
+    def exists(self) -> bool:
+        """Return whether it holds a version."""
+        return (self.folder / MANIFEST).exists()
+
+    @property
+    def access(self) -> Access:
+        """Return who may read it."""
+        return load_access(self.folder)
 
     @property
     def version(self) -> int:
         """Return the number of the version that is seen now; 0 before the first ingest."""
-        return self._current().version
+        return self._snapshot.manifest().version
 
     def documents(self) -> dict[str, DocumentEntry]:
         """Return the documents of the version that is seen now, by name."""
-        return dict(sorted(self._current().documents.items()))
+        return dict(sorted(self._snapshot.manifest().documents.items()))
+
+    def parked(self) -> dict[str, ParkedFile]:
+        """Return the files that could not be read, by name."""
+        return dict(sorted(self._snapshot.manifest().parked.items()))
+
+    def versions(self) -> builtins.list[Manifest]:
+        """Return the version that is seen and the earlier ones that can be brought back, newest first."""
+        current = self._snapshot.manifest()
+        earlier = [one for one in load_kept(self.folder) if one.version != current.version]
+        return [current, *reversed(earlier)]
 
     def ingest(
         self,
         paths: Sequence[Path],
         *,
         prune: bool = False,
+        retry: bool = False,
         progress: Progress = no_progress,
         settings: ChunkSettings | None = None,
+        distribute: Distribute | None = None,
     ) -> IngestReport:
         """Bring the collection in step with files and folders; the new version is seen at once, or not at all.
 
         Args:
             prune: also remove documents of these folders whose file is no longer there.
+            retry: try files again that could not be read before, though they have not changed.
+            distribute: has other machines prepare the files that changed.
 
         Raises:
             DataError: a path does not exist, or nothing at all could be read.
@@ -120,22 +152,63 @@ class Collection:
             raise RecipeError(
                 f"chunks.tokens: {chosen.tokens} is more than this embedder reads with a heading ({room}); lower it"
             )
-        with self._writing(progress, chosen) as work:
-            manifest = self._current()
+        with self._writing(progress, chosen) as (work, manifest):
             listing = find_files(paths, manifest.sources, manifest.documents)
-            return work.run(listing, prune=prune)
+            return work.run(listing, prune=prune, retry=retry, distribute=distribute)
 
-    def remove(self, document: str) -> None:
-        """Remove one document.
+    def remove(self, *documents: str) -> None:
+        """Remove documents for good: no byte of their text or vectors stays, and no earlier version either.
 
         Raises:
             NotFoundError: none is called that.
         """
-        with self._writing() as work:
-            known = self._current().documents
-            if document not in known:
-                raise NotFoundError("document", document, known)
-            work.remove([document])
+        with self._writing() as (work, manifest):
+            known = {**manifest.documents, **manifest.parked}
+            for document in documents:
+                if document not in known:
+                    raise NotFoundError("document", document, known)
+            work.remove(documents)
+
+    def delete(self) -> None:
+        """Remove the collection with all its versions."""
+        with writing(self.workspace, self.name) as folder:
+            self._check_owner()
+            self.close()
+            # first what makes it seen: a kill leaves a folder that is no collection
+            (folder / MANIFEST).unlink()
+            shutil.rmtree(folder)
+
+    def rollback(self, version: int | None = None) -> int:
+        """Make an earlier version seen again, as a new version, and return that one's number.
+
+        Args:
+            version: its number; the one before the current where None.
+
+        Raises:
+            NotFoundError: it is not kept any more.
+            WorkspaceError: its vectors are of another embedder.
+        """
+        with self._writing() as (_, manifest):
+            kept = {one.version: one for one in load_kept(self.folder)}
+            kept.pop(manifest.version, None)
+            wanted = max(kept, default=0) if version is None else version
+            if wanted not in kept:
+                raise NotFoundError("earlier version", str(wanted), map(str, kept))
+            self._snapshot.check(kept[wanted])
+            settings = self.workspace.settings("collections", VersionSettings)
+            with NextVersion(self.folder, manifest, settings) as following:
+                following.publish_again(kept[wanted])
+        return self.version
+
+    def share(self, access: Access) -> None:
+        """Say anew who may read it.
+
+        Raises:
+            NotFoundError: the user is not its owner.
+        """
+        with writing(self.workspace, self.name) as folder:
+            self._check_owner()
+            save_access(folder, access)
 
     @classmethod
     def rebuild(
@@ -144,13 +217,13 @@ class Collection:
         name: str,
         embedder: TextEmbedder,
         *,
+        user: str = "",
         progress: Progress = no_progress,
     ) -> "Collection":
         """Embed a collection anew with another embedder, from its stored chunks, beside the old index; then switch."""
-        if name not in cls.list(workspace):
-            raise NotFoundError("collection", name, cls.list(workspace))
-        collection = cls(workspace, name, embedder)
-        with collection._writing(progress, check=False) as work:
+        collection = cls(workspace, name, embedder, user)
+        collection._check_reader()
+        with collection._writing(progress, check=False) as (work, _):
             work.rebuild()
         return collection
 
@@ -163,7 +236,7 @@ class Collection:
             DataError: the question is empty.
         """
         chosen = settings or self.workspace.settings("search", SearchSettings)
-        return search(self, question, top_k=top_k, settings=chosen)
+        return search(self._snapshot, question, top_k=top_k, settings=chosen)
 
     def evaluate(self, questions: Path, *, progress: Progress = no_progress) -> Quality:
         """Return how well each part of a search finds what a file of questions says is right.
@@ -171,154 +244,56 @@ class Collection:
         Raises:
             DataError: the file cannot be read, or names what the collection does not hold.
         """
-        manifest = self._current()
+        manifest = self._snapshot.manifest()
         names = {key: name for live in manifest.live().values() for key, name in live.items()}
         settings = self.workspace.settings("search", SearchSettings)
         return evaluate(
             read_questions(questions, manifest.documents),
-            lambda question: rankings(self, question, settings),
+            lambda question: rankings(self._snapshot, question, settings),
             lambda chunk_id: names.get(chunk_id.partition("-")[0], ""),
             progress=progress,
         )
 
     def close(self) -> None:
         """Give back the files of the index; the next search opens them again."""
-        with self._lock:
-            self._index = None
-            self._opened.clear()
-            while self._segments:
-                self._segments.popitem()[1].close()
+        self._snapshot.close()
 
-    @property
-    def embedded_languages(self) -> frozenset[str] | None:
-        """Return the languages that the embedder knows, None for any."""
-        return self._embedder.languages
+    def _check_reader(self) -> None:
+        if not self.exists or not self.access.may_read(self.user):
+            seen = visible_names(self.workspace, self.user)
+            hint = "; make one with 'adapt ingest PATH --collection NAME'"
+            raise NotFoundError("collection", self.name, seen, hint=hint)
 
-    def candidates(
-        self, question: str, *, dense: bool, lexical: bool, limit: int
-    ) -> builtins.list[Candidate]:
-        """Return the `limit` best chunks of each part that runs, with their scores by all of them."""
-        vector = np.asarray(self._embedder.embed([question])[0], np.float32) if dense else None
-        return self.candidates_near(question, vector, lexical=lexical, limit=limit)
-
-    def candidates_near(
-        self, question: str, vector: Vectors | None, *, lexical: bool, limit: int
-    ) -> builtins.list[Candidate]:
-        """Return what `candidates` does, for a question that was embedded before."""
-        return self._read(
-            lambda manifest: self._ranks(manifest).candidates(
-                question, vector, lexical=lexical, limit=limit
-            )
+    def _check_owner(self) -> None:
+        access = self.access
+        if access.may_write(self.user):
+            return
+        if not access.may_read(self.user):
+            # says no more than that the name cannot be had: what it holds and whose it is stays private
+            raise AdaptError(f"the name '{self.name}' cannot be used here; choose another")
+        raise AdaptError(
+            f"collection '{self.name}' belongs to {access.owner}, who alone may change it; use another name"
         )
-
-    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        """Return the live chunks of these ids."""
-
-        def get(manifest: Manifest) -> dict[str, Chunk]:
-            found: dict[str, Chunk] = {}
-            for segment, live in manifest.live().items():
-                wanted = [i for i in ids if i.partition("-")[0] in live]
-                if wanted:
-                    found |= self._segment(segment).get(wanted)
-            return found
-
-        return self._read(get)
-
-    def _read(self, action: Callable[[Manifest], Found]) -> Found:
-        """Act on the current version; if an ingest took its files away meanwhile, on the one after."""
-        with self._lock:
-            manifest = self._current()
-            self._check_embedder(manifest)
-            try:
-                return action(manifest)
-            except WorkspaceError:
-                newer = self._current()
-                if newer.version == manifest.version:
-                    raise
-                self._check_embedder(newer)
-                return action(newer)
-
-    def _current(self) -> Manifest:
-        with self._lock:
-            try:
-                stat = (self.folder / MANIFEST).stat()
-            except FileNotFoundError:
-                return self._manifest
-            stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-            if stamp != self._stamp:
-                manifest = load(self.folder)
-                if manifest is not None:
-                    self._manifest, self._stamp = manifest, stamp
-                    for segment in self._segments.keys() - manifest.segments.keys():
-                        self._segments.pop(segment).close()
-            return self._manifest
-
-    def _ranks(self, manifest: Manifest) -> VersionIndex:
-        """Return the index of a version; the files of its segments are opened once."""
-        if self._index is None or self._index[0] != manifest.version:
-            for segment in manifest.segments.keys() - self._opened.keys():
-                self._opened[segment] = SegmentIndex(self.folder / "segments" / segment)
-            for segment in self._opened.keys() - manifest.segments.keys():
-                del self._opened[segment]
-            segments = {one: self._opened[one] for one in manifest.segments}
-            self._index = (
-                manifest.version,
-                VersionIndex(segments, manifest.live(), self._propose),
-            )
-        return self._index[1]
-
-    def _propose(self, segment: str, vector: Vectors, count: int) -> builtins.list[str]:
-        return [i for i, _ in self._segment(segment).nearest(vector.tolist(), limit=count)]
-
-    def _segment(self, segment_id: str) -> Segment:
-        if segment_id not in self._segments:
-            self._segments[segment_id] = Segment(self.folder / "segments" / segment_id)
-        return self._segments[segment_id]
-
-    def _check_embedder(self, manifest: Manifest) -> None:
-        if manifest.embedder != self._embedder.identity:
-            raise WorkspaceError(
-                f"collection '{self.name}' was made with the embedder {manifest.embedder}, this is "
-                f"{self._embedder.identity}; rebuild it with 'adapt ingest PATH --collection {self.name} "
-                "--rebuild', or use that embedder"
-            )
 
     @contextmanager
     def _writing(
         self,
         progress: Progress = no_progress,
-        settings: ChunkSettings | None = None,
+        chunks: ChunkSettings | None = None,
         *,
         check: bool = True,
-    ) -> Iterator[Ingest]:
-        """Yield the work on this collection's folder, under its lock."""
-        digest = hashlib.sha256(self.name.encode()).hexdigest()[:16]
-        lock = self.workspace.lock(f"collection-{digest}", timeout_seconds=LOCK_SECONDS)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise locked_out(f"collection '{self.name}'", error) from error
-        try:
-            manifest = self._current()
+    ) -> Iterator[tuple[Ingest, Manifest]]:
+        """Yield the work on this collection's folder and the version of now, under its lock."""
+        with writing(self.workspace, self.name) as folder:
+            self._check_owner()
+            manifest = self._snapshot.manifest()
+            if not manifest.version and self._new_access is not None:
+                save_access(folder, self._new_access)  # before there is anything to see
             if check:
-                self._check_embedder(manifest)
-            self.folder.mkdir(exist_ok=True)
-            yield Ingest(
-                self.folder, manifest, self._embedder, settings or ChunkSettings(), progress
+                self._snapshot.check(manifest)
+            settings = IngestSettings(
+                chunks=chunks or self.workspace.settings("chunks", ChunkSettings),
+                readers=self.workspace.settings("readers", ReaderLimits),
+                versions=self.workspace.settings("collections", VersionSettings),
             )
-        except OSError as error:
-            if error.errno not in FULL:
-                raise
-            raise WorkspaceError(
-                f"{self.folder}: the disk is full; free some space and run the same again"
-            ) from error
-        finally:
-            self._leave_no_shell()
-            lock.release()
-
-    def _leave_no_shell(self) -> None:
-        """Remove the folder of a collection that never came to be, unless it holds vectors to take up again."""
-        staged = self.folder / "staged"
-        kept = (self.folder / MANIFEST).exists() or (staged.is_dir() and any(staged.iterdir()))
-        if not kept:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            yield Ingest(folder, manifest, self._embedder, settings, progress), manifest

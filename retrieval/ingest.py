@@ -1,13 +1,12 @@
-"""One ingest: what changed is read, cut and embedded into a new segment, then one file is replaced and all of it is seen.
+"""One ingest: what changed is prepared and written into a new segment, then one file is replaced and all of it is seen.
 
-Up to that moment a search sees the version before; a kill leaves an orphan folder and the staged vectors of the documents
-that were done, which the next ingest takes up. Not here: locks and searching (`retrieval.collection`).
+Up to that moment a search sees the version before; a kill leaves an orphan folder and the documents that were prepared,
+which the next ingest takes up. Not here: locks (`retrieval.writing`), reading and embedding (`retrieval.preparing`).
 """
 
-import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,30 +15,50 @@ import numpy as np
 from adapt.artifacts import sha256_file
 from adapt.errors import DataError
 from adapt.protocols import Progress, TextEmbedder
-from adapt.records import Chunk, Document, ProgressEvent
-from retrieval.chunking import CHUNKER_VERSION, ChunkSettings, chunk
+from adapt.records import Chunk, ProgressEvent
+from retrieval.chunking import ChunkSettings
 from retrieval.files import Listing, locate
-from retrieval.manifest import DocumentEntry, Manifest
-from retrieval.readers import MAX_BYTES, READER_VERSION, read
+from retrieval.manifest import DocumentEntry, Manifest, ParkedFile
+from retrieval.preparing import Preparer, Unread
+from retrieval.reader_limits import ReaderLimits
+from retrieval.readers import MAX_BYTES, READER_VERSION
 from retrieval.segment import Vectors
-from retrieval.versions import NextVersion, live_rows
+from retrieval.staged import Prepared, Source
+from retrieval.versions import NextVersion, VersionSettings, live_rows
 
-GROUP = 256  # chunks embedded together: enough to sort by length, few enough to lose on a kill
-HEADING_TOKENS = 64  # room for the heading path that is embedded before a chunk's text
+WRITTEN = 512  # chunks written together: Chroma takes a transaction for each call
 
 
 @dataclass
 class IngestReport:
-    """What an ingest did. `added` to `removed` are document names; `failed` and `skipped` are (file, reason)."""
+    """What an ingest did. `added` to `removed` are document names; the others are (file, reason).
+
+    `parked` are files that could not be read before and have not changed since: they were not tried again.
+    """
 
     added: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
+    parked: list[tuple[str, str]] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[tuple[str, str]] = field(default_factory=list)
     chunks: int = 0
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class IngestSettings:
+    """How documents are read, cut and kept: the sections of `adapt.toml` that an ingest reads."""
+
+    chunks: ChunkSettings = field(default_factory=ChunkSettings)
+    readers: ReaderLimits = field(default_factory=ReaderLimits)
+    versions: VersionSettings = field(default_factory=VersionSettings)
+
+
+# has other machines prepare files into a folder of staged documents
+Distribute = Callable[[Sequence[Source], Path, IngestSettings], None]
 
 
 class Ingest:
@@ -50,189 +69,227 @@ class Ingest:
         folder: Path,
         manifest: Manifest,
         embedder: TextEmbedder,
-        settings: ChunkSettings,
+        settings: IngestSettings,
         progress: Progress,
     ) -> None:
         self._folder = folder
         self._manifest = manifest
-        self._embedder = embedder
+        self._identity = embedder.identity
         self._settings = settings
         self._progress = progress
-        self._cut = f"{READER_VERSION}.{CHUNKER_VERSION}.{settings.tokens}+{settings.overlap}"
+        self._staged = folder / "staged"
+        self._preparer = Preparer(self._staged, embedder, settings.chunks, settings.readers)
 
-    def run(self, listing: Listing, *, prune: bool) -> IngestReport:
+    def run(
+        self,
+        listing: Listing,
+        *,
+        prune: bool,
+        retry: bool = False,
+        distribute: Distribute | None = None,
+    ) -> IngestReport:
         """Bring the collection in step with the files.
+
+        Args:
+            retry: try parked files again though they have not changed.
+            distribute: has the files that changed prepared elsewhere before they are taken up here.
 
         Raises:
             DataError: nothing at all could be read.
         """
         started = time.monotonic()
         report = IngestReport(skipped=listing.skipped)
-        todo = self._changed_files(listing, report)
+        todo = self._changed_files(listing, report, retry=retry)
         documents = dict(self._manifest.documents)
         if prune:
             report.removed = self._vanished(listing)
             for name in report.removed:
                 del documents[name]
-        with NextVersion(self._folder, self._manifest) as version:
-            for document, chunks in self._embedded(todo, version, report):
-                documents[document.name] = self._entry(document, chunks, version, listing)
+        parked = self._still_parked(listing, todo)
+        if distribute is not None:
+            distribute(todo, self._staged, self._settings)
+        with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
+            for made in self._prepared(todo, version, report):
+                if isinstance(made, Unread):
+                    parked[made.source.name] = self._parked(made, listing)
+                else:
+                    documents[made.text.name] = self._entry(made, version, listing)
             _refuse_nothing(listing, report)
             report.chunks = version.written
+            changes = {"documents": documents, "sources": listing.sources, "parked": parked}
+            draft = self._manifest.model_copy(update={**changes, "embedder": self._identity})
             if report.added or report.changed or report.removed:
-                version.publish(documents, listing.sources, embedder=self._embedder.identity)
-        shutil.rmtree(self._folder / "staged", ignore_errors=True)
+                version.publish(draft)
+            elif parked != self._manifest.parked:
+                version.note(draft)
+        shutil.rmtree(self._staged, ignore_errors=True)
         report.seconds = time.monotonic() - started
         return report
 
     def remove(self, names: Iterable[str]) -> None:
-        """Publish a version without these documents."""
+        """Publish a version without these documents and leave no byte of them, in this version or an earlier one."""
         gone = set(names)
         left = {n: e for n, e in self._manifest.documents.items() if n not in gone}
-        with NextVersion(self._folder, self._manifest) as version:
-            version.publish(left, self._manifest.sources, embedder=self._embedder.identity)
+        parked = {n: p for n, p in self._manifest.parked.items() if n not in gone}
+        draft = self._manifest.model_copy(update={"documents": left, "parked": parked})
+        with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
+            version.publish(draft, purge=True)
+        shutil.rmtree(self._staged, ignore_errors=True)
 
     def rebuild(self) -> int:
         """Embed every chunk anew with this embedder, beside the old index, then switch; return how many there were."""
         total = self._manifest.chunks
-        with NextVersion(self._folder, self._manifest) as version:
+        with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
             rows = live_rows(self._folder, self._manifest, list(self._manifest.segments))
             for chunks, _ in rows:
-                version.write(chunks, self._vectors(chunks))
+                version.write(chunks, self._preparer.vectors(chunks))
                 self._progress(ProgressEvent("embed", version.written, total))
-            version.publish_rewritten(embedder=self._embedder.identity)
+            version.publish_rewritten(embedder=self._identity)
         return total
 
-    def _changed_files(self, listing: Listing, report: IngestReport) -> list[tuple[str, Path]]:
+    def _changed_files(
+        self, listing: Listing, report: IngestReport, *, retry: bool
+    ) -> list[Source]:
         todo = []
         for number, (name, path) in enumerate(listing.files.items()):
             self._progress(ProgressEvent("check", number, len(listing.files), name))
             entry = self._manifest.documents.get(name)
+            parked = None if retry else self._manifest.parked.get(name)
             if entry is not None and entry.source != listing.origin[name]:
                 other = locate(name, entry.source, self._manifest.sources)
                 report.failed.append((name, f"{path}: has the name of {other}; rename one of them"))
-            elif entry is not None and entry.cut == self._cut and _has_hash(path, entry.revision):
+                continue
+            source = Source(name, path, _digest(path))
+            if entry is not None and (entry.cut, entry.revision) == (
+                self._preparer.cut,
+                source.revision,
+            ):
                 report.unchanged.append(name)
+            elif parked is not None and (parked.reader, parked.revision) == (
+                READER_VERSION,
+                source.revision or None,  # what could not even be opened is always tried again
+            ):
+                report.parked.append((name, parked.reason))
             else:
-                todo.append((name, path))
+                todo.append(source)
+        self._progress(ProgressEvent("check", len(listing.files), len(listing.files)))
         return todo
 
     def _vanished(self, listing: Listing) -> list[str]:
         """Return the documents that came from a folder now given, and whose file is not there any more."""
-        gone = []
-        for name, entry in self._manifest.documents.items():
-            file = locate(name, entry.source, listing.sources)
-            if name not in listing.files and any(file.is_relative_to(f) for f in listing.folders):
-                gone.append(name)
-        return gone
+        return [
+            name
+            for name, entry in self._manifest.documents.items()
+            if name not in listing.files and _lies_in(name, entry.source, listing)
+        ]
 
-    def _embedded(
-        self, todo: Sequence[tuple[str, Path]], version: NextVersion, report: IngestReport
-    ) -> Iterator[tuple[Document, list[Chunk]]]:
-        """Read, cut, embed and write; yield each document that is in the new segment."""
-        group: list[tuple[Document, list[Chunk]]] = []
-        for number, (name, path) in enumerate(todo):
-            values = {"chunks": float(version.written)}
-            self._progress(ProgressEvent("ingest", number, len(todo), name, values))
+    def _still_parked(self, listing: Listing, todo: Sequence[Source]) -> dict[str, ParkedFile]:
+        """Return the parked files but those that are tried now, and those that are gone."""
+        tried = {source.name for source in todo}
+        return {
+            name: parked
+            for name, parked in self._manifest.parked.items()
+            if name not in tried
+            and (name in listing.files or not _lies_in(name, parked.source, listing))
+        }
+
+    def _prepared(
+        self, todo: Sequence[Source], version: NextVersion, report: IngestReport
+    ) -> Iterator[Prepared | Unread]:
+        """Prepare and write; yield each document that is in the new segment, and each file that could not be read."""
+        rates = _Rates(len(todo), self._progress)
+        group: list[Prepared] = []
+        for number, made in enumerate(self._preparer.prepare(todo)):
+            name = todo[number].name
+            rates.show(number, version.written, name)
             known = name in self._manifest.documents
-            try:
-                document = read(path, name=name)
-            except DataError as error:
+            if isinstance(made, Unread):
                 kept = "; what was read of it before stays" if known else ""
-                report.failed.append((name, f"{error}{kept}"))
+                report.failed.append((name, f"{made.reason}{kept}"))
+                yield made
                 continue
             (report.changed if known else report.added).append(name)
-            cut = chunk(document, self._settings, count_tokens=self._embedder.count_tokens)
-            group.append((document, cut))
-            if sum(len(chunks) for _, chunks in group) >= GROUP:
-                self._embed(group, version)
+            report.warnings += [(name, warning) for warning in made.text.warnings]
+            group.append(made)
+            if sum(len(one.text.chunks) for one in group) >= WRITTEN:
+                _write(group, version)
                 yield from group
                 group = []
-        self._embed(group, version)
+        _write(group, version)
         yield from group
-        self._progress(
-            ProgressEvent("ingest", len(todo), len(todo), "", {"chunks": float(version.written)})
-        )
+        rates.show(len(todo), version.written, "")
 
-    def _entry(
-        self, document: Document, chunks: list[Chunk], version: NextVersion, listing: Listing
-    ) -> DocumentEntry:
+    def _entry(self, made: Prepared, version: NextVersion, listing: Listing) -> DocumentEntry:
         return DocumentEntry(
-            revision=document.sha256,
+            revision=made.text.revision,
             segment=version.segment_id,
-            chunks=len(chunks),
-            cut=self._cut,
-            source=listing.origin[document.name],
-            title=document.title,
+            chunks=len(made.text.chunks),
+            cut=self._preparer.cut,
+            source=listing.origin[made.text.name],
+            title=made.text.title,
+            pages=made.text.pages,
+            warnings=made.text.warnings,
         )
 
-    def _embed(self, group: Sequence[tuple[Document, list[Chunk]]], version: NextVersion) -> None:
-        """Embed the documents that no interrupted ingest has embedded, keep their vectors, write all."""
-        staged = self._folder / "staged"
-        staged.mkdir(parents=True, exist_ok=True)
-        paths = [staged / f"{self._staged_key(document)}.npy" for document, _ in group]
-        found = [_load_vectors(path, len(c)) for path, (_, c) in zip(paths, group, strict=True)]
-        missing = [i for i, vectors in enumerate(found) if vectors is None]
-        fresh = self._vectors([c for i in missing for c in group[i][1]])
-        start = 0
-        for i in missing:
-            own = fresh[start : start + len(group[i][1])]
-            start += len(own)
-            _save_vectors(paths[i], own)
-            found[i] = own
-        vectors = [v for v in found if v is not None]
-        if vectors:  # in one call: Chroma takes a transaction for each
-            version.write([c for _, chunks in group for c in chunks], np.concatenate(vectors))
+    def _parked(self, made: Unread, listing: Listing) -> ParkedFile:
+        source = made.source
+        return ParkedFile(
+            revision=source.revision,
+            reader=READER_VERSION,
+            reason=made.reason,
+            source=listing.origin[source.name],
+        )
 
-    def _staged_key(self, document: Document) -> str:
-        parts = (document.name, document.sha256, self._embedder.identity, self._cut)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
-    def _vectors(self, chunks: Sequence[Chunk]) -> Vectors:
-        parts = []
-        for start in range(0, len(chunks), GROUP):
-            texts = [self._text(c) for c in chunks[start : start + GROUP]]
-            parts.append(np.asarray(self._embedder.embed(texts), dtype=np.float32))
-        return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+class _Rates:
+    """Tells how far an ingest is, with files and chunks a second since it began."""
 
-    def _text(self, chunk: Chunk) -> str:
-        """Return what is embedded: a chunk from the middle of a section tells little without its heading."""
-        if not chunk.heading or chunk.text.startswith("#"):
-            return chunk.text
-        if self._embedder.count_tokens(chunk.heading) > HEADING_TOKENS:
-            return chunk.text
-        return f"{chunk.heading}\n{chunk.text}"
+    def __init__(self, total: int, progress: Progress) -> None:
+        self._total = total
+        self._progress = progress
+        self._started = time.monotonic()
+
+    def show(self, files: int, chunks: int, name: str) -> None:
+        """Emit an event."""
+        passed = max(time.monotonic() - self._started, 1e-6)
+        values = {
+            "chunks": float(chunks),
+            "files_per_second": files / passed,
+            "chunks_per_second": chunks / passed,
+        }
+        rate = f"{files / passed:,.1f} files/s, {chunks / passed:,.0f} chunks/s"
+        detail = f"{rate}  {name}".rstrip() if files else name
+        self._progress(ProgressEvent("ingest", files, self._total, detail, values))
+
+
+def _write(group: Sequence[Prepared], version: NextVersion) -> None:
+    chunks: list[Chunk] = [one for made in group for one in made.text.chunks]
+    if chunks:
+        vectors: list[Vectors] = [made.vectors for made in group if made.text.chunks]
+        version.write(chunks, np.concatenate(vectors))
+
+
+def _lies_in(name: str, source: str, listing: Listing) -> bool:
+    """Return whether a document came from a folder that is ingested now."""
+    file = locate(name, source, listing.sources)
+    return any(file.is_relative_to(folder) for folder in listing.folders)
 
 
 def _refuse_nothing(listing: Listing, report: IngestReport) -> None:
     if report.added or report.changed or report.unchanged or report.removed:
         return
-    if not report.failed:
+    unread = report.failed + report.parked
+    if not unread:
         where = ", ".join(map(str, listing.folders))
         raise DataError(f"{where}: no file to ingest there; put documents in, or name others")
-    others = len(report.failed) - 1
+    others = len(unread) - 1
     more = f" (and {others} more could not be read)" if others else ""
-    raise DataError(f"nothing was ingested: {report.failed[0][1]}{more}")
+    raise DataError(f"nothing was ingested: {unread[0][1]}{more}")
 
 
-def _has_hash(path: Path, expected: str) -> bool:
+def _digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes; empty where reading will be refused, which then says why."""
     try:
-        return path.stat().st_size <= MAX_BYTES and sha256_file(path) == expected
+        return sha256_file(path) if path.stat().st_size <= MAX_BYTES else ""
     except OSError:
-        return False  # reading it will say why
-
-
-def _save_vectors(path: Path, vectors: Vectors) -> None:
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, vectors, allow_pickle=False)
-    temporary.replace(path)
-
-
-def _load_vectors(path: Path, count: int) -> Vectors | None:
-    """Return the vectors of an interrupted ingest; None where there are none, or a power cut tore the file."""
-    try:
-        vectors: Vectors = np.load(path, allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):
-        return None
-    return vectors if vectors.ndim == 2 and len(vectors) == count else None
+        return ""

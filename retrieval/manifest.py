@@ -1,9 +1,10 @@
 """What a collection is at this moment, as one JSON file that is replaced whole: the only thing a search believes.
 
-    collections/<name>/manifest.json    the version that is seen
-    collections/<name>/previous.json    the one before it, whose files are kept
-    collections/<name>/segments/<id>/   a Chroma folder, written once and then only read
-    collections/<name>/staged/          vectors of an ingest under way; a later ingest takes them up
+    collections/<name>/manifest.json       the version that is seen
+    collections/<name>/versions/<n>.json   the ones before it that can be brought back; their files are kept
+    collections/<name>/access.json         who may read it (`retrieval.access`)
+    collections/<name>/segments/<id>/      chunks, written once and then only read
+    collections/<name>/staged/             vectors of an ingest under way; a later ingest takes them up
 
 A chunk is live when the manifest names its document, with that revision, in that segment. A segment that no manifest
 names is an orphan of a killed ingest; nothing opens it, and the next ingest removes it.
@@ -19,7 +20,7 @@ from retrieval.chunking import document_key
 from retrieval.names import MANIFEST
 
 FORMAT = 3
-PREVIOUS = "previous.json"
+VERSIONS = "versions"
 
 
 class DocumentEntry(BaseModel):
@@ -33,6 +34,19 @@ class DocumentEntry(BaseModel):
     cut: str = ""  # how it was read and cut; by other settings it counts as changed
     source: str = ""  # key of `Manifest.sources`
     title: str = ""
+    pages: int = 0
+    warnings: tuple[str, ...] = ()  # what of the file was not read
+
+
+class ParkedFile(BaseModel):
+    """A file that could not be read: its bytes (empty where not even they could be), the readers' version, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    revision: str
+    reader: int
+    reason: str
+    source: str = ""
 
 
 class Manifest(BaseModel):
@@ -42,10 +56,12 @@ class Manifest(BaseModel):
 
     format: int = FORMAT
     version: int = 0
+    made_at: str = ""
     embedder: str = ""
     sources: dict[str, str] = {}  # prefix of the documents' names → the folder that they came from
     documents: dict[str, DocumentEntry] = {}
     segments: dict[str, int] = {}  # id → how many chunks were written into it, dead ones included
+    parked: dict[str, ParkedFile] = {}
 
     @property
     def chunks(self) -> int:
@@ -92,15 +108,37 @@ def load(folder: Path, file: str = MANIFEST) -> Manifest | None:
     return manifest
 
 
-def publish(folder: Path, manifest: Manifest) -> None:
-    """Make a version the one that is seen; the one before it stays beside it."""
+def publish(folder: Path, manifest: Manifest, *, keep: int) -> None:
+    """Make a version the one that is seen; the `keep` before it stay beside it."""
     before = folder / MANIFEST
-    if before.exists():
-        write_atomic(folder / PREVIOUS, before.read_text(encoding="utf-8"))
+    earlier = load(folder)
+    if earlier is not None and earlier.version != manifest.version and keep:
+        (folder / VERSIONS).mkdir(exist_ok=True)
+        write_atomic(_kept(folder, earlier.version), earlier.model_dump_json(indent=1))
     write_atomic(before, manifest.model_dump_json(indent=1))
+    kept = kept_versions(folder)
+    for version in kept[: max(len(kept) - keep, 0)]:
+        _kept(folder, version).unlink()
+
+
+def kept_versions(folder: Path) -> list[int]:
+    """Return the numbers of the earlier versions that can be brought back, ascending."""
+    found = (folder / VERSIONS).glob("*.json")
+    return sorted(int(path.stem) for path in found if path.stem.isdecimal())
+
+
+def load_kept(folder: Path) -> list[Manifest]:
+    """Return the earlier versions that can be brought back, oldest first."""
+    loaded = (load(folder, f"{VERSIONS}/{number}.json") for number in kept_versions(folder))
+    return [manifest for manifest in loaded if manifest is not None]
 
 
 def named_segments(folder: Path) -> set[str]:
-    """Return the segments that the current or the previous version needs."""
-    versions = (load(folder, MANIFEST), load(folder, PREVIOUS))
-    return {segment for version in versions if version for segment in version.segments}
+    """Return the segments that the current version or a kept one needs."""
+    current = load(folder)
+    versions = [*load_kept(folder), *([current] if current else [])]
+    return {segment for version in versions for segment in version.segments}
+
+
+def _kept(folder: Path, version: int) -> Path:
+    return folder / VERSIONS / f"{version}.json"

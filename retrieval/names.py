@@ -3,6 +3,7 @@
 from adapt.workspace import Workspace
 
 MANIFEST = "manifest.json"  # a collection exists once this file does
+ACCESS = "access.json"
 
 
 def collection_names(workspace: Workspace) -> list[str]:

@@ -13,8 +13,9 @@ from adapt.chat import Generation, Request
 from adapt.config import Settings
 from adapt.errors import AdaptError, ModelError, NotFoundError
 from adapt.protocols import ContextSource, Progress, no_progress
-from adapt.records import Feedback, Passage
+from adapt.records import Feedback
 from adapt.tools import Tool
+from ui.document_actions import open_collection
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from adapt.prompt import Prompt
     from merge.check import CheckReport
     from merge.recipe import Recipe
-    from retrieval.collection import Collection, IngestReport
-    from retrieval.quality import Quality
     from ui.context import Context
 
 
@@ -130,7 +129,7 @@ def context_sources(ctx: "Context", question: Question) -> list[ContextSource]:
         sources.append(FeedbackSource(ctx.feedback, ctx.embedder, recall))
     if question.collection and "documents" not in question.without:
         top_k = ctx.workspace.settings("chat", ChatSettings).top_k
-        collection = _collection(ctx, question.collection)
+        collection = open_collection(ctx, question.collection, user=question.user)
         sources.append(DocumentSource(collection, top_k=top_k))
     return sources
 
@@ -148,67 +147,6 @@ def rate(
     return ctx.feedback.rate(
         turn_id, user=user, rating=rating, comment=comment, correction=correction
     )
-
-
-def ingest(
-    ctx: "Context",
-    paths: Sequence[Path],
-    *,
-    collection: str,
-    prune: bool = False,
-    progress: Progress = no_progress,
-) -> "IngestReport":
-    """Bring a collection in step with files and folders."""
-    from retrieval.collection import Collection
-
-    target = Collection.open_or_create(ctx.workspace, collection, ctx.embedder)
-    return target.ingest(paths, prune=prune, progress=progress)
-
-
-def collection_state(ctx: "Context", name: str) -> tuple[int, Path]:
-    """Return the version of a collection that is seen now, and its folder."""
-    collection = _collection(ctx, name)
-    return collection.version, collection.folder
-
-
-def rebuild(ctx: "Context", collection: str, *, progress: Progress = no_progress) -> None:
-    """Embed a collection anew with the embedder of now; until that is done the old index answers."""
-    from retrieval.collection import Collection
-
-    Collection.rebuild(ctx.workspace, collection, ctx.embedder, progress=progress)
-
-
-def search(
-    ctx: "Context",
-    query: str,
-    *,
-    collection: str,
-    top_k: int = 5,
-    parts: Mapping[str, bool] | None = None,
-) -> list[Passage]:
-    """Return the passages of a collection that answer a query, best first.
-
-    Args:
-        parts: what of a search is switched on or off, whatever `adapt.toml` says: dense, lexical.
-    """
-    from retrieval.search import SearchSettings
-
-    settings = ctx.workspace.settings("search", SearchSettings).model_copy(update=parts or {})
-    return _collection(ctx, collection).search(query, top_k=top_k, settings=settings)
-
-
-def evaluate_search(
-    ctx: "Context", questions: Path, *, collection: str, progress: Progress = no_progress
-) -> "Quality":
-    """Return how well a collection's search finds what a file of questions says is right."""
-    return _collection(ctx, collection).evaluate(questions, progress=progress)
-
-
-def collections(ctx: "Context") -> list[str]:
-    """Return the names of the collections."""
-    from retrieval.names import collection_names
-
-    return collection_names(ctx.workspace)
 
 
 def check_merge(ctx: "Context", recipe: "Recipe") -> "CheckReport":
@@ -300,9 +238,3 @@ def export_feedback(ctx: "Context", user: str, path: Path) -> dict[str, int]:
     if not known:
         raise NotFoundError("user with feedback", user, ctx.feedback.users())
     return export(known, path)
-
-
-def _collection(ctx: "Context", name: str) -> "Collection":
-    from retrieval.collection import Collection
-
-    return Collection.open(ctx.workspace, name, ctx.embedder)

@@ -50,8 +50,15 @@ class Context:
 
         with self._loading:
             if self._embedder is None:
-                self._embedder = load_embedder()
+                self._embedder = load_embedder(self.embedder_name)
             return self._embedder
+
+    @property
+    def embedder_name(self) -> str:
+        """Return the name of the embedder that the workspace asks for."""
+        from adapt.embedding import EmbeddingSettings
+
+        return self.workspace.settings("embedding", EmbeddingSettings).model
 
     def runtime(self, base: "Base") -> "ModelRuntime":
         """Return the resident model of a base, loaded at first use."""

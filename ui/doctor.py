@@ -10,7 +10,7 @@ import psutil
 
 from adapt.bases import find_base
 from adapt.database import Database, revision_of
-from adapt.embedding import load_embedder
+from adapt.embedding import EmbeddingSettings, load_embedder
 from adapt.errors import AdaptError
 from adapt.registry import Registry
 from adapt.workspace import Workspace
@@ -72,5 +72,8 @@ def _workspace(workspace: Workspace) -> list[Finding]:
             "registry", "; ".join(faults) or f"{len(registry.list())} versions whole", ok=not faults
         ),
         Finding("starter", starter.sha256[:12]),
-        Finding("embedder", load_embedder().identity),
+        Finding(
+            "embedder",
+            load_embedder(workspace.settings("embedding", EmbeddingSettings).model).identity,
+        ),
     ]

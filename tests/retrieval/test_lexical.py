@@ -31,8 +31,8 @@ def ingested(workspace: Workspace, folder: Path, embedder: TextEmbedder) -> Coll
 
 
 def by_document(collection: Collection, question: str) -> dict[str, float]:
-    ranked = rank(collection, question, 1_000, WORDS_ONLY)
-    chunks = collection.chunks([one.chunk_id for one, _ in ranked])
+    ranked = rank(collection.index, question, 1_000, WORDS_ONLY)
+    chunks = collection.index.chunks([one.chunk_id for one, _ in ranked])
     return {chunks[one.chunk_id].document: score for one, score in ranked}
 
 
@@ -152,7 +152,7 @@ def test_scores_are_those_of_one_index_whatever_the_ingests(
         found = by_document(collection, question)
         assert found == pytest.approx(expected, rel=1e-5)
         assert list(found.values()) == sorted(found.values(), reverse=True)
-        most = max(most, len(collection._current().segments))
+        most = max(most, len(collection.index.manifest().segments))
     assert most > 1
 
 

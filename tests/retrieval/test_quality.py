@@ -159,13 +159,13 @@ def test_a_large_collection_is_asked_through_chroma_and_compared_exactly(
     hotel: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     question = "When is money returned?"
-    exact = rankings(hotel, question, SearchSettings())
+    exact = rankings(hotel.index, question, SearchSettings())
     hotel.remove("doors.txt")
-    removed = rankings(hotel, question, SearchSettings())
+    removed = rankings(hotel.index, question, SearchSettings())
     monkeypatch.setattr(index, "EXACT", 0)
     hotel.close()
 
-    proposed = rankings(hotel, question, SearchSettings())
+    proposed = rankings(hotel.index, question, SearchSettings())
 
     assert proposed == removed
     assert len(exact["dense"]) == 4

@@ -12,6 +12,7 @@ from tests.ui.driver import EMPTY_ACCOUNT, App
 from ui import actions
 from ui.components.account import cited_passages, read_account
 from ui.components.safe import plain
+from ui.document_actions import IngestRequest, ingest
 
 pytestmark = pytest.mark.slow
 
@@ -160,7 +161,7 @@ def test_the_documents_passages_stand_under_the_answer(app: App, tmp_path: Path)
     folder = tmp_path / "documents"
     folder.mkdir()
     (folder / "opening.md").write_text("# Opening\n\nThe office opens at 8:00 on weekdays.\n")
-    actions.ingest(app.ctx, [folder], collection="demo")
+    ingest(app.ctx, IngestRequest(paths=(folder,), collection="demo"))
 
     app.run()
     turn = app.say("When does the office open?")
@@ -173,7 +174,7 @@ def test_the_documents_passages_stand_under_the_answer(app: App, tmp_path: Path)
 
 def test_with_documents_switched_off_no_passage_is_in_the_prompt(app: App, tmp_path: Path) -> None:
     (tmp_path / "opening.md").write_text("The office opens at 8:00 on weekdays.\n")
-    actions.ingest(app.ctx, [tmp_path / "opening.md"], collection="demo")
+    ingest(app.ctx, IngestRequest(paths=(tmp_path / "opening.md",), collection="demo"))
     app.run()
 
     app.page.toggle(key="use_documents").set_value(False)

@@ -14,6 +14,7 @@ from adapt.errors import AdaptError, CancelledError
 from adapt.workspace import default_path, locked_out
 from ui.cli import (
     chat,
+    collections,
     documents,
     feedback_commands,
     jobs,
@@ -60,7 +61,7 @@ def root(
 
 
 for module in (
-    chat, training, documents, merging, models, feedback_commands, jobs, starter, system,
+    chat, training, documents, collections, merging, models, feedback_commands, jobs, starter, system,
 ):  # fmt: skip
     module.register(app)
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui import actions
+from ui import actions, document_actions
 from ui.components import choices
+from ui.components.person import current_user
 from ui.components.safe import errors_shown
 from ui.context import Context
 
@@ -46,7 +47,7 @@ def _pick_domain(ctx: Context, model: str) -> str:
 
 
 def _pick_collection(ctx: Context) -> str:
-    collections = actions.collections(ctx)
+    collections = document_actions.collections(ctx, user=current_user())
     configured = ctx.workspace.settings("chat", actions.ChatSettings).collection
     options = ["", *collections]
     index = choices.preferred(options, configured, choices.DEMO_COLLECTION)

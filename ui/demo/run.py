@@ -17,6 +17,7 @@ from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from ui import actions, training_actions
 from ui.context import Context
+from ui.document_actions import IngestRequest, ingest
 
 if TYPE_CHECKING:
     from adapt.evaluation import Scoreboard
@@ -161,7 +162,8 @@ def run_demo(ctx: Context, *, minutes: float = 2.0, progress: Progress = no_prog
 
 def ingest_documents(ctx: Context, *, progress: Progress = no_progress) -> "IngestReport":
     """Bring the demo's collection in step with the shipped documents."""
-    return actions.ingest(ctx, [DATA / "documents"], collection=COLLECTION, progress=progress)
+    request = IngestRequest(paths=(DATA / "documents",), collection=COLLECTION)
+    return ingest(ctx, request, progress=progress)
 
 
 def _converse(ctx: Context, progress: Progress) -> tuple[tuple[Exchange, ...], str, str, str]:

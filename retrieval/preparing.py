@@ -1,0 +1,122 @@
+"""Files to documents ready to be written: read in a child process, cut, embedded in groups, kept until they are seen.
+
+Not here: which files (`retrieval.ingest`), and other machines (`retrieval.cluster`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from adapt.protocols import TextEmbedder
+from adapt.records import Chunk, Document
+from retrieval.chunking import CHUNKER_VERSION, ChunkSettings, chunk
+from retrieval.reader_limits import ReaderLimits
+from retrieval.readers import READER_VERSION
+from retrieval.sandbox import ReaderPool
+from retrieval.segment import Vectors
+from retrieval.staged import Prepared, Source, Staged, Text
+
+GROUP = 512  # chunks embedded together: enough to sort by length, few enough to lose on a kill
+HEADING_TOKENS = 64  # room for the heading path that is embedded before a chunk's text
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that could not be read, and why in one sentence."""
+
+    source: Source
+    reason: str
+
+
+@dataclass
+class _Group:
+    """Documents that are embedded together, in order; those without vectors are still to be embedded."""
+
+    items: list[tuple[Source, Text, Vectors | None]] = field(default_factory=list)
+    waiting: int = 0
+
+    def add(self, source: Source, text: Text, vectors: Vectors | None) -> None:
+        self.items.append((source, text, vectors))
+        self.waiting += len(text.chunks)
+
+
+class Preparer:
+    """Prepares files in one way: with one embedder and one way to cut."""
+
+    def __init__(
+        self,
+        staged: Path,
+        embedder: TextEmbedder,
+        settings: ChunkSettings,
+        limits: ReaderLimits | None = None,
+    ) -> None:
+        self.cut = f"{READER_VERSION}.{CHUNKER_VERSION}.{settings.tokens}+{settings.overlap}"
+        self._staged = Staged(staged, f"{self.cut}\0{embedder.identity}")
+        self._embedder = embedder
+        self._settings = settings
+        self._limits = limits
+
+    def prepare(self, sources: Sequence[Source]) -> Iterator[Prepared | Unread]:
+        """Yield each file's document, or why there is none, in order; what was prepared before is taken up."""
+        kept = {source.name for source in sources if self._staged.holds(source)}
+        fresh = [source for source in sources if source.name not in kept]
+        group = _Group()
+        with ReaderPool(limits=self._limits) as pool:
+            results = pool.read((source.name, source.path) for source in fresh)
+            for source in sources:
+                if source.name in kept:
+                    found = self._staged.load(source)
+                    group.add(source, found.text, found.vectors)
+                else:
+                    result = next(results)
+                    if result.document is None:
+                        yield Unread(source, result.error)
+                        continue
+                    group.add(source, self._cut(result.document), None)
+                if group.waiting >= GROUP:
+                    yield from self._embedded(group)
+                    group = _Group()
+            yield from self._embedded(group)
+
+    def vectors(self, chunks: Sequence[Chunk]) -> Vectors:
+        """Return a vector for each chunk, shape [n, dimensions]."""
+        parts = []
+        for start in range(0, len(chunks), GROUP):
+            texts = [self._text(one) for one in chunks[start : start + GROUP]]
+            parts.append(np.asarray(self._embedder.embed(texts), dtype=np.float32))
+        return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+
+    def _cut(self, document: Document) -> Text:
+        chunks = chunk(document, self._settings, count_tokens=self._embedder.count_tokens)
+        return Text(
+            name=document.name,
+            revision=document.sha256,
+            title=document.title,
+            pages=len(document.pages),
+            warnings=document.warnings,
+            chunks=tuple(chunks),
+        )
+
+    def _embedded(self, group: _Group) -> Iterator[Prepared]:
+        """Embed what has no vectors yet, keep it, and yield all documents in order."""
+        fresh = [one for _, text, vectors in group.items if vectors is None for one in text.chunks]
+        made = self.vectors(fresh)
+        start = 0
+        for source, text, vectors in group.items:
+            if vectors is not None:
+                yield Prepared(text, vectors)
+                continue
+            prepared = Prepared(text, made[start : start + len(text.chunks)])
+            start += len(text.chunks)
+            self._staged.save(source, prepared)
+            yield prepared
+
+    def _text(self, chunk: Chunk) -> str:
+        """Return what is embedded: a chunk from the middle of a section tells little without its heading."""
+        if not chunk.heading or chunk.text.startswith("#"):
+            return chunk.text
+        if self._embedder.count_tokens(chunk.heading) > HEADING_TOKENS:
+            return chunk.text
+        return f"{chunk.heading}\n{chunk.text}"

@@ -1,0 +1,145 @@
+"""The version of a collection that is seen now, read anew when an ingest has switched it; its segments are held open.
+
+Any number of processes may read while one ingests. Not here: writing (`retrieval.writing`), what a search does with it
+(`retrieval.search`).
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from adapt.errors import WorkspaceError
+from adapt.protocols import TextEmbedder
+from adapt.records import Chunk
+from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
+from retrieval.manifest import Manifest, load
+from retrieval.names import MANIFEST
+from retrieval.segment import Segment
+
+Found = TypeVar("Found")
+
+
+class Snapshot:
+    """A collection's folder, open for reading: the index that a search asks. Safe to share between threads."""
+
+    def __init__(self, folder: Path, embedder: TextEmbedder) -> None:
+        self.folder = folder
+        self._embedder = embedder
+        self._lock = threading.RLock()
+        self._stamp: tuple[int, int, int] | None = None
+        self._manifest = Manifest()
+        self._segments: dict[str, Segment] = {}
+        self._opened: dict[str, SegmentIndex] = {}
+        self._index: tuple[int, VersionIndex] | None = None  # and the version that it is of
+
+    def manifest(self) -> Manifest:
+        """Return the manifest of now; of version 0 where there is no collection yet."""
+        with self._lock:
+            try:
+                stat = (self.folder / MANIFEST).stat()
+            except FileNotFoundError:
+                return self._manifest
+            stamp = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
+            if stamp != self._stamp:
+                manifest = load(self.folder)
+                if manifest is not None:
+                    self._manifest, self._stamp = manifest, stamp
+                    for segment in self._segments.keys() - manifest.segments.keys():
+                        self._segments.pop(segment).close()
+            return self._manifest
+
+    def check(self, manifest: Manifest) -> None:
+        """Check that a version's vectors are of this embedder.
+
+        Raises:
+            WorkspaceError: they are not.
+        """
+        if manifest.version and manifest.embedder != self._embedder.identity:
+            name = self.folder.name
+            raise WorkspaceError(
+                f"collection '{name}' was made with the embedder {manifest.embedder}, this is "
+                f"{self._embedder.identity}; rebuild it with 'adapt ingest PATH --collection {name} "
+                "--rebuild', or use that embedder"
+            )
+
+    @property
+    def embedded_languages(self) -> frozenset[str] | None:
+        """Return the languages that the embedder knows, None for any."""
+        return self._embedder.languages
+
+    def candidates(
+        self, question: str, *, dense: bool, lexical: bool, limit: int
+    ) -> list[Candidate]:
+        """Return the `limit` best chunks of each part that runs, with their scores by all of them."""
+        vector = np.asarray(self._embedder.embed([question])[0], np.float32) if dense else None
+        return self.candidates_near(question, vector, lexical=lexical, limit=limit)
+
+    def candidates_near(
+        self, question: str, vector: Vectors | None, *, lexical: bool, limit: int
+    ) -> list[Candidate]:
+        """Return what `candidates` does, for a question that was embedded before."""
+        return self._read(
+            lambda manifest: self._ranks(manifest).candidates(
+                question, vector, lexical=lexical, limit=limit
+            )
+        )
+
+    def _read(self, action: Callable[[Manifest], Found]) -> Found:
+        """Act on the current version; if an ingest took its files away meanwhile, on the one after."""
+        with self._lock:
+            manifest = self.manifest()
+            self.check(manifest)
+            try:
+                return action(manifest)
+            except WorkspaceError:
+                newer = self.manifest()
+                if newer.version == manifest.version:
+                    raise
+                self.check(newer)
+                return action(newer)
+
+    def _ranks(self, manifest: Manifest) -> VersionIndex:
+        """Return the index of a version; the files of its segments are opened once."""
+        if self._index is None or self._index[0] != manifest.version:
+            for segment in manifest.segments.keys() - self._opened.keys():
+                self._opened[segment] = SegmentIndex(self.folder / "segments" / segment)
+            for segment in self._opened.keys() - manifest.segments.keys():
+                del self._opened[segment]
+            segments = {one: self._opened[one] for one in manifest.segments}
+            self._index = (
+                manifest.version,
+                VersionIndex(segments, manifest.live(), self._propose),
+            )
+        return self._index[1]
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return the live chunks of these ids."""
+
+        def get(manifest: Manifest) -> dict[str, Chunk]:
+            found: dict[str, Chunk] = {}
+            for segment, live in manifest.live().items():
+                wanted = [i for i in ids if i.partition("-")[0] in live]
+                if wanted:
+                    found |= self._segment(segment).get(wanted)
+            return found
+
+        return self._read(get)
+
+    def close(self) -> None:
+        """Give back the files; the next search opens them again."""
+        with self._lock:
+            self._index = None
+            self._opened.clear()
+            while self._segments:
+                self._segments.popitem()[1].close()
+
+    def _propose(self, segment: str, vector: Vectors, count: int) -> list[str]:
+        return [i for i, _ in self._segment(segment).nearest(vector.tolist(), limit=count)]
+
+    def _segment(self, segment_id: str) -> Segment:
+        if segment_id not in self._segments:
+            self._segments[segment_id] = Segment(self.folder / "segments" / segment_id)
+        return self._segments[segment_id]

@@ -1,0 +1,175 @@
+"""What a person can do with documents, the same from the command line, the app and a worker; the rest is in `ui.actions`.
+
+Every function is given the user for whom it acts; what that user may not read does not exist for it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from adapt.protocols import Progress, no_progress
+from adapt.records import Passage
+
+if TYPE_CHECKING:
+    from retrieval.access import Access
+    from retrieval.collection import Collection, IngestReport
+    from retrieval.quality import Quality
+    from ui.context import Context
+
+
+class IngestRequest(BaseModel):
+    """What to bring into which collection, for whom.
+
+    A collection that this makes is everyone's, unless it is `private`, or `readers` are named: then it is the user's.
+    `on` names a Ray cluster that prepares the files.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    paths: tuple[Path, ...]
+    collection: str
+    user: str = ""
+    private: bool = False
+    readers: tuple[str, ...] = ()
+    prune: bool = False
+    retry: bool = False
+    on: str = ""
+
+    def access(self) -> "Access":
+        """Return who may read a collection that this makes.
+
+        Raises:
+            AdaptError: a name cannot be a user's.
+        """
+        from retrieval.access import Access, private
+
+        return private(self.user, self.readers) if self.private or self.readers else Access()
+
+
+def ingest(
+    ctx: "Context", request: IngestRequest, *, progress: Progress = no_progress
+) -> "IngestReport":
+    """Bring a collection in step with files and folders."""
+    from retrieval.collection import Collection
+
+    target = Collection.open_or_create(
+        ctx.workspace,
+        request.collection,
+        ctx.embedder,
+        user=request.user,
+        access=request.access(),
+    )
+    distribute = None
+    if request.on:
+        from retrieval.cluster import distribute_on
+
+        distribute = distribute_on(
+            request.on, ctx.embedder_name, ctx.embedder.identity, progress=progress
+        )
+    return target.ingest(
+        request.paths,
+        prune=request.prune,
+        retry=request.retry,
+        progress=progress,
+        distribute=distribute,
+    )
+
+
+def watch(
+    ctx: "Context", request: IngestRequest, *, progress: Progress = no_progress
+) -> "Iterator[IngestReport]":
+    """Ingest, then again whenever something under the paths has changed; yield each report, until it is closed."""
+    from retrieval.watching import changes
+
+    yield ingest(ctx, request, progress=progress)
+    for _ in changes(request.paths):
+        yield ingest(ctx, request, progress=progress)
+
+
+def rebuild(
+    ctx: "Context", collection: str, *, user: str = "", progress: Progress = no_progress
+) -> None:
+    """Embed a collection anew with the embedder of now; until that is done the old index answers."""
+    from retrieval.collection import Collection
+
+    Collection.rebuild(ctx.workspace, collection, ctx.embedder, user=user, progress=progress)
+
+
+def search(
+    ctx: "Context",
+    query: str,
+    *,
+    collection: str,
+    user: str = "",
+    top_k: int = 5,
+    parts: Mapping[str, bool] | None = None,
+) -> list[Passage]:
+    """Return the passages of a collection that answer a query, best first.
+
+    Args:
+        parts: what of a search is switched on or off, whatever `adapt.toml` says: dense, lexical.
+    """
+    from retrieval.search import SearchSettings
+
+    settings = ctx.workspace.settings("search", SearchSettings).model_copy(update=parts or {})
+    return open_collection(ctx, collection, user=user).search(query, top_k=top_k, settings=settings)
+
+
+def evaluate_search(
+    ctx: "Context",
+    questions: Path,
+    *,
+    collection: str,
+    user: str = "",
+    progress: Progress = no_progress,
+) -> "Quality":
+    """Return how well a collection's search finds what a file of questions says is right."""
+    return open_collection(ctx, collection, user=user).evaluate(questions, progress=progress)
+
+
+def collections(ctx: "Context", *, user: str) -> list[str]:
+    """Return the names of the collections that a user may read."""
+    from retrieval.access import visible_names
+
+    return visible_names(ctx.workspace, user)
+
+
+def share(ctx: "Context", collection: str, access: "Access", *, user: str) -> None:
+    """Say anew who may read a collection; only its owner can."""
+    open_collection(ctx, collection, user=user).share(access)
+
+
+def rollback(ctx: "Context", collection: str, *, user: str, version: int | None = None) -> int:
+    """Make an earlier version of a collection seen again and return the number that it has now."""
+    return open_collection(ctx, collection, user=user).rollback(version)
+
+
+def remove_documents(
+    ctx: "Context", collection: str, documents: Sequence[str], *, user: str
+) -> int:
+    """Remove documents for good: from every version, and from what is stored of prompts; return how many turns had them."""
+    from feedback.forget import withdraw_documents
+
+    open_collection(ctx, collection, user=user).remove(*documents)
+    return withdraw_documents(ctx.database, collection, documents)
+
+
+def delete_collection(ctx: "Context", collection: str, *, user: str) -> int:
+    """Remove a collection with all that is stored of its documents; return how many turns had their text."""
+    from feedback.forget import withdraw_documents
+
+    open_collection(ctx, collection, user=user).delete()
+    return withdraw_documents(ctx.database, collection)
+
+
+def open_collection(ctx: "Context", name: str, *, user: str) -> "Collection":
+    """Return a collection that a user may read.
+
+    Raises:
+        NotFoundError: there is none of that name for this user.
+    """
+    from retrieval.collection import Collection
+
+    return Collection.open(ctx.workspace, name, ctx.embedder, user=user)
