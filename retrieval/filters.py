@@ -1,4 +1,4 @@
-"""`Filter`: which passages a search may look at, decided before anything is ranked, so that there are as many as were asked for."""
+"""`Filter`: which passages a search may look at, told before anything is ranked: so as many are found as were asked for."""
 
 import fnmatch
 import re
@@ -13,7 +13,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 class Filter(BaseModel):
-    """What a passage must be; what is left out asks for nothing. Hashable, so that an index remembers what it lets through."""
+    """What a passage must be; what is left out asks for nothing. Hashable: an index remembers what it lets through."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,7 +27,9 @@ class Filter(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> "Filter":
         if self.first_page and self.last_page and self.first_page > self.last_page:
-            raise ValueError(f"pages {self.first_page} to {self.last_page}: the first is above the last")
+            raise ValueError(
+                f"pages {self.first_page} to {self.last_page}: the first is above the last"
+            )
         return self
 
     def __bool__(self) -> bool:
@@ -40,7 +42,9 @@ def allowed(texts: ChunkTexts, only: Filter) -> Mask:
     mask = np.ones(len(texts), np.bool_)
     if only.documents:
         fits = re.compile("|".join(fnmatch.translate(one) for one in only.documents)).match
-        mask &= _named(texts, "document", {n for n, s in texts.strings("document").items() if fits(s)})
+        mask &= _named(
+            texts, "document", {n for n, s in texts.strings("document").items() if fits(s)}
+        )
     if only.languages:
         spoken = {n for n, s in texts.strings("language").items() if s in only.languages}
         mask &= _named(texts, "language", spoken)

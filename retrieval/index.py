@@ -28,7 +28,7 @@ Propose = Callable[[str, Vectors, int], list[str]]  # (segment, vector, how many
 class Candidate(NamedTuple):
     """A chunk that may answer, with its score by each part that ran; `coverage` is the share of the question's words.
 
-    `vector` is its own, where the dense part ran. Two are told apart by `chunk_id`.
+    `vector` is its own. Two are told apart by `chunk_id`.
     """
 
     chunk_id: str
@@ -168,17 +168,15 @@ class VersionIndex:
         segment, count = self._segments[part], len(rows)
         dense: list[float | None] = [None] * count
         lexical: list[float | None] = [None] * count
-        own: list[Vectors | None] = [None] * count
+        vectors = segment.vectors[rows]
         coverage = [0.0] * count
         if vector is not None:
-            vectors = segment.vectors[rows]
-            own = list(vectors)
             dense = np.clip(similarities(vectors, vector), -1.0, 1.0).tolist()
         if scored is not None:
             lexical = scored.of(part, rows).tolist()
             coverage = scored.coverage(part, rows).tolist()
         ids, languages = segment.words.ids(rows), segment.words.spoken(rows)
-        return list(map(Candidate, ids, dense, lexical, coverage, languages, own))
+        return list(map(Candidate, ids, dense, lexical, coverage, languages, vectors))
 
     def _near(
         self, vector: Vectors, masks: Sequence[Mask | None], limit: int, *, narrowed: bool

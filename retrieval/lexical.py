@@ -218,7 +218,9 @@ def _joined(
     order = np.argsort(rows, kind="stable")  # ascending runs: they are merged, not sorted
     rows, times = rows[order], times[order]
     first = np.flatnonzero(np.diff(rows, prepend=-1))
-    return (rows, times) if len(first) == len(rows) else (rows[first], np.add.reduceat(times, first))
+    return (
+        (rows, times) if len(first) == len(rows) else (rows[first], np.add.reduceat(times, first))
+    )
 
 
 @functools.lru_cache(maxsize=200_000)

@@ -5,8 +5,8 @@
     segments/<id>/scales.npy    float32 [3, n]: scale, length of what rounding took away, length of the vector
 
 With v = s·a + e and q = t·b + f (codes a and b, remainders e and f), v·q differs from s·t·(a·b) by no more than
-(|v| + |e|)·|f| + |e|·|q|, by Cauchy and Schwarz. So every vector whose estimate lies within twice that bound of the k-th best
-estimate is compared in float32, and no other can be among the k nearest.
+(|v| + |e|)·|f| + |e|·|q|, by Cauchy and Schwarz. So every vector whose estimate lies within twice that bound of the k-th
+best estimate is compared in float32, and no other can be among the k nearest.
 """
 
 from collections.abc import Sequence
@@ -92,7 +92,9 @@ def nearest(
         near.append(estimates)
         errors.append(error)
     # the k-th best is at least this
-    least = border([one - np.float32(error) for one, error in zip(near, errors, strict=True)], count)
+    least = border(
+        [one - np.float32(error) for one, error in zip(near, errors, strict=True)], count
+    )
     rows, exact = [], []
     for part, estimates, error in zip(parts, near, errors, strict=True):
         likely = np.flatnonzero((estimates >= least - error) & (estimates > -np.inf))

@@ -1,6 +1,6 @@
 """The chunks of a segment as they were cut, read one by one in microseconds.
 
-    segments/<id>/texts.utf8           all strings, one after another: the text of each chunk, then names, headings and the like
+    segments/<id>/texts.utf8           all strings, end to end: the text of each chunk, then names and headings
     segments/<id>/texts.safetensors
         offsets   int64 [strings + 1]  where each string begins
         columns   int32 [9, n]         of each chunk what `COLUMNS` names; strings by their number
@@ -22,7 +22,17 @@ from adapt.errors import WorkspaceError
 from adapt.records import Chunk
 
 STRINGS, TABLE = "texts.utf8", "texts.safetensors"
-COLUMNS = ("chunk_id", "document", "revision", "heading", "language", "page", "start", "end", "part")
+COLUMNS = (
+    "chunk_id",
+    "document",
+    "revision",
+    "heading",
+    "language",
+    "page",
+    "start",
+    "end",
+    "part",
+)
 NO_PAGE = -1
 
 Numbers = npt.NDArray[np.int32]

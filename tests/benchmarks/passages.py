@@ -1,4 +1,4 @@
-"""Real text in two languages as chunks, and questions that people asked of some of it: what the speed of search is taken on."""
+"""Real text in two languages as chunks, and questions that people asked of it: what the speed of search is taken on."""
 
 import gzip
 import json
@@ -64,7 +64,9 @@ def questions(count: int) -> list[str]:
     return texts
 
 
-def vectors(count: int, *, seed: int, like: npt.NDArray[np.float32] | None = None) -> npt.NDArray[np.float32]:
+def vectors(
+    count: int, *, seed: int, like: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
     """Return vectors of length 1, shape [count, 384]: drawn around a few hundred topics, or near some of `like`."""
     draw = np.random.default_rng(seed)
     noise = draw.standard_normal((count, DIMENSIONS), np.float32) / np.float32(DIMENSIONS**0.5)
