@@ -24,12 +24,13 @@ from adapt.records import Chunk, Passage
 from adapt.workspace import Workspace, check_name, locked_out
 from retrieval.chunking import ChunkSettings
 from retrieval.files import find_files
+from retrieval.filters import Filter
 from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
 from retrieval.ingest import HEADING_TOKENS, Ingest, IngestReport
 from retrieval.manifest import DocumentEntry, Manifest, load
 from retrieval.names import MANIFEST, collection_names
 from retrieval.quality import Quality, evaluate, read_questions
-from retrieval.search import SearchSettings, rankings, search
+from retrieval.search import SearchResult, SearchSettings, rankings, run
 from retrieval.segment import Segment
 
 __all__ = ["Collection", "IngestReport"]
@@ -155,15 +156,34 @@ class Collection:
         return collection
 
     def search(
-        self, question: str, *, top_k: int | None = None, settings: SearchSettings | None = None
+        self,
+        question: str,
+        *,
+        top_k: int | None = None,
+        settings: SearchSettings | None = None,
+        only: Filter | None = None,
     ) -> builtins.list[Passage]:
         """Return passages for a question, best first; empty where nothing is close enough.
+
+        Args:
+            only: which passages are looked at; None for all.
 
         Raises:
             DataError: the question is empty.
         """
+        return builtins.list(self.ask(question, top_k=top_k, settings=settings, only=only).passages)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        top_k: int | None = None,
+        settings: SearchSettings | None = None,
+        only: Filter | None = None,
+    ) -> SearchResult:
+        """Return what `search` does, with the account of which parts ran."""
         chosen = settings or self.workspace.settings("search", SearchSettings)
-        return search(self, question, top_k=top_k, settings=chosen)
+        return run(self, question, top_k=top_k, settings=chosen, only=only)
 
     def evaluate(self, questions: Path, *, progress: Progress = no_progress) -> Quality:
         """Return how well each part of a search finds what a file of questions says is right.
@@ -195,34 +215,31 @@ class Collection:
         return self._embedder.languages
 
     def candidates(
-        self, question: str, *, dense: bool, lexical: bool, limit: int
+        self, question: str, *, dense: bool, lexical: bool, limit: int, only: Filter | None = None
     ) -> builtins.list[Candidate]:
         """Return the `limit` best chunks of each part that runs, with their scores by all of them."""
         vector = np.asarray(self._embedder.embed([question])[0], np.float32) if dense else None
-        return self.candidates_near(question, vector, lexical=lexical, limit=limit)
+        return self.candidates_near(question, vector, lexical=lexical, limit=limit, only=only)
 
     def candidates_near(
-        self, question: str, vector: Vectors | None, *, lexical: bool, limit: int
+        self,
+        question: str,
+        vector: Vectors | None,
+        *,
+        lexical: bool,
+        limit: int,
+        only: Filter | None = None,
     ) -> builtins.list[Candidate]:
         """Return what `candidates` does, for a question that was embedded before."""
         return self._read(
             lambda manifest: self._ranks(manifest).candidates(
-                question, vector, lexical=lexical, limit=limit
+                question, vector, lexical=lexical, limit=limit, only=only
             )
         )
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return the live chunks of these ids."""
-
-        def get(manifest: Manifest) -> dict[str, Chunk]:
-            found: dict[str, Chunk] = {}
-            for segment, live in manifest.live().items():
-                wanted = [i for i in ids if i.partition("-")[0] in live]
-                if wanted:
-                    found |= self._segment(segment).get(wanted)
-            return found
-
-        return self._read(get)
+        return self._read(lambda manifest: self._ranks(manifest).chunks(ids))
 
     def _read(self, action: Callable[[Manifest], Found]) -> Found:
         """Act on the current version; if an ingest took its files away meanwhile, on the one after."""
