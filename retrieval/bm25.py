@@ -172,7 +172,7 @@ class _Sum:
         if not self._rows:
             return np.zeros(self._size)
         rows, parts = np.concatenate(self._rows), np.concatenate(self._parts)
-        return np.bincount(rows, parts, minlength=self._size)
+        return np.bincount(rows, parts, minlength=self._size).astype(np.float64, copy=False)
 
 
 def _within(held: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:

@@ -19,6 +19,8 @@ from retrieval.nearest import NearVectors, Rows, Vectors, nearest, save, similar
 from retrieval.texts import ChunkTexts, TextWriter
 from retrieval.top import best
 
+__all__ = ["Candidate", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
+
 EXACT = 1_000_000  # chunks; where comparing all becomes slower than asking Chroma is not measured
 FILTERS = 16  # that a segment remembers
 

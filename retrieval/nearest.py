@@ -11,6 +11,7 @@ best estimate is compared in float32, and no other can be among the k nearest.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,8 +60,7 @@ class NearVectors:
         if not len(self):
             return np.zeros(0, np.float32), 0.0
         codes, scales = encode(vector[None])
-        products = np.asarray(simsimd.dot(codes, self._codes, out_dtype="int32"))  # exact
-        near = products.astype(np.float32)
+        near: Vectors = np.asarray(simsimd.dot(codes, self._codes, out_dtype="float32"))
         near *= self._scales
         near *= scales[0, 0]
         lost, length = float(scales[1, 0]), float(scales[2, 0])
@@ -125,10 +125,11 @@ def save(folder: Path, vectors: Vectors) -> None:
     np.save(folder / SCALES, np.concatenate(scales, axis=1), allow_pickle=False)
 
 
-def _open(path: Path) -> npt.NDArray[np.generic]:
+def _open(path: Path) -> npt.NDArray[Any]:
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise WorkspaceError(
             f"{path}: the index cannot be used ({error}); ingest the documents into a new collection"
         ) from error
+    return found

@@ -203,7 +203,8 @@ def _rerank(ranking: Ranking, index: Index, question: str, name: str, count: int
 
 def _drop_repeated(ranking: Ranking, index: Index, limit: int, near: float) -> None:
     """Keep the first `limit` that repeat none before them, as few texts as possible being read."""
-    seen, kept, start = Seen(near), [], 0
+    seen, start = Seen(near), 0
+    kept: list[int] = []
     while len(kept) < limit and start < len(ranking.found):
         stop = min(start + limit - len(kept), len(ranking.found))
         for i in ranking.read(index, range(start, stop)):

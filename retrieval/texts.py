@@ -93,7 +93,7 @@ class ChunkTexts:
             )
 
     def __len__(self) -> int:
-        return self._columns.shape[1]
+        return len(self._columns[0])
 
     def get(self, row: int) -> Chunk:
         """Return a chunk."""

@@ -47,4 +47,5 @@ def _large(scores: Scores, count: int) -> Scores:
     width = len(scores) // height
     maxima = scores[: height * width].reshape(height, width).max(axis=0)
     least = np.partition(maxima, -count)[-count]
-    return scores[scores >= least]
+    large: Scores = scores[scores >= least]
+    return large
