@@ -68,6 +68,14 @@ class TextEmbedder(Protocol):
         ...
 
 
+class TextReranker(Protocol):
+    """Something that says how well texts answer a question, reading both together."""
+
+    def score(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return a score for each text, in order; larger is better, and only within one question to be compared."""
+        ...
+
+
 class TextGenerator(Protocol):
     """Something that continues a conversation."""
 

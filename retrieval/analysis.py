@@ -49,10 +49,21 @@ def language_of(text: str) -> str:
     return code if code in STEMMERS else NEUTRAL
 
 
+def words(text: str) -> list[str]:
+    """Return the words of a text in order, folded; what is written without spaces as pairs of signs."""
+    found = []
+    for word in WORD.findall(fold(text)):
+        if word.isascii() or not UNSPACED.search(word):
+            found.append(word)
+        else:
+            found += _cut(word)
+    return found
+
+
 def terms(text: str, language: str) -> list[str]:
     """Return the terms of a text in a language, in order."""
-    words = _words(text)
-    return words if language == NEUTRAL else _stemmer(language).stemWords(words)
+    found = words(text)
+    return found if language == NEUTRAL else _stemmer(language).stemWords(found)
 
 
 def groups(question: str, shares: Mapping[str, float]) -> dict[frozenset[str], int]:
@@ -65,7 +76,7 @@ def groups(question: str, shares: Mapping[str, float]) -> dict[frozenset[str], i
         shares: the share of the collection that is in each language.
     """
     found: dict[frozenset[str], int] = {}
-    for word in _words(question):
+    for word in words(question):
         if sum(share for one, share in shares.items() if word in STOP_WORDS.get(one, ())) < MOST:
             group = frozenset(term for one in shares for term in terms(word, one))
             found[group] = found.get(group, 0) + 1
@@ -79,16 +90,6 @@ def fold(text: str) -> str:
         return text
     parts = ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     return unicodedata.normalize("NFC", parts).casefold()  # of letters in circles and the like too
-
-
-def _words(text: str) -> list[str]:
-    words = []
-    for word in WORD.findall(fold(text)):
-        if word.isascii() or not UNSPACED.search(word):
-            words.append(word)
-        else:
-            words += _cut(word)
-    return words
 
 
 def _cut(word: str) -> list[str]:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.analysis import groups
-from retrieval.lexical import LexicalSegment, Postings, Rows, Scores
+from retrieval.lexical import LexicalSegment, Live, Postings, Rows, Scores
 
 K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9, 0.4 (`README.md`)
 # A chunk counts with its document, whose words say what it is about, and with the document's first chunk, which opens it.
@@ -34,6 +35,17 @@ class LivePart:
         self.document_lengths = whole.astype(np.float32)
         self.live_documents = np.zeros(segment.documents, np.bool_)
         self.live_documents[segment.keys[self.live]] = True
+        self.mask = None if self.size == len(self.live) else self.live
+        self._document_mask = None if self.live_documents.all() else self.live_documents
+
+    def holding(self, rows: Rows) -> int:
+        """Return how many of these chunks are live."""
+        return len(rows) if self.mask is None else int(self.mask.take(rows).sum())
+
+    def holding_documents(self, rows: Rows) -> int:
+        """Return how many of these documents are live."""
+        mask = self._document_mask
+        return len(rows) if mask is None else int(mask.take(rows).sum())
 
 
 @dataclass(frozen=True)
@@ -46,21 +58,25 @@ class Found:
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of all chunks of each segment, 0 for those that are not live or share no word; and the words."""
+    """For each segment the live chunks that share a word with the question, ascending, and their scores; and the words."""
 
+    rows: list[Rows]
     scores: list[Scores]
     words: list[Found]
+
+    def of(self, part: int, rows: Rows) -> Scores:
+        """Return the scores of some chunks, 0 for those that share no word, shape [n]."""
+        places, inside = _within(self.rows[part], rows)
+        found = np.zeros(len(rows), np.float32)
+        found[inside] = self.scores[part][places[inside]]
+        return found
 
     def coverage(self, part: int, rows: Rows) -> Scores:
         """Return which share of the question some chunks hold, its words weighted by rarity; 0 to 1, shape [n]."""
         whole = sum(word.weight for word in self.words)
         held = np.zeros(len(rows), np.float32)
         for word in self.words:
-            holding = word.rows[part]
-            places = np.searchsorted(holding, rows)
-            inside = places < len(holding)
-            inside[inside] = holding[places[inside]] == rows[inside]
-            held[inside] += word.weight
+            held[_within(word.rows[part], rows)[1]] += word.weight
         return held / np.float32(whole) if whole else held
 
 
@@ -78,48 +94,93 @@ class Bm25:
         self._norms = [_norms(part.lengths, total / max(self._size, 1), B) for part in parts]
         mean = total / max(self._documents, 1)
         self._document_norms = [_norms(part.document_lengths, mean, DOCUMENT_B) for part in parts]
+        self._openings = [part.segment.openings for part in parts]
         self._shares = _shares(parts)
 
-    def score(self, question: str) -> Scored:
-        """Return the scores of all chunks for a question."""
-        own = [np.zeros(len(part.live), np.float32) for part in self._parts]
-        whole = [np.zeros(len(part.live_documents), np.float32) for part in self._parts]
+    def score(self, question: str, masks: Sequence[Live | None] | None = None) -> Scored:
+        """Return the scores of chunks for a question.
+
+        Args:
+            masks: of each segment, which chunks count; None for all that are live. How rare a word is they do not change.
+        """
+        own = [_Sum(len(part.live)) for part in self._parts]
+        whole = [_Sum(len(part.live_documents)) for part in self._parts]
         words = []
         for group, times in groups(question, self._shares).items():
             found = [part.segment.postings(group) for part in self._parts]
-            weight = times * self._add_own(own, found)
-            self._add_whole(whole, found, times)
-            words.append(Found(weight, tuple(rows for rows, _ in found)))
-        for place, part in enumerate(self._parts):
-            matched = part.live & (own[place] > 0)
-            about = OF_DOCUMENT * whole[place] + OF_OPENING * own[place][part.segment.openings]
-            own[place] += about[part.of_document]
-            own[place][~matched] = 0
-        return Scored(own, words)
+            chunks, documents = [one for one, _ in found], [one for _, one in found]
+            weight = times * self._add_own(own, chunks)
+            self._add_whole(whole, documents, times)
+            words.append(Found(weight, tuple(rows for rows, _ in chunks)))
+        rows, scores = [], []
+        for place, mask in enumerate(masks or [part.mask for part in self._parts]):
+            held, score = self._together(place, own[place], whole[place], mask)
+            rows.append(held)
+            scores.append(score)
+        return Scored(rows, scores, words)
 
-    def _add_own(self, scores: list[Scores], found: Sequence[Postings]) -> float:
+    def _together(
+        self, place: int, own: "_Sum", whole: "_Sum", mask: Live | None
+    ) -> tuple[Rows, Scores]:
+        """Return the chunks of a segment that share a word, and their scores with those of document and opening."""
+        score = own.total()
+        rows = np.flatnonzero(score)
+        if mask is not None:
+            rows = rows[mask[rows]]
+        document = self._parts[place].of_document[rows]
+        opening = self._openings[place][document]
+        found = score[rows] + OF_DOCUMENT * whole.total()[document] + OF_OPENING * score[opening]
+        return rows.astype(np.int32), found.astype(np.float32)
+
+    def _add_own(self, sums: "Sequence[_Sum]", found: Sequence[Postings]) -> float:
         """Add a word's part to the scores of chunks and return its idf."""
         holding = sum(
-            int(part.live[rows].sum()) for part, (rows, _) in zip(self._parts, found, strict=True)
+            part.holding(rows) for part, (rows, _) in zip(self._parts, found, strict=True)
         )
         idf = _idf(self._size, holding)
-        for score, norm, (rows, counts) in zip(scores, self._norms, found, strict=True):
-            score[rows] += idf * (K1 + 1) * counts / (counts + norm[rows])
+        for one, norm, (rows, counts) in zip(sums, self._norms, found, strict=True):
+            one.add(rows, counts, norm, idf * (K1 + 1))
         return idf
 
-    def _add_whole(self, scores: list[Scores], found: Sequence[Postings], times: int) -> None:
+    def _add_whole(self, sums: "Sequence[_Sum]", found: Sequence[Postings], times: int) -> None:
         """Add a word's part to the scores of documents."""
-        counts = [
-            np.bincount(part.of_document[rows], counts, minlength=len(part.live_documents))
-            for part, (rows, counts) in zip(self._parts, found, strict=True)
-        ]
         holding = sum(
-            int((count[part.live_documents] > 0).sum())
-            for part, count in zip(self._parts, counts, strict=True)
+            part.holding_documents(rows) for part, (rows, _) in zip(self._parts, found, strict=True)
         )
         weight = times * _idf(self._documents, holding) * (K1 + 1)
-        for score, norm, count in zip(scores, self._document_norms, counts, strict=True):
-            np.add(score, weight * count / (count + norm), out=score, casting="same_kind")
+        for one, norm, (rows, counts) in zip(sums, self._document_norms, found, strict=True):
+            one.add(rows, counts, norm, weight)
+
+
+class _Sum:
+    """What the words of a question add to the scores of chunks or documents, summed in one pass at the end."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._rows: list[Rows] = []
+        self._parts: list[Scores] = []
+
+    def add(self, rows: Rows, counts: Scores, norms: Scores, weight: float) -> None:
+        part = norms.take(rows)
+        part += counts
+        np.divide(counts, part, out=part)
+        part *= np.float32(weight)
+        self._rows.append(rows)
+        self._parts.append(part)
+
+    def total(self) -> npt.NDArray[np.float64]:
+        if not self._rows:
+            return np.zeros(self._size)
+        rows, parts = np.concatenate(self._rows), np.concatenate(self._parts)
+        return np.bincount(rows, parts, minlength=self._size).astype(np.float64, copy=False)
+
+
+def _within(held: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:
+    """Return where rows stand among ascending ones, and which of them do."""
+    places = np.searchsorted(held, rows)
+    inside = places < len(held)
+    inside[inside] = held[places[inside]] == rows[inside]
+    return places, inside
 
 
 def _norms(lengths: Scores, mean: float, b: float) -> Scores:

@@ -17,13 +17,14 @@ from adapt.workspace import Workspace, check_name
 from retrieval.access import Access, load_access, save_access, visible_names
 from retrieval.chunking import ChunkSettings
 from retrieval.files import find_files
+from retrieval.filters import Filter
 from retrieval.ingest import Distribute, Ingest, IngestReport, IngestSettings
 from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept
 from retrieval.names import MANIFEST
 from retrieval.preparing import HEADING_TOKENS
 from retrieval.quality import Quality, evaluate, read_questions
 from retrieval.reader_limits import ReaderLimits
-from retrieval.search import SearchSettings, rankings, search
+from retrieval.search import SearchResult, SearchSettings, rankings, run
 from retrieval.snapshot import Snapshot
 from retrieval.versions import NextVersion, VersionSettings
 from retrieval.writing import writing
@@ -228,15 +229,34 @@ class Collection:
         return collection
 
     def search(
-        self, question: str, *, top_k: int | None = None, settings: SearchSettings | None = None
+        self,
+        question: str,
+        *,
+        top_k: int | None = None,
+        settings: SearchSettings | None = None,
+        only: Filter | None = None,
     ) -> builtins.list[Passage]:
         """Return passages for a question, best first; empty where nothing is close enough.
+
+        Args:
+            only: which passages are looked at; None for all.
 
         Raises:
             DataError: the question is empty.
         """
+        return builtins.list(self.ask(question, top_k=top_k, settings=settings, only=only).passages)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        top_k: int | None = None,
+        settings: SearchSettings | None = None,
+        only: Filter | None = None,
+    ) -> SearchResult:
+        """Return what `search` does, with the account of which parts ran."""
         chosen = settings or self.workspace.settings("search", SearchSettings)
-        return search(self._snapshot, question, top_k=top_k, settings=chosen)
+        return run(self._snapshot, question, top_k=top_k, settings=chosen, only=only)
 
     def evaluate(self, questions: Path, *, progress: Progress = no_progress) -> Quality:
         """Return how well each part of a search finds what a file of questions says is right.

@@ -1,61 +1,69 @@
-"""What a search ranks chunks by: one version's vectors and words, held open; each part scores every live chunk.
+"""What a search ranks chunks by: one version's vectors, words and texts, held open; each part scores every live chunk.
 
-    segments/<id>/vectors.npy   float32 [n, dimensions], in the order of `lexical.safetensors`; read where it lies
-
-Similarities are exact: every live vector is compared, by one product for each segment. Above `EXACT` chunks Chroma's index
-proposes, and what it proposes is compared.
+Similarities are exact: no live vector is left out (`retrieval.nearest`). Above `EXACT` chunks Chroma's index proposes, and
+what it proposes is compared.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from adapt.errors import WorkspaceError
 from adapt.records import Chunk
 from retrieval.bm25 import Bm25, LivePart, Scored
-from retrieval.lexical import LexicalSegment, LexicalWriter, Rows
+from retrieval.filters import Filter, Mask, allowed
+from retrieval.lexical import LexicalSegment, LexicalWriter
+from retrieval.nearest import NearVectors, Rows, Vectors, nearest, save, similarities
+from retrieval.texts import ChunkTexts, TextWriter
+from retrieval.top import best
 
-VECTORS = "vectors.npy"
-EXACT = 200_000  # chunks; where comparing all becomes slower than asking Chroma is not measured
+__all__ = ["Candidate", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
 
-Vectors = npt.NDArray[np.float32]
+EXACT = 1_000_000  # chunks; where comparing all becomes slower than asking Chroma is not measured
+FILTERS = 16  # that a segment remembers
+
 Propose = Callable[[str, Vectors, int], list[str]]  # (segment, vector, how many) → chunk ids
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A chunk that may answer, with its score by each part that ran; `coverage` is the share of the question's words."""
+class Candidate(NamedTuple):
+    """A chunk that may answer, with its score by each part that ran; `coverage` is the share of the question's words.
+
+    `vector` is its own. Two are told apart by `chunk_id`.
+    """
 
     chunk_id: str
     dense: float | None
     lexical: float | None
     coverage: float = 0.0
     language: str = ""
+    vector: Vectors | None = None
 
 
 class IndexWriter:
-    """Takes what is written into a segment, then writes its words and vectors beside it."""
+    """Takes what is written into a segment, then writes its words, vectors and texts beside it."""
 
     def __init__(self) -> None:
         self._words = LexicalWriter()
+        self._texts = TextWriter()
         self._vectors: list[Vectors] = []
 
     def add(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
         """Take chunks with their vectors."""
         self._words.add(chunks)
+        self._texts.add(chunks)
         self._vectors.append(vectors)
 
     def save(self, folder: Path) -> None:
         """Write the files of a segment."""
         self._words.save(folder)
-        np.save(folder / VECTORS, np.concatenate(self._vectors), allow_pickle=False)
+        self._texts.save(folder)
+        save(folder, np.concatenate(self._vectors))
 
 
 class SegmentIndex:
-    """The words and vectors of one segment, open."""
+    """The words, vectors and texts of one segment, open."""
 
     def __init__(self, folder: Path) -> None:
         """Open them.
@@ -66,20 +74,35 @@ class SegmentIndex:
         if not folder.is_dir():
             raise WorkspaceError(f"{folder}: missing; restore it or ingest the documents again")
         self.words = LexicalSegment(folder)
-        try:
-            self.vectors: Vectors = np.load(folder / VECTORS, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise WorkspaceError(
-                f"{folder / VECTORS}: the index cannot be used ({error}); ingest the documents into a new collection"
-            ) from error
-        if len(self.vectors) != len(self.words.lengths):
+        self.near = NearVectors(folder)
+        self.texts = ChunkTexts(folder)
+        if not len(self.near) == len(self.words.lengths) == len(self.texts):
             raise WorkspaceError(
                 f"{folder}: its files do not belong together; ingest the documents into a new collection"
             )
+        self._allowed: dict[Filter, Mask] = {}
+
+    @property
+    def vectors(self) -> Vectors:
+        """Return its vectors, float32 [n, dimensions]."""
+        return self.near.vectors
+
+    def chunks(self, rows: Sequence[int]) -> list[Chunk]:
+        """Return the chunks at these places."""
+        return [self.texts.get(row) for row in rows]
+
+    def allowed(self, only: Filter) -> Mask:
+        """Return which chunks a filter lets through, shape [n]."""
+        known = self._allowed.get(only)
+        if known is None:
+            if len(self._allowed) >= FILTERS:
+                self._allowed = {}
+            known = self._allowed[only] = allowed(self.texts, only)
+        return known
 
 
 class VersionIndex:
-    """The index of one version of a collection."""
+    """The index of one version of a collection. Safe to share between threads: nothing of it changes."""
 
     def __init__(
         self,
@@ -95,82 +118,85 @@ class VersionIndex:
         self._propose = propose
 
     def candidates(
-        self, question: str, vector: Vectors | None, *, lexical: bool, limit: int
+        self,
+        question: str,
+        vector: Vectors | None,
+        *,
+        lexical: bool,
+        limit: int,
+        only: Filter | None = None,
     ) -> list[Candidate]:
         """Return the `limit` best chunks of each part that runs, each with its scores by all of them.
 
         Args:
             vector: of the question, where the dense part runs.
+            only: which chunks are looked at; None for all.
         """
-        scored = self._bm25.score(question) if lexical else None
-        near = None if vector is None else self._near(vector, limit)
-        words = [] if scored is None else _best(scored.scores, limit, above=0.0)
-        meant = [] if near is None else _best(near, limit, above=-np.inf)
-        found = []
-        for part in range(len(self._parts)):
-            rows = np.unique(np.concatenate([one[part] for one in (words, meant) if one]))
-            similar = (
-                None if vector is None or near is None else self._similar(part, rows, near, vector)
-            )
-            found += self._candidates(part, rows, similar, scored)
+        masks = self._masks(only)
+        scored = self._bm25.score(question, masks) if lexical else None
+        chosen = [np.zeros(0, np.int32) for _ in self._parts]
+        if scored is not None:
+            places = best(scored.scores, limit)
+            chosen = [rows[at] for rows, at in zip(scored.rows, places, strict=True)]
+        if vector is not None:
+            near = self._near(vector, masks, limit, narrowed=bool(only))
+            chosen = [np.union1d(*both) for both in zip(chosen, near, strict=True)]
+        found: list[Candidate] = []
+        for part, rows in enumerate(chosen):
+            found += self._candidates(part, rows, vector, scored)
         return found
 
-    def _similar(self, part: int, rows: Rows, near: Sequence[Vectors], vector: Vectors) -> Vectors:
-        """Return the similarities of some chunks, those that Chroma did not propose among them."""
-        similar = near[part][rows]
-        left = ~np.isfinite(similar)
-        similar[left] = self._segments[part].vectors[rows[left]] @ vector
-        return np.clip(similar, -1.0, 1.0)
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return the live chunks of these ids; what is not of this version is left out."""
+        found = {}
+        for one in ids:
+            for segment, part in zip(self._segments, self._parts, strict=True):
+                row = segment.words.row(one)
+                if row is not None and part.live[row]:
+                    found[one] = segment.texts.get(row)
+        return found
 
-    def _candidates(
-        self, part: int, rows: Rows, similar: Vectors | None, scored: Scored | None
-    ) -> list[Candidate]:
-        segment = self._parts[part].segment
-        words = None if scored is None else scored.scores[part][rows].tolist()
-        coverage = [0.0] * len(rows) if scored is None else scored.coverage(part, rows).tolist()
-        dense = None if similar is None else similar.tolist()
+    def _masks(self, only: Filter | None) -> list[Mask | None]:
+        if not only:
+            return [part.mask for part in self._parts]
         return [
-            Candidate(
-                segment.chunk_id(row),
-                None if dense is None else dense[place],
-                None if words is None else words[place],
-                coverage[place],
-                segment.language(row),
-            )
-            for place, row in enumerate(rows.tolist())
+            one.allowed(only) & part.live
+            for one, part in zip(self._segments, self._parts, strict=True)
         ]
 
-    def _near(self, vector: Vectors, limit: int) -> list[Vectors]:
-        """Return the similarity of every chunk, -inf for those that are not live or were not proposed."""
-        if sum(part.size for part in self._parts) > EXACT:
-            return [self._proposed(place, vector, limit) for place in range(len(self._parts))]
-        found = []
-        for one, part in zip(self._segments, self._parts, strict=True):
-            near = one.vectors @ vector
-            near[~part.live] = -np.inf
-            found.append(near)
-        return found
+    def _candidates(
+        self, part: int, rows: Rows, vector: Vectors | None, scored: Scored | None
+    ) -> list[Candidate]:
+        segment, count = self._segments[part], len(rows)
+        dense: list[float | None] = [None] * count
+        lexical: list[float | None] = [None] * count
+        vectors = segment.vectors[rows]
+        coverage = [0.0] * count
+        if vector is not None:
+            dense = np.clip(similarities(vectors, vector), -1.0, 1.0).tolist()
+        if scored is not None:
+            lexical = scored.of(part, rows).tolist()
+            coverage = scored.coverage(part, rows).tolist()
+        ids, languages = segment.words.ids(rows), segment.words.spoken(rows)
+        return list(map(Candidate, ids, dense, lexical, coverage, languages, vectors))
 
-    def _proposed(self, place: int, vector: Vectors, limit: int) -> Vectors:
+    def _near(
+        self, vector: Vectors, masks: Sequence[Mask | None], limit: int, *, narrowed: bool
+    ) -> list[Rows]:
+        """Return the rows of the nearest live chunks; a filter Chroma does not know, so it is not asked then."""
+        if narrowed or sum(part.size for part in self._parts) <= EXACT:
+            return nearest([one.near for one in self._segments], vector, masks, limit)
+        rows = [self._proposed(place, vector, limit) for place in range(len(self._parts))]
+        near = [
+            similarities(one.vectors[held], vector)
+            for one, held in zip(self._segments, rows, strict=True)
+        ]
+        return [held[at] for held, at in zip(rows, best(near, limit), strict=True)]
+
+    def _proposed(self, place: int, vector: Vectors, limit: int) -> Rows:
         part, one = self._parts[place], self._segments[place]
-        near = np.full(len(part.live), -np.inf, np.float32)
         # with as many more as are dead, `limit` live ones are among them, wherever the dead rank
         wanted = min(len(part.live), limit + len(part.live) - part.size)
         ids = self._propose(self._names[place], vector, wanted)
         rows = [row for i in ids if (row := one.words.row(i)) is not None and part.live[row]]
-        near[rows] = one.vectors[rows] @ vector
-        return near
-
-
-def _best(scores: Sequence[Vectors], limit: int, *, above: float) -> list[Rows]:
-    """Return the rows of the largest scores of all segments, for each segment; of equal ones at the border the first."""
-    flat = np.concatenate([*scores, np.zeros(0, np.float32)])
-    count = min(limit, len(flat))
-    border = np.partition(flat, -count)[-count] if count else np.float32(above)
-    chosen = [np.flatnonzero((one > border) & (one > above)) for one in scores]
-    left = limit - sum(map(len, chosen))
-    for place, one in enumerate(scores if border > above else []):
-        equal = np.flatnonzero(one == border)[:left]
-        chosen[place] = np.concatenate([chosen[place], equal])
-        left -= len(equal)
-    return [rows.astype(np.int32) for rows in chosen]
+        return np.array(sorted(rows), np.int32)

@@ -5,6 +5,7 @@
         starts    int64  [t + 1]  where each one's postings begin
         rows      int32  [p]      chunks that hold the term, ascending within a term
         counts    uint16 [p]      how often
+        whole_starts, whole_rows, whole_counts     the same of documents, int64 [t + 1], int32 [w], int32 [w]
         lengths   int32  [n]      terms of each chunk
         keys      int32  [n]      place of its document's key in the header
         numbers   int32  [n]      its place in the document
@@ -31,12 +32,17 @@ from retrieval.analysis import terms
 from retrieval.chunking import chunk_id
 
 FILE = "lexical.safetensors"
+NAMES = (
+    "terms", "starts", "rows", "counts", "whole_starts", "whole_rows", "whole_counts",
+    "lengths", "keys", "numbers", "spoken",
+)  # fmt: skip
 MOST = np.iinfo(np.uint16).max
 
 Rows = npt.NDArray[np.int32]
 Scores = npt.NDArray[np.float32]
 Live = npt.NDArray[np.bool_]
 Postings = tuple[Rows, Scores]
+Starts = npt.NDArray[np.int64]
 
 
 class LexicalWriter:
@@ -70,17 +76,20 @@ class LexicalWriter:
         by_hash = np.argsort(hashes)
         rank = np.empty(len(hashes), np.int64)
         rank[by_hash] = np.arange(len(hashes))
+        of_term = rank[flat]
         rows = np.repeat(np.arange(len(lengths)), lengths)
-        # one number for each pair of term and chunk, so that sorting them sorts postings
-        pairs, counts = np.unique(rank[flat] * max(len(lengths), 1) + rows, return_counts=True)
-        of_term, of_row = np.divmod(pairs, max(len(lengths), 1))
         places = np.array(self._places, np.int32).reshape(-1, 2)
+        starts, of_row, counts = _counted(of_term, rows, len(hashes))
+        whole_starts, whole_rows, whole_counts = _counted(of_term, places[rows, 0], len(hashes))
         save_file(
             {
                 "terms": hashes[by_hash],
-                "starts": np.searchsorted(of_term, np.arange(len(hashes) + 1)).astype(np.int64),
-                "rows": of_row.astype(np.int32),
+                "starts": starts,
+                "rows": of_row,
                 "counts": np.minimum(counts, MOST).astype(np.uint16),
+                "whole_starts": whole_starts,
+                "whole_rows": whole_rows,
+                "whole_counts": whole_counts.astype(np.int32),
                 "lengths": lengths,
                 "keys": np.ascontiguousarray(places[:, 0]),
                 "numbers": np.ascontiguousarray(places[:, 1]),
@@ -106,15 +115,14 @@ class LexicalSegment:
         try:
             with safe_open(folder / FILE, framework="numpy") as file:
                 header: Mapping[str, str] = file.metadata()
-                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                arrays = {name: file.get_tensor(name) for name in NAMES}
         except (OSError, SafetensorError) as error:
             raise WorkspaceError(
                 f"{folder / FILE}: the index cannot be used ({error}); ingest the documents into a new collection"
             ) from error
         self._terms = arrays["terms"]
-        self._starts = arrays["starts"]
-        self._rows: Rows = arrays["rows"]
-        self._counts = arrays["counts"]
+        self._own = (arrays["starts"], arrays["rows"], arrays["counts"])
+        self._whole = (arrays["whole_starts"], arrays["whole_rows"], arrays["whole_counts"])
         self.lengths = arrays["lengths"]
         self.keys: Rows = arrays["keys"]
         self._numbers: Rows = arrays["numbers"]
@@ -140,9 +148,11 @@ class LexicalSegment:
         """Return the place of a chunk, None where it is not in this segment."""
         key, _, number = wanted.partition("-")
         place = self._place.get(key)
-        if place is None:
+        if place is None or not number.isdecimal():
             return None
-        return int(self._order[self._starts_of[place] + int(number)])
+        at = int(self._starts_of[place]) + int(number)
+        row = int(self._order[at]) if at < len(self._order) else -1
+        return row if row >= 0 and self.keys[row] == place else None
 
     def live(self, keys: Mapping[str, str]) -> Live:
         """Return which chunks are of the documents with these keys, shape [n]."""
@@ -154,37 +164,63 @@ class LexicalSegment:
         counts = np.bincount(self._spoken[live], minlength=len(self._languages))
         return dict(zip(self._languages, counts.tolist(), strict=True))
 
-    def language(self, row: int) -> str:
-        """Return the language of a chunk."""
-        return self._languages[int(self._spoken[row])]
+    def ids(self, rows: Rows) -> list[str]:
+        """Return the ids of some chunks."""
+        keys, numbers = self.keys[rows].tolist(), self._numbers[rows].tolist()
+        return [
+            chunk_id(self._documents[key], number)
+            for key, number in zip(keys, numbers, strict=True)
+        ]
 
-    def chunk_id(self, row: int) -> str:
-        """Return the id of a chunk."""
-        return chunk_id(self._documents[self.keys[row]], int(self._numbers[row]))
+    def spoken(self, rows: Rows) -> list[str]:
+        """Return the language of each of some chunks."""
+        return [self._languages[place] for place in self._spoken[rows].tolist()]
 
-    def postings(self, group: frozenset[str]) -> Postings:
-        """Return the chunks that hold one of these terms, ascending, and how often they do together."""
-        found = [one for term in sorted(group) if (one := self._postings(term)) is not None]
-        if not found:
-            return np.zeros(0, np.int32), np.zeros(0, np.float32)
-        if len(found) == 1:
-            return found[0][0], found[0][1].astype(np.float32)
-        rows, place = np.unique(np.concatenate([one[0] for one in found]), return_inverse=True)
-        counts = np.bincount(place, np.concatenate([one[1] for one in found]))
-        return rows, counts.astype(np.float32)
+    def postings(self, group: frozenset[str]) -> tuple[Postings, Postings]:
+        """Return the chunks that hold one of these terms, ascending, and how often they do together; and the documents."""
+        places = [place for term in sorted(group) if (place := self._find(term)) is not None]
+        return _joined(self._own, places), _joined(self._whole, places)
 
-    def _postings(self, term: str) -> tuple[Rows, npt.NDArray[np.uint16]] | None:
+    def _find(self, term: str) -> int | None:
         wanted = np.uint64(_hash(term))
         place = int(np.searchsorted(self._terms, wanted))
-        if place == len(self._terms) or self._terms[place] != wanted:
-            return None
-        part = slice(int(self._starts[place]), int(self._starts[place + 1]))
-        return self._rows[part], self._counts[part]
+        return place if place < len(self._terms) and self._terms[place] == wanted else None
 
 
 def indexed_text(chunk: Chunk) -> str:
     """Return what of a chunk can be found by its words: its text, and the headings above it."""
     return chunk.text if chunk.text.startswith("#") else f"{chunk.heading}\n{chunk.text}"
+
+
+def _counted(
+    of_term: npt.NDArray[np.int64], holders: npt.NDArray[np.integer], terms: int
+) -> tuple[Starts, Rows, npt.NDArray[np.int64]]:
+    """Return where the postings of each term begin, who holds it, ascending, and how often."""
+    most = int(holders.max(initial=0)) + 1
+    # one number for each pair of term and holder, so that sorting them sorts postings
+    pairs, counts = np.unique(of_term * most + holders, return_counts=True)
+    by_term, holder = np.divmod(pairs, most)
+    starts = np.searchsorted(by_term, np.arange(terms + 1)).astype(np.int64)
+    return starts, holder.astype(np.int32), counts
+
+
+def _joined(
+    postings: tuple[Starts, Rows, npt.NDArray[np.integer]], places: Sequence[int]
+) -> Postings:
+    """Return the postings of some terms as those of one."""
+    starts, holders, counts = postings
+    parts = [slice(int(starts[place]), int(starts[place + 1])) for place in places]
+    if len(parts) < 2:
+        part = parts[0] if parts else slice(0)
+        return holders[part], counts[part].astype(np.float32)
+    rows = np.concatenate([holders[part] for part in parts])
+    times = np.concatenate([counts[part] for part in parts]).astype(np.float32)
+    order = np.argsort(rows, kind="stable")  # ascending runs: they are merged, not sorted
+    rows, times = rows[order], times[order]
+    first = np.flatnonzero(np.diff(rows, prepend=-1))
+    return (
+        (rows, times) if len(first) == len(rows) else (rows[first], np.add.reduceat(times, first))
+    )
 
 
 @functools.lru_cache(maxsize=200_000)

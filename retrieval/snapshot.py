@@ -14,6 +14,7 @@ import numpy as np
 from adapt.errors import WorkspaceError
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk
+from retrieval.filters import Filter
 from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
 from retrieval.manifest import Manifest, load
 from retrieval.names import MANIFEST
@@ -71,21 +72,31 @@ class Snapshot:
         return self._embedder.languages
 
     def candidates(
-        self, question: str, *, dense: bool, lexical: bool, limit: int
+        self, question: str, *, dense: bool, lexical: bool, limit: int, only: Filter | None = None
     ) -> list[Candidate]:
         """Return the `limit` best chunks of each part that runs, with their scores by all of them."""
         vector = np.asarray(self._embedder.embed([question])[0], np.float32) if dense else None
-        return self.candidates_near(question, vector, lexical=lexical, limit=limit)
+        return self.candidates_near(question, vector, lexical=lexical, limit=limit, only=only)
 
     def candidates_near(
-        self, question: str, vector: Vectors | None, *, lexical: bool, limit: int
+        self,
+        question: str,
+        vector: Vectors | None,
+        *,
+        lexical: bool,
+        limit: int,
+        only: Filter | None = None,
     ) -> list[Candidate]:
         """Return what `candidates` does, for a question that was embedded before."""
         return self._read(
             lambda manifest: self._ranks(manifest).candidates(
-                question, vector, lexical=lexical, limit=limit
+                question, vector, lexical=lexical, limit=limit, only=only
             )
         )
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return the live chunks of these ids."""
+        return self._read(lambda manifest: self._ranks(manifest).chunks(ids))
 
     def _read(self, action: Callable[[Manifest], Found]) -> Found:
         """Act on the current version; if an ingest took its files away meanwhile, on the one after."""
@@ -114,19 +125,6 @@ class Snapshot:
                 VersionIndex(segments, manifest.live(), self._propose),
             )
         return self._index[1]
-
-    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
-        """Return the live chunks of these ids."""
-
-        def get(manifest: Manifest) -> dict[str, Chunk]:
-            found: dict[str, Chunk] = {}
-            for segment, live in manifest.live().items():
-                wanted = [i for i in ids if i.partition("-")[0] in live]
-                if wanted:
-                    found |= self._segment(segment).get(wanted)
-            return found
-
-        return self._read(get)
 
     def close(self) -> None:
         """Give back the files; the next search opens them again."""

@@ -1,0 +1,66 @@
+"""`Filter`: which passages a search may look at, told before anything is ranked: so as many are found as were asked for."""
+
+import fnmatch
+import re
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from retrieval.texts import NO_PAGE, ChunkTexts
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Filter(BaseModel):
+    """What a passage must be; what is left out asks for nothing. Hashable: an index remembers what it lets through."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # patterns of names, one of which must fit: `laws/2020/*`; a star stands for folders too
+    documents: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()  # codes, one of which must be its document's
+    heading: str = ""  # words that the headings above it contain, in any case
+    first_page: int | None = Field(None, ge=1)
+    last_page: int | None = Field(None, ge=1)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Filter":
+        if self.first_page and self.last_page and self.first_page > self.last_page:
+            raise ValueError(
+                f"pages {self.first_page} to {self.last_page}: the first is above the last"
+            )
+        return self
+
+    def __bool__(self) -> bool:
+        """Return whether it asks for anything."""
+        return self != Filter()
+
+
+def allowed(texts: ChunkTexts, only: Filter) -> Mask:
+    """Return which chunks of a segment a filter lets through, shape [n]; one without a page is on none."""
+    mask = np.ones(len(texts), np.bool_)
+    if only.documents:
+        fits = re.compile("|".join(fnmatch.translate(one) for one in only.documents)).match
+        mask &= _named(
+            texts, "document", {n for n, s in texts.strings("document").items() if fits(s)}
+        )
+    if only.languages:
+        spoken = {n for n, s in texts.strings("language").items() if s in only.languages}
+        mask &= _named(texts, "language", spoken)
+    if only.heading:
+        asked = only.heading.casefold()
+        above = {n for n, s in texts.strings("heading").items() if asked in s.casefold()}
+        mask &= _named(texts, "heading", above)
+    pages = texts.column("page")
+    if only.first_page is not None or only.last_page is not None:
+        mask &= pages != NO_PAGE
+    if only.first_page is not None:
+        mask &= pages >= only.first_page
+    if only.last_page is not None:
+        mask &= pages <= only.last_page
+    return mask
+
+
+def _named(texts: ChunkTexts, column: str, numbers: set[int]) -> Mask:
+    return np.isin(texts.column(column), np.array(sorted(numbers), np.int32))
