@@ -15,6 +15,7 @@ from adapt.protocols import Progress, TextEmbedder, no_progress
 from adapt.records import Passage
 from adapt.workspace import Workspace, check_name
 from retrieval.access import Access, load_access, save_access, visible_names
+from retrieval.chroma import ChromaSettings
 from retrieval.chunking import ChunkSettings
 from retrieval.files import find_files
 from retrieval.filters import Filter
@@ -43,7 +44,8 @@ class Collection:
         self.folder = workspace.collections / name
         self._embedder = embedder
         self._new_access: Access | None = None
-        self._snapshot = Snapshot(self.folder, embedder)
+        chroma = workspace.settings("chroma", ChromaSettings)
+        self._snapshot = Snapshot(self.folder, embedder, chroma)
 
     @classmethod
     def open(
@@ -178,6 +180,7 @@ class Collection:
             # first what makes it seen: a kill leaves a folder that is no collection
             (folder / MANIFEST).unlink()
             shutil.rmtree(folder)
+            self._snapshot.tidy()
 
     def rollback(self, version: int | None = None) -> int:
         """Make an earlier version seen again, as a new version, and return that one's number.
@@ -317,3 +320,4 @@ class Collection:
                 versions=self.workspace.settings("collections", VersionSettings),
             )
             yield Ingest(folder, manifest, self._embedder, settings, progress), manifest
+            self._snapshot.tidy()

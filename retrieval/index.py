@@ -1,7 +1,7 @@
 """What a search ranks chunks by: one version's vectors, words and texts, held open; each part scores every live chunk.
 
-Similarities are exact: no live vector is left out (`retrieval.nearest`). Above `EXACT` chunks Chroma's index proposes, and
-what it proposes is compared.
+Similarities are exact: no live vector is left out (`retrieval.nearest`), unless a Chroma server proposes for a large
+collection (`retrieval.chroma`): then what it proposes is compared.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +21,11 @@ from retrieval.top import best
 
 __all__ = ["Candidate", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
 
-EXACT = 1_000_000  # chunks; where comparing all becomes slower than asking Chroma is not measured
 FILTERS = 16  # that a segment remembers
 
-Propose = Callable[[str, Vectors, int], list[str]]  # (segment, vector, how many) → chunk ids
+Propose = Callable[
+    [str, "SegmentIndex", Vectors, int], list[str]
+]  # (its name, it, vector, how many) → chunk ids
 
 
 class Candidate(NamedTuple):
@@ -108,9 +109,9 @@ class VersionIndex:
         self,
         segments: Mapping[str, SegmentIndex],
         live: Mapping[str, Mapping[str, str]],
-        propose: Propose,
+        propose: Propose | None = None,
     ) -> None:
-        """Take the segments, the keys of the live documents of each, and what proposes chunks where they are many."""
+        """Take the segments, the keys of the live documents of each, and what proposes chunks; None: all are compared."""
         self._names = list(segments)
         self._segments = list(segments.values())
         self._parts = [LivePart(one.words, live[name]) for name, one in segments.items()]
@@ -184,19 +185,20 @@ class VersionIndex:
         self, vector: Vectors, masks: Sequence[Mask | None], limit: int, *, narrowed: bool
     ) -> list[Rows]:
         """Return the rows of the nearest live chunks; a filter Chroma does not know, so it is not asked then."""
-        if narrowed or sum(part.size for part in self._parts) <= EXACT:
+        if narrowed or self._propose is None:
             return nearest([one.near for one in self._segments], vector, masks, limit)
-        rows = [self._proposed(place, vector, limit) for place in range(len(self._parts))]
+        propose = self._propose
+        rows = [self._proposed(propose, at, vector, limit) for at in range(len(self._parts))]
         near = [
             similarities(one.vectors[held], vector)
             for one, held in zip(self._segments, rows, strict=True)
         ]
         return [held[at] for held, at in zip(rows, best(near, limit), strict=True)]
 
-    def _proposed(self, place: int, vector: Vectors, limit: int) -> Rows:
+    def _proposed(self, propose: Propose, place: int, vector: Vectors, limit: int) -> Rows:
         part, one = self._parts[place], self._segments[place]
         # with as many more as are dead, `limit` live ones are among them, wherever the dead rank
         wanted = min(len(part.live), limit + len(part.live) - part.size)
-        ids = self._propose(self._names[place], vector, wanted)
+        ids = propose(self._names[place], one, vector, wanted)
         rows = [row for i in ids if (row := one.words.row(i)) is not None and part.live[row]]
         return np.array(sorted(rows), np.int32)

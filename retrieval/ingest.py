@@ -10,23 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from adapt.artifacts import sha256_file
 from adapt.errors import DataError
 from adapt.protocols import Progress, TextEmbedder
-from adapt.records import Chunk, ProgressEvent
+from adapt.records import ProgressEvent
 from retrieval.chunking import ChunkSettings
 from retrieval.files import Listing, locate
 from retrieval.manifest import DocumentEntry, Manifest, ParkedFile
 from retrieval.preparing import Preparer, Unread
 from retrieval.reader_limits import ReaderLimits
 from retrieval.readers import MAX_BYTES, READER_VERSION
-from retrieval.segment import Vectors
 from retrieval.staged import Prepared, Source
 from retrieval.versions import NextVersion, VersionSettings, live_rows
-
-WRITTEN = 512  # chunks written together: Chroma takes a transaction for each call
 
 
 @dataclass
@@ -198,7 +193,6 @@ class Ingest:
     ) -> Iterator[Prepared | Unread]:
         """Prepare and write; yield each document that is in the new segment, and each file that could not be read."""
         rates = _Rates(len(todo), self._progress)
-        group: list[Prepared] = []
         for number, made in enumerate(self._preparer.prepare(todo)):
             name = todo[number].name
             rates.show(number, version.written, name)
@@ -210,13 +204,9 @@ class Ingest:
                 continue
             (report.changed if known else report.added).append(name)
             report.warnings += [(name, warning) for warning in made.text.warnings]
-            group.append(made)
-            if sum(len(one.text.chunks) for one in group) >= WRITTEN:
-                _write(group, version)
-                yield from group
-                group = []
-        _write(group, version)
-        yield from group
+            version.make_room()
+            version.write(made.text.chunks, made.vectors)
+            yield made
         rates.show(len(todo), version.written, "")
 
     def _entry(self, made: Prepared, version: NextVersion, listing: Listing) -> DocumentEntry:
@@ -260,13 +250,6 @@ class _Rates:
         rate = f"{files / passed:,.1f} files/s, {chunks / passed:,.0f} chunks/s"
         detail = f"{rate}  {name}".rstrip() if files else name
         self._progress(ProgressEvent("ingest", files, self._total, detail, values))
-
-
-def _write(group: Sequence[Prepared], version: NextVersion) -> None:
-    chunks: list[Chunk] = [one for made in group for one in made.text.chunks]
-    if chunks:
-        vectors: list[Vectors] = [made.vectors for made in group if made.text.chunks]
-        version.write(chunks, np.concatenate(vectors))
 
 
 def _lies_in(name: str, source: str, listing: Listing) -> bool:

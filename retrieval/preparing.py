@@ -12,10 +12,10 @@ import numpy as np
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk, Document
 from retrieval.chunking import CHUNKER_VERSION, ChunkSettings, chunk
+from retrieval.index import Vectors
 from retrieval.reader_limits import ReaderLimits
 from retrieval.readers import READER_VERSION
 from retrieval.sandbox import ReaderPool
-from retrieval.segment import Vectors
 from retrieval.staged import Prepared, Source, Staged, Text
 
 GROUP = 512  # chunks embedded together: enough to sort by length, few enough to lose on a kill

@@ -4,6 +4,7 @@ Any number of processes may read while one ingests. Not here: writing (`retrieva
 (`retrieval.search`).
 """
 
+import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,11 +15,11 @@ import numpy as np
 from adapt.errors import WorkspaceError
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk
+from retrieval.chroma import ChromaServer, ChromaSettings
 from retrieval.filters import Filter
 from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
-from retrieval.manifest import Manifest, load
+from retrieval.manifest import Manifest, load, named_segments
 from retrieval.names import MANIFEST
-from retrieval.segment import Segment
 
 Found = TypeVar("Found")
 
@@ -26,13 +27,14 @@ Found = TypeVar("Found")
 class Snapshot:
     """A collection's folder, open for reading: the index that a search asks. Safe to share between threads."""
 
-    def __init__(self, folder: Path, embedder: TextEmbedder) -> None:
+    def __init__(self, folder: Path, embedder: TextEmbedder, chroma: ChromaSettings) -> None:
         self.folder = folder
         self._embedder = embedder
+        self._chroma = chroma
+        self._server: ChromaServer | None = None
         self._lock = threading.RLock()
         self._stamp: tuple[int, int, int] | None = None
         self._manifest = Manifest()
-        self._segments: dict[str, Segment] = {}
         self._opened: dict[str, SegmentIndex] = {}
         self._index: tuple[int, VersionIndex] | None = None  # and the version that it is of
 
@@ -48,8 +50,6 @@ class Snapshot:
                 manifest = load(self.folder)
                 if manifest is not None:
                     self._manifest, self._stamp = manifest, stamp
-                    for segment in self._segments.keys() - manifest.segments.keys():
-                        self._segments.pop(segment).close()
             return self._manifest
 
     def check(self, manifest: Manifest) -> None:
@@ -120,10 +120,9 @@ class Snapshot:
             for segment in self._opened.keys() - manifest.segments.keys():
                 del self._opened[segment]
             segments = {one: self._opened[one] for one in manifest.segments}
-            self._index = (
-                manifest.version,
-                VersionIndex(segments, manifest.live(), self._propose),
-            )
+            large = bool(self._chroma.url) and manifest.chunks > self._chroma.above
+            propose = self._propose if large else None
+            self._index = (manifest.version, VersionIndex(segments, manifest.live(), propose))
         return self._index[1]
 
     def close(self) -> None:
@@ -131,13 +130,17 @@ class Snapshot:
         with self._lock:
             self._index = None
             self._opened.clear()
-            while self._segments:
-                self._segments.popitem()[1].close()
 
-    def _propose(self, segment: str, vector: Vectors, count: int) -> list[str]:
-        return [i for i, _ in self._segment(segment).nearest(vector.tolist(), limit=count)]
+    def tidy(self) -> None:
+        """Remove from the Chroma server, where one is set, what no version of this collection needs any more."""
+        if self._chroma.url:
+            self._connected().keep(named_segments(self.folder))
 
-    def _segment(self, segment_id: str) -> Segment:
-        if segment_id not in self._segments:
-            self._segments[segment_id] = Segment(self.folder / "segments" / segment_id)
-        return self._segments[segment_id]
+    def _propose(self, name: str, segment: SegmentIndex, vector: Vectors, count: int) -> list[str]:
+        return self._connected().propose(name, segment, vector, count)
+
+    def _connected(self) -> ChromaServer:
+        if self._server is None:
+            digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
+            self._server = ChromaServer(self._chroma.url, f"adapt-{digest}-")
+        return self._server

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from adapt.records import Chunk
-from retrieval.segment import Vectors
+from retrieval.index import Vectors
 
 HEADER = "prepared"
 

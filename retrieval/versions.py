@@ -1,4 +1,4 @@
-"""`NextVersion`: the segment in which the next version of a collection is made, and the step by which it is seen.
+"""`NextVersion`: the segments in which the next version of a collection is made, and the step by which it is seen.
 
 A search sees the version before until one file is replaced. What a kill leaves is an orphan folder that nothing names.
 Not here: which documents go in (`retrieval.ingest`).
@@ -6,7 +6,7 @@ Not here: which documents go in (`retrieval.ingest`).
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,11 +15,14 @@ from pydantic import Field
 
 from adapt.config import Settings
 from adapt.records import Chunk
-from retrieval.index import IndexWriter
+from retrieval.index import Vectors
 from retrieval.manifest import Manifest, named_segments, publish
-from retrieval.segment import Segment, Vectors
+from retrieval.segment import SegmentWriter, rows
 
 DEAD_SHARE = 0.25  # a segment with more dead chunks is written anew
+SEGMENT_CHUNKS = (
+    100_000  # of one segment of an ingest: it is held in memory, some 400 MB, until it is written
+)
 
 
 class VersionSettings(Settings):
@@ -30,17 +33,15 @@ class VersionSettings(Settings):
 
 
 class NextVersion:
-    """Used with `with`; left by an exception, Ctrl-C included, it takes its half-made segment away."""
+    """Used with `with`; left by an exception, Ctrl-C included, it takes its half-made segments away."""
 
     def __init__(self, folder: Path, manifest: Manifest, settings: VersionSettings) -> None:
-        self.segment_id = uuid.uuid4().hex
         self.written = 0
         self._folder = folder
         self._manifest = manifest
         self._keep = settings.keep_versions
-        self._path = folder / "segments" / self.segment_id
-        self._segment: Segment | None = None
-        self._index = IndexWriter()
+        self._sealed: dict[str, int] = {}  # segments that are written, and their chunks
+        self._writer = self._new_writer()
 
     def __enter__(self) -> "NextVersion":
         sweep(self._folder)
@@ -52,19 +53,23 @@ class NextVersion:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._segment is not None:
-            self._segment.close()
-        sweep(
-            self._folder
-        )  # an interrupt just after the switch finds the segment named, and leaves it
+        # an interrupt just after the switch finds the segments named, and leaves them
+        sweep(self._folder)
+
+    @property
+    def segment_id(self) -> str:
+        """Return the segment into which chunks are written now."""
+        return self._writer.path.name
 
     def write(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Add chunks to the new segment, which is made at the first call."""
-        if self._segment is None:
-            self._segment = Segment(self._path, create=True)
-        self._segment.add(chunks, vectors)
-        self._index.add(chunks, vectors)
+        """Add chunks to the segment of now."""
+        self._writer.add(chunks, vectors)
         self.written += len(chunks)
+
+    def make_room(self) -> None:
+        """Begin another segment where this one is full; a document lies in one segment, so this is for between two."""
+        if self._writer.count >= SEGMENT_CHUNKS:
+            self._seal()
 
     def publish(self, draft: Manifest, *, purge: bool = False) -> None:
         """Take small and half-dead segments into the new one, then switch.
@@ -74,9 +79,9 @@ class NextVersion:
             purge: leave no byte of what is not live: every segment with a dead chunk is written anew, and the
                 versions before go.
         """
-        fresh = {self.segment_id: self.written} if self.written else {}
+        fresh = self._fresh()
         draft = draft.model_copy(update={"segments": {**self._manifest.segments, **fresh}})
-        absorbed = _to_absorb(draft, self.segment_id, dead_share=0.0 if purge else DEAD_SHARE)
+        absorbed = _to_absorb(draft, fresh, self._writer.count, 0.0 if purge else DEAD_SHARE)
         for chunks, vectors in live_rows(self._folder, draft, absorbed):
             self.write(chunks, vectors)
         moved = {
@@ -84,10 +89,9 @@ class NextVersion:
             for name, e in draft.documents.items()
         }
         needed = {entry.segment for entry in moved.values()}
-        segments = {s: n for s, n in draft.segments.items() if s in needed}
-        if self.segment_id in needed:
-            segments[self.segment_id] = self.written
-        self._switch(draft, {"documents": moved, "segments": segments}, purge=purge)
+        segments = {**draft.segments, **self._fresh()}
+        kept = {segment: count for segment, count in segments.items() if segment in needed}
+        self._switch(draft, {"documents": moved, "segments": kept}, purge=purge)
 
     def note(self, draft: Manifest) -> None:
         """Write what changes nothing that is seen, such as parked files, into the version of now."""
@@ -103,20 +107,30 @@ class NextVersion:
             name: entry.model_copy(update={"segment": self.segment_id})
             for name, entry in self._manifest.documents.items()
         }
-        segments = {self.segment_id: self.written} if self.written else {}
-        changes = {"embedder": embedder, "documents": documents, "segments": segments}
+        changes = {"embedder": embedder, "documents": documents, "segments": self._fresh()}
         self._switch(self._manifest, changes)
 
     def _switch(
         self, draft: Manifest, changes: Mapping[str, object], *, purge: bool = False
     ) -> None:
-        if self._segment is not None:
-            self._index.save(self._path)
-            self._segment.seal()
-            self._segment = None
+        self._seal()
         stamp = {"version": self._manifest.version + 1, "made_at": now()}
         manifest = draft.model_copy(update={**changes, **stamp})
         publish(self._folder, manifest, keep=0 if purge else self._keep)
+
+    def _fresh(self) -> dict[str, int]:
+        """Return the new segments and how many chunks each has so far."""
+        own = {self.segment_id: self._writer.count} if self._writer.count else {}
+        return {**self._sealed, **own}
+
+    def _seal(self) -> None:
+        if self._writer.count:
+            self._writer.seal()
+            self._sealed[self.segment_id] = self._writer.count
+            self._writer = self._new_writer()
+
+    def _new_writer(self) -> SegmentWriter:
+        return SegmentWriter(self._folder / "segments" / uuid.uuid4().hex)
 
 
 def now() -> str:
@@ -138,25 +152,23 @@ def live_rows(
     """Yield the live chunks of these segments with their vectors, in batches."""
     live = manifest.live()
     for segment_id in segments:
-        segment = Segment(folder / "segments" / segment_id)
-        try:
-            for chunks, vectors in segment.rows():
-                keys = [chunk.chunk_id.partition("-")[0] for chunk in chunks]
-                keep = [i for i, key in enumerate(keys) if key in live[segment_id]]
-                if keep:
-                    yield [chunks[i] for i in keep], vectors[keep]
-        finally:
-            segment.close()
+        yield from rows(folder / "segments" / segment_id, live[segment_id])
 
 
-def _to_absorb(manifest: Manifest, fresh: str, *, dead_share: float) -> list[str]:
-    """Return the segments to write anew: many small ones make a search slow, dead chunks make it read in vain."""
+def _to_absorb(
+    manifest: Manifest, fresh: Collection[str], size: int, dead_share: float
+) -> list[str]:
+    """Return the segments to write anew: many small ones make a search slow, dead chunks make it read in vain.
+
+    Args:
+        size: the chunks of the segment into which they would be written.
+    """
     dead = manifest.dead()
-    size = manifest.segments.get(fresh, 0)
     absorbed = []
-    live = {s: total - dead[s] for s, total in manifest.segments.items() if s != fresh}
+    live = {s: total - dead[s] for s, total in manifest.segments.items() if s not in fresh}
     for segment, count in sorted(live.items(), key=lambda item: item[1]):
-        if count and (count <= 2 * size or dead[segment] > dead_share * manifest.segments[segment]):
+        small = count <= 2 * size and count + size <= SEGMENT_CHUNKS
+        if count and (small or dead[segment] > dead_share * manifest.segments[segment]):
             absorbed.append(segment)
             size += count
     return absorbed

@@ -324,7 +324,7 @@ def test_an_interrupted_ingest_shows_nothing_and_is_taken_up(
     with pytest.raises(KeyboardInterrupt):
         Collection.open_or_create(workspace, "c", Counting(stop_after=512)).ingest([folder])
     assert Collection.list(workspace) == []
-    assert list((workspace.collections / "c" / "segments").iterdir()) == []
+    assert not (workspace.collections / "c" / "segments").exists()
     embedder = Counting()
     collection = Collection.open_or_create(workspace, "c", embedder)
 

@@ -9,11 +9,10 @@ import pytest
 from adapt.errors import DataError, RecipeError
 from adapt.protocols import TextEmbedder
 from adapt.workspace import Workspace
-from retrieval import index
 from retrieval.collection import Collection
 from retrieval.index import Candidate
 from retrieval.quality import judge, read_questions
-from retrieval.search import SearchSettings, rank, rankings, search
+from retrieval.search import SearchSettings, rank, search
 
 NAMES = ["a/hours.txt", "b/hours.txt", "leave.md"]
 CHUNK = "0123456789abcdef0123-00002"
@@ -153,23 +152,6 @@ def test_each_part_is_measured_and_the_whole_against_each(
     assert quality.parts[1].mean("recall@10") == pytest.approx(2 / 3)
     assert set(quality.gains) == {"dense", "lexical"}
     assert quality.gains["lexical"].difference == pytest.approx(1 / 3)
-
-
-def test_a_large_collection_is_asked_through_chroma_and_compared_exactly(
-    hotel: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    question = "When is money returned?"
-    exact = rankings(hotel.index, question, SearchSettings())
-    hotel.remove("doors.txt")
-    removed = rankings(hotel.index, question, SearchSettings())
-    monkeypatch.setattr(index, "EXACT", 0)
-    hotel.close()
-
-    proposed = rankings(hotel.index, question, SearchSettings())
-
-    assert proposed == removed
-    assert len(exact["dense"]) == 4
-    assert len(removed["dense"]) == 3
 
 
 class Fixed:
