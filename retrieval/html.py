@@ -8,7 +8,9 @@ import re
 from bs4 import BeautifulSoup
 from bs4.element import NavigableString, PreformattedString, Tag
 
+from adapt.records import Page
 from retrieval.encodings import clean
+from retrieval.reading import RawFile, Reading
 
 DROPPED = [
     *("script", "style", "noscript", "template", "nav", "svg", "iframe", "object", "head"),
@@ -44,6 +46,12 @@ def declared_charset(data: bytes) -> str:
         rb"""encoding=["']([\w.:-]+)["']""", data[:200]
     )
     return found.group(1).decode("ascii", errors="ignore") if found else ""
+
+
+def read_page(raw: RawFile, markup: str) -> Reading:
+    """Return an HTML file as one page of Markdown."""
+    text, title = read_html(markup)
+    return Reading([Page(text, form="markdown")], title)
 
 
 def read_html(markup: str) -> tuple[str, str]:
