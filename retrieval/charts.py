@@ -98,5 +98,10 @@ def drawing_table(element: etree._Element) -> str:
     for line in element:
         if local(line) == "tr":
             cells = [cell for cell in line if local(cell) == "tc"]
-            rows.append([" ".join("".join(paragraph(p)) for p in cell.iter() if local(p) == "p") for cell in cells])
+            rows.append(
+                [
+                    " ".join("".join(paragraph(p)) for p in cell.iter() if local(p) == "p")
+                    for cell in cells
+                ]
+            )
     return clean(table(rows))

@@ -58,9 +58,13 @@ def _score(lines: list[str], delimiter: str) -> float:
 def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
     """Yield the rows; a quote that is never closed is a sign like others, so that it does not eat the rest."""
     csv.field_size_limit(LONGEST_CELL)
-    quoting = csv.QUOTE_MINIMAL if text.count('"') % 2 == 0 else csv.QUOTE_NONE
+    quote = '"' if text.count('"') % 2 == 0 else None
     lines = text.splitlines(keepends=True)
     try:
-        yield from csv.reader(lines, delimiter=delimiter, skipinitialspace=True, quoting=quoting)
+        yield from csv.reader(
+            lines, delimiter=delimiter, skipinitialspace=True, quotechar=quote,
+            quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
+        )  # fmt: skip
+
     except csv.Error:
         yield from (line.rstrip("\n").split(delimiter) for line in lines)

@@ -47,7 +47,9 @@ def read_epub(raw: RawFile) -> Reading:
             continue
         if text:
             heading = labels.get(member, "")
-            pages.append(Page(text, heading="" if text.startswith("#") else heading, form="markdown"))
+            pages.append(
+                Page(text, heading="" if text.startswith("#") else heading, form="markdown")
+            )
     if faults and not pages:
         raise DataError(faults[0])
     return Reading(pages, _title(root), faults)
@@ -64,7 +66,7 @@ def _package_document(package: Package) -> str:
     root = package.find_xml("META-INF/container.xml")
     for element in root.iter() if root is not None else ():
         if local(element) == "rootfile" and element.get("full-path", "") in package:
-            return element.get("full-path", "")
+            return str(element.get("full-path", ""))
     found = [name for name in package.names if name.lower().endswith(".opf")]
     return found[0] if found else "content.opf"
 
@@ -85,7 +87,8 @@ def _markup(package: Package, member: str) -> str:
         if isinstance(element.tag, str):
             element.tag = local(element)
     etree.cleanup_namespaces(root)
-    return str(etree.tostring(root, method="html", encoding="unicode"))
+    markup: str = etree.tostring(root, method="html", encoding="unicode")
+    return markup
 
 
 def _labels(package: Package, path: str, items: dict[str, etree._Element]) -> dict[str, str]:
@@ -93,14 +96,18 @@ def _labels(package: Package, path: str, items: dict[str, etree._Element]) -> di
     found: dict[str, str] = {}
     for item in items.values():
         kind, member = item.get("media-type", ""), _resolve(path, item.get("href", ""))
-        is_contents = "nav" in item.get("properties", "").split() or kind == "application/x-dtbncx+xml"
+        is_contents = (
+            "nav" in item.get("properties", "").split() or kind == "application/x-dtbncx+xml"
+        )
         root = package.find_xml(member) if is_contents else None
         for element in root.iter() if root is not None else ():
             if local(element) == "a" and element.get("href"):
                 target, text = element.get("href", ""), "".join(map(str, element.itertext()))
             elif local(element) == "navPoint":
                 target = next((c.get("src", "") for c in element if local(c) == "content"), "")
-                text = "".join("".join(map(str, c.itertext())) for c in element if local(c) == "navLabel")
+                text = "".join(
+                    "".join(map(str, c.itertext())) for c in element if local(c) == "navLabel"
+                )
             else:
                 continue
             found.setdefault(_resolve(member, target), " ".join(clean(text).split()))

@@ -90,10 +90,8 @@ def kind_of(raw: RawFile) -> str:
     head = raw.data[:4096]
     if b"%PDF-" in head[:1024]:
         return "pdf"
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _zip_kind(raw)
-    if head.startswith(OLE):
-        return _ole_kind(raw)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", OLE)):
+        return _ole_kind(raw) if head.startswith(OLE) else _zip_kind(raw)
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{\\rtf"):
         return "rtf"
     _refuse_binary(raw, head)
@@ -136,7 +134,15 @@ def _zip_kind(raw: RawFile) -> str:
             mimetype = ""
             if "mimetype" in names and file.getinfo("mimetype").file_size < 200:
                 mimetype = file.read("mimetype").decode("ascii", errors="ignore").strip()
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError, NotImplementedError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        ValueError,
+        RuntimeError,
+        EOFError,
+        NotImplementedError,
+    ) as error:
         raise raw.damaged(PROMISED.get(raw.suffix, "ZIP archive"), error) from error
     kind = MIMETYPES.get(mimetype.removesuffix("-template"))
     if kind:
@@ -163,7 +169,9 @@ def _ole_kind(raw: RawFile) -> str:
     except (OleFileError, OSError, ValueError, LookupError, TypeError, OverflowError) as error:
         raise raw.damaged("Office file", error) from error
     if "encryptedpackage" in names or "dataspaces" in names:
-        raise DataError(f"{raw.label}: the Office file is encrypted; save a copy without a password")
+        raise DataError(
+            f"{raw.label}: the Office file is encrypted; save a copy without a password"
+        )
     if PROPERTY_STREAM in names:
         return "outlook"
     if "worddocument" in names:

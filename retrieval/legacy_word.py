@@ -23,7 +23,18 @@ FLAGS, TEXT_LENGTHS, PIECES = 0x0A, 0x4C, 0x01A2  # where they stand in the head
 NARROW = 0x40000000  # a piece in Windows-1252 rather than UTF-16
 FIELD = re.compile(r"\x13(?:[^\x13\x14\x15]*)(?:\x14([^\x13\x15]*))?\x15")
 MAX_NESTED = 10  # fields within fields
-SIGNS = {0x1E: "-", 0x1F: "", 0x0B: "\n", 0x0C: "\r", 0x0E: "\r", 0x01: "", 0x02: "", 0x05: "", 0x08: "", 0xA0: " "}
+SIGNS = {
+    0x1E: "-",
+    0x1F: "",
+    0x0B: "\n",
+    0x0C: "\r",
+    0x0E: "\r",
+    0x01: "",
+    0x02: "",
+    0x05: "",
+    0x08: "",
+    0xA0: " ",
+}
 FAULTS = (OleFileError, OSError, ValueError, LookupError, struct.error, TypeError, OverflowError)
 
 
@@ -42,7 +53,9 @@ def read_legacy_word(raw: RawFile) -> Reading:
             table = file.openstream(name).read() if file.exists(name) else b""
             title = _title(file)
         if flags & ENCRYPTED:
-            raise DataError(f"{raw.label}: the Word file is encrypted; save a copy without a password")
+            raise DataError(
+                f"{raw.label}: the Word file is encrypted; save a copy without a password"
+            )
         if magic != MAGIC or version < WORD_97 or not table:
             raise DataError(
                 f"{raw.label}: a Word file older than Word 97; save it as .docx, for example with LibreOffice"
@@ -107,7 +120,11 @@ def _shown(text: str) -> str:
         rows = paragraph.split("\x07\x07")
         for i, line in enumerate(rows):
             is_row = i < len(rows) - 1 or "\x07" in line
-            shown = row(line.split("\x07")) if is_row else "\n".join(" ".join(x.split()) for x in line.split("\n"))
+            shown = (
+                row(line.split("\x07"))
+                if is_row
+                else "\n".join(" ".join(x.split()) for x in line.split("\n"))
+            )
             if shown.strip() and is_row and in_table:
                 blocks[-1] += f"\n{shown}"
             elif shown.strip():

@@ -19,7 +19,8 @@ START = re.compile(
     rb"\s*(?:From [^\n]+\n)?(?:[A-Za-z][\w-]*:[^\n]*\n(?:[ \t][^\n]*\n)*){2,}", re.MULTILINE
 )
 TELLING = re.compile(
-    rb"^(?:from|to|subject|date|mime-version|received|return-path|message-id):", re.IGNORECASE | re.MULTILINE
+    rb"^(?:from|to|subject|date|mime-version|received|return-path|message-id):",
+    re.IGNORECASE | re.MULTILINE,
 )
 FAULTS = (MessageError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 
@@ -83,7 +84,8 @@ def _header(message: Message, name: str) -> str:
 
 def _body(message: EmailMessage) -> tuple[str, bool]:
     """Return the text, and whether it came from markup; the plain one is taken where it says something."""
-    plain, markup = [], []
+    plain: list[str] = []
+    markup: list[str] = []
     for part in message.walk():
         kind = part.get_content_type()
         if part.is_multipart() or _name(part) or kind not in ("text/plain", "text/html"):
@@ -120,7 +122,8 @@ def _attached(message: EmailMessage) -> list[tuple[str, bytes]]:
         kind = part.get_content_type()
         if kind == "message/rfc822":
             inner = part.get_payload()
-            whole = inner[0].as_bytes() if isinstance(inner, list) and inner else b""
+            first = inner[0] if isinstance(inner, list) and inner else None
+            whole = first.as_bytes() if isinstance(first, Message) else b""
             found.append((_name(part) or "message.eml", whole))
         name = _name(part)
         if part.is_multipart() or not name or kind.startswith(("image/", "audio/", "video/")):

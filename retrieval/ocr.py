@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from functools import cache
 
-from retrieval.pdf_layout import Word
+from retrieval.pdf_lines import Word
 
 PAGE_SECONDS = 60.0
 WANTED = ("eng", "spa")  # read together; others only where neither is installed
@@ -40,7 +40,9 @@ def languages() -> str:
     return "+".join([name for name in WANTED if name in known] or known[:2])
 
 
-def recognise(image: bytes, *, scale: float, seconds: float = PAGE_SECONDS) -> tuple[list[Word], float]:
+def recognise(
+    image: bytes, *, scale: float, seconds: float = PAGE_SECONDS
+) -> tuple[list[Word], float]:
     """Return the words of a picture with their places in points, and how sure tesseract is of them, in percent.
 
     Args:
@@ -83,7 +85,10 @@ def _run(image: bytes, arguments: list[str], seconds: float) -> str:
     program = shutil.which("tesseract")
     if program is None:
         raise OcrError("tesseract is not installed")
-    limits = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # its threads fight over a page more than they help
+    limits = {
+        **os.environ,
+        "OMP_THREAD_LIMIT": "1",
+    }  # its threads fight over a page more than they help
     try:
         done = subprocess.run(  # noqa: S603  the program that the person installed, fixed arguments
             [program, "stdin", "stdout", *arguments],

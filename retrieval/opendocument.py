@@ -98,7 +98,11 @@ class _Reader:
         found: dict[str, dict[str, None]] = {"header": {}, "footer": {}}
         for element in styles.iter():
             kind = local(element).removesuffix("-left").removesuffix("-first")
-            if kind in found and element.getparent() is not None and local(element.getparent()) == "master-page":
+            if (
+                kind in found
+                and element.getparent() is not None
+                and local(element.getparent()) == "master-page"
+            ):
                 text = "\n".join(self.blocks(element))
                 found[kind].update({text: None} if any(c.isalpha() for c in text) else {})
         return {kind: list(texts) for kind, texts in found.items()}
@@ -123,7 +127,12 @@ class _Reader:
 
     def _boxes(self, notes: etree._Element) -> list[str]:
         """Return the texts of a slide's notes."""
-        return [text for frame in notes if attribute(frame, "class") == "notes" for text in self.blocks(frame)]
+        return [
+            text
+            for frame in notes
+            if attribute(frame, "class") == "notes"
+            for text in self.blocks(frame)
+        ]
 
     def _is_hidden(self, element: etree._Element) -> bool:
         name = attribute(element, "style-name")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from retrieval.pdf_layout import Piece, Rule, Word, lay_out, rows_of
+from retrieval.pdf_layout import lay_out
+from retrieval.pdf_lines import Piece, Rule, Word, rows_of
 from retrieval.rows import row
 
 NEAR = 3.0  # points: lines nearer than that are one, and meet
@@ -27,14 +28,14 @@ class _Lines:
                 self.lines.append([place, start, end])
 
 
-def ruled_tables(
-    words: Sequence[Word], rules: Sequence[Rule]
-) -> tuple[list[Piece], list[Word]]:
+def ruled_tables(words: Sequence[Word], rules: Sequence[Rule]) -> tuple[list[Piece], list[Word]]:
     """Return the tables of a page, and the words that are in none."""
     if not 4 <= len(rules) <= MAX_RULES:
         return [], list(words)
     level = _Lines([(r.top, r.x0, r.x1) for r in rules if r.x1 - r.x0 >= r.bottom - r.top]).lines
-    upright = _Lines([(r.x0, r.top, r.bottom) for r in rules if r.x1 - r.x0 < r.bottom - r.top]).lines
+    upright = _Lines(
+        [(r.x0, r.top, r.bottom) for r in rules if r.x1 - r.x0 < r.bottom - r.top]
+    ).lines
     tables: list[Piece] = []
     left = list(words)
     for across, down in _grids(level, upright):
@@ -97,6 +98,9 @@ def _read(
     filled = {column for _, column in cells}
     if len(filled) < 2 or (rows == 1 and len(cells) < 2):
         return None, words
+    if _has_columns_without_rules(cells, columns):
+        inside = [word for cell in cells.values() for word in cell]
+        return Piece(xs[0], ys[0], xs[-1], ys[-1], lines=lay_out(inside).split("\n")), outside
     lines: list[str] = []
     for first, last in _groups(cells, ys):
         inner = [w for (r, _), cell in cells.items() if first <= r < last for w in cell]
@@ -110,9 +114,22 @@ def _read(
     return Piece(xs[0], ys[0], xs[-1], ys[-1], lines=lines), outside
 
 
-def _groups(
-    cells: dict[tuple[int, int], list[Word]], ys: Sequence[float]
-) -> list[tuple[int, int]]:
+def _has_columns_without_rules(cells: dict[tuple[int, int], list[Word]], columns: int) -> bool:
+    """Say whether the rows of a column are cut by wide white space: then the rules are not those of all cells."""
+    for column in range(columns):
+        own = [rows_of(cell) for (_, c), cell in cells.items() if c == column]
+        cut = sum(len(lines) == 1 and _is_cut(lines[0]) for lines in own)
+        if cut >= 2 and cut * 2 >= len(own):
+            return True
+    return False
+
+
+def _is_cut(line: Sequence[Word]) -> bool:
+    wide = 2 * sorted(word.bottom - word.top for word in line)[len(line) // 2]
+    return any(b.x0 - a.x1 > wide for a, b in pairwise(line))
+
+
+def _groups(cells: dict[tuple[int, int], list[Word]], ys: Sequence[float]) -> list[tuple[int, int]]:
     """Return the rows as (first, beyond the last): together where the lines of one merged cell are rows of their own."""
     ends = {r: r + 1 for r in range(len(ys) - 1)}
     for (r, _), cell in cells.items():

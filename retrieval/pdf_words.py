@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import pypdfium2.raw as pdfium
 from pypdfium2 import PdfPage
 
-from retrieval.pdf_layout import Rule, Word
+from retrieval.pdf_lines import Rule, Word
 
 MAX_OBJECTS = 20_000  # drawings beyond are charts and maps, not the rules of a table
 MAX_DEPTH = 4  # forms within forms
@@ -19,8 +19,10 @@ THIN = 3.0  # points: a filled box no wider is a rule
 SHORTEST_RULE = 4.0
 SPACES = frozenset(" \t\r\n\xa0\u2002\u2003\u2009\u3000\0")
 HYPHEN_AT_END = 0x02  # pdfium writes it for a hyphen that cuts a word at the end of a line
+USUAL_HEIGHT = 12.0  # points
 FLAT = 0.4  # a dash or dots: lower than this share of its line
 TURNED = (0.6, 2.5)  # radians: text that runs upwards or downwards
+_Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 
 @dataclass(slots=True)
@@ -76,56 +78,79 @@ def page_content(page: PdfPage) -> PageContent:
     return PageContent(words, turned, rules, min(1.0, pictures), drawings, unmapped)
 
 
+class _WordBuilder:
+    """Puts the characters of a page together to words, in the order in which pdfium has them."""
+
+    def __init__(self, frame: _Frame, quarter_turns: float) -> None:
+        self.words: list[Word] = []
+        self.turned: list[str] = []
+        self.unmapped = 0
+        self.seen = 0
+        self._frame = frame
+        self._quarter_turns = quarter_turns
+        self._letters: list[str] = []
+        self._box = (0.0, 0.0, 0.0, 0.0)
+        self._edges = [ctypes.c_double() for _ in range(4)]
+        self._loose = pdfium.FS_RECTF()
+
+    def add(self, raw: pdfium.FPDF_TEXTPAGE, index: int) -> None:
+        """Take in the next character."""
+        code = pdfium.FPDFText_GetUnicode(raw, index)
+        letter = "-" if code == HYPHEN_AT_END else chr(code) if code < 0x110000 else "\ufffd"
+        if letter in SPACES:
+            self.close()
+            if self.turned and self.turned[-1] != " ":
+                self.turned.append(" ")
+            return
+        self.seen += 1
+        self.unmapped += letter == "\ufffd" or 0xE000 <= code < 0xF900
+        left, right, bottom, top = self._edges
+        if not pdfium.FPDFText_GetCharBox(raw, index, left, right, bottom, top):
+            return
+        if _is_turned(pdfium.FPDFText_GetCharAngle(raw, index), self._quarter_turns):
+            self.close()
+            self.turned.append(letter)
+            return
+        box = (left.value, bottom.value, right.value, top.value)
+        self._join(letter, self._raised(raw, index, box))
+
+    def close(self) -> None:
+        """End the word."""
+        if self._letters:
+            self.words.append(Word("".join(self._letters), *self._frame.place(*self._box)))
+            self._letters.clear()
+
+    def _join(self, letter: str, box: _Box) -> None:
+        if self._letters and _jumps(self._box, box):
+            self.close()
+        if self._letters:
+            (a, b, c, d), (x0, y0, x1, y1) = self._box, box
+            box = (min(a, x0), min(b, y0), max(c, x1), max(d, y1))
+        self._box = box
+        self._letters.append(letter)
+
+    def _raised(self, raw: pdfium.FPDF_TEXTPAGE, index: int, box: _Box) -> _Box:
+        """Return the box of a dash or a dot as high as its line, so that it stands on the line of its neighbours."""
+        line = self._box[3] - self._box[1] if self._letters else USUAL_HEIGHT
+        if box[3] - box[1] >= FLAT * max(1.0, line):
+            return box
+        pdfium.FPDFText_GetLooseCharBox(raw, index, self._loose)
+        low, high = self._loose.bottom, self._loose.top
+        if high - low > 4 * max(USUAL_HEIGHT, line):
+            return box
+        return (box[0], low + (high - low) / 4, box[2], high - (high - low) / 4)
+
+
 def _words(
     raw: pdfium.FPDF_TEXTPAGE, count: int, frame: _Frame, page: PdfPage
 ) -> tuple[list[Word], str, float]:
     """Return the upright words, the turned text, and the share of characters without a letter."""
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    loose = pdfium.FS_RECTF()
-    level = page.get_rotation() / 90
-    words: list[Word] = []
-    turned: list[str] = []
-    letters: list[str] = []
-    box = [0.0, 0.0, 0.0, 0.0]
-    unmapped = seen = 0
-
-    def close() -> None:
-        if letters:
-            x0, y0, x1, y1 = frame.place(*box)
-            words.append(Word("".join(letters), x0, y0, x1, y1))
-            letters.clear()
-
+    builder = _WordBuilder(frame, page.get_rotation() / 90)
     for index in range(count):
-        code = pdfium.FPDFText_GetUnicode(raw, index)
-        letter = "-" if code == HYPHEN_AT_END else chr(code) if code < 0x110000 else "\ufffd"
-        if letter in SPACES:
-            close()
-            turned.append(" ") if turned and turned[-1] != " " else None
-            continue
-        seen += 1
-        unmapped += letter == "\ufffd" or 0xE000 <= code < 0xF900 or code < 0x20
-        if not pdfium.FPDFText_GetCharBox(raw, index, left, right, bottom, top):
-            continue
-        if _is_turned(pdfium.FPDFText_GetCharAngle(raw, index), level):
-            close()
-            turned.append(letter)
-            continue
-        x0, y0, x1, y1 = left.value, bottom.value, right.value, top.value
-        if y1 - y0 < FLAT * max(1.0, box[3] - box[1] if letters else 12.0):
-            pdfium.FPDFText_GetLooseCharBox(raw, index, loose)
-            if loose.top - loose.bottom < 4 * max(12.0, box[3] - box[1]):
-                y0, y1 = loose.bottom, loose.top
-                third = (y1 - y0) / 4
-                y0, y1 = y0 + third, y1 - third
-        if letters and _jumps(box, (x0, y0, x1, y1)):
-            close()
-        if letters:
-            box = [min(box[0], x0), min(box[1], y0), max(box[2], x1), max(box[3], y1)]
-        else:
-            box = [x0, y0, x1, y1]
-        letters.append(letter)
-    close()
-    return words, "".join(turned).strip(), unmapped / seen if seen else 0.0
+        builder.add(raw, index)
+    builder.close()
+    share = builder.unmapped / builder.seen if builder.seen else 0.0
+    return builder.words, "".join(builder.turned).strip(), share
 
 
 def _is_turned(angle: float, quarter_turns: float) -> bool:
@@ -136,7 +161,7 @@ def _is_turned(angle: float, quarter_turns: float) -> bool:
     return TURNED[0] < shown < TURNED[1] or TURNED[0] < 6.2831853 - shown < TURNED[1]
 
 
-def _jumps(box: list[float], after: tuple[float, float, float, float]) -> bool:
+def _jumps(box: _Box, after: _Box) -> bool:
     """Say whether a character is not the next of a word: pdfium has put no space between, but it stands elsewhere."""
     height = max(box[3] - box[1], after[3] - after[1], 1.0)
     below = after[3] < box[1] - 0.3 * height or after[1] > box[3] + 0.3 * height
@@ -161,8 +186,10 @@ def _objects(page: PdfPage) -> Iterator[tuple[pdfium.FPDF_PAGEOBJECT, _Matrix]]:
             yield item, matrix
         elif depth < MAX_DEPTH:
             inner = _times(_matrix(item), matrix)
-            for i in range(min(MAX_OBJECTS, pdfium.FPDFFormObj_CountObjects(item))):
-                todo.append((pdfium.FPDFFormObj_GetObject(item, i), inner, depth + 1))
+            count = min(MAX_OBJECTS, pdfium.FPDFFormObj_CountObjects(item))
+            todo += [
+                (pdfium.FPDFFormObj_GetObject(item, i), inner, depth + 1) for i in range(count)
+            ]
 
 
 def _matrix(item: pdfium.FPDF_PAGEOBJECT) -> _Matrix:

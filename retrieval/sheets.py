@@ -1,4 +1,4 @@
-"""Spreadsheets (xlsx, xlsm, xlsb, xls, ods): a page for each sheet, its tables as rows, formulas as the values they last had.
+"""Spreadsheets (xlsx, xlsm, xlsb, xls, ods): a page a sheet, its tables as rows, formulas as the values they last had.
 
 Hidden sheets are named and not read. Tables are parted by empty rows and, where both sides are tables, by empty columns.
 """
@@ -26,7 +26,16 @@ from retrieval.rows import row
 MAX_CELLS = 20_000_000  # a sheet whose last cell lies far out claims billions
 ZIP = b"PK\x03\x04"
 REFERENCE = re.compile(rb'r="([A-Z]{1,3})(\d{1,7})"')
-Value = int | float | str | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta
+Value = (
+    int
+    | float
+    | str
+    | bool
+    | datetime.time
+    | datetime.date
+    | datetime.datetime
+    | datetime.timedelta
+)
 
 
 def read_sheets(raw: RawFile) -> Reading:
@@ -42,8 +51,10 @@ def read_sheets(raw: RawFile) -> Reading:
     except PasswordError as error:
         raise _encrypted(raw) from error
     except (CalamineError, OSError, ValueError, RuntimeError) as error:
-        raise _encrypted(raw) if "password" in str(error).lower() else raw.damaged(
-            "spreadsheet", error
+        raise (
+            _encrypted(raw)
+            if "password" in str(error).lower()
+            else raw.damaged("spreadsheet", error)
         ) from error
     pages: list[Page] = []
     warnings: list[str] = []

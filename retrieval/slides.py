@@ -80,7 +80,11 @@ def _slide(package: Package, path: str, root: etree._Element) -> Iterator[str]:
     yield from (text for text in _shapes(package, relations, tree) if text)
     for kind, other in relations.values():
         notes = package.find_xml(other) if kind == "notesSlide" else None
-        tree = next((e for e in notes.iter() if local(e) == "spTree"), None) if notes is not None else None
+        tree = (
+            next((e for e in notes.iter() if local(e) == "spTree"), None)
+            if notes is not None
+            else None
+        )
         if tree is not None:
             text = "\n".join(t for t in _shapes(package, {}, tree) if t).replace("# ", "")
             if text:
@@ -96,9 +100,9 @@ def _shapes(
             yield _text(shape)
         elif name == "graphicFrame":
             yield from _frame(package, relations, shape)
-        elif name in ("grpSp", "AlternateContent", "Choice", "contentPart"):
-            yield from _shapes(package, relations, shape)
-        elif name == "Fallback" and not any(local(one) == "Choice" for one in parent):
+        elif name in ("grpSp", "AlternateContent", "Choice", "contentPart") or (
+            name == "Fallback" and not any(local(one) == "Choice" for one in parent)
+        ):
             yield from _shapes(package, relations, shape)
 
 

@@ -120,30 +120,36 @@ class _Reader:
     def _runs(self, parent: etree._Element) -> Iterator[str]:
         for child in parent:
             name = local(child)
-            if name == "r":
-                if not self._is_hidden(child):
-                    yield from self._runs(child)
-            elif name in SKIPPED:
+            if name in SKIPPED or (name == "r" and self._is_hidden(child)):
                 continue
-            elif name in PLAIN:
-                yield PLAIN[name]
+            if name in SIGNS:
+                yield SIGNS[name]
             elif name == "t":
                 yield child.text or ""
             elif name == "sym":
-                code = (attribute(child, "char") or "").lower()
-                yield SYMBOLS.get(code, "")
-            elif name in ("footnoteReference", "endnoteReference"):
-                self._note(name.removesuffix("Reference"), attribute(child, "id"))
+                yield SYMBOLS.get((attribute(child, "char") or "").lower(), "")
             elif name in ("oMath", "oMathPara"):
                 yield formula(child)
-            elif name == "txbxContent":
-                self._box(child)
-            elif name in ("chart", "relIds"):
-                self._drawing(child)
-            elif name == "AlternateContent":
-                yield from self._runs(_choice(child))
+            elif name in (
+                "footnoteReference",
+                "endnoteReference",
+                "txbxContent",
+                "chart",
+                "relIds",
+            ):
+                self._keep(child)
             else:
-                yield from self._runs(child)
+                yield from self._runs(_choice(child) if name == "AlternateContent" else child)
+
+    def _keep(self, element: etree._Element) -> None:
+        """Read what is to stand after the paragraph."""
+        name = local(element)
+        if name == "txbxContent":
+            self._box(element)
+        elif name in ("chart", "relIds"):
+            self._drawing(element)
+        else:
+            self._note(name.removesuffix("Reference"), attribute(element, "id"))
 
     def _is_hidden(self, run: etree._Element) -> bool:
         properties = next((c for c in run if local(c) == "rPr"), None)
@@ -198,13 +204,15 @@ class _Reader:
         return " ".join([*filter(None, parts), *self._take()])
 
 
-PLAIN = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
+SIGNS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "softHyphen": ""}
 
 
 def _choice(element: etree._Element) -> etree._Element:
     """Return the one of several forms of the same content that holds text."""
     for child in element:
-        if local(child) in ("Choice", "Fallback") and any(local(x) in ("t", "chart", "relIds", "txbxContent") for x in child.iter()):
+        if local(child) in ("Choice", "Fallback") and any(
+            local(x) in ("t", "chart", "relIds", "txbxContent") for x in child.iter()
+        ):
             return child
     return element[0] if len(element) else element
 

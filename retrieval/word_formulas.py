@@ -1,5 +1,7 @@
 """Formulas of Office files as one line of text: fractions with a stroke, powers with ^, indices with _."""
 
+from collections.abc import Callable
+
 from lxml import etree
 
 from retrieval.package import attribute, local
@@ -10,37 +12,55 @@ def formula(element: etree._Element) -> str:
     name = local(element)
     if name == "t":
         return element.text or ""
-    if name in ("rPr", "ctrlPr") or name.endswith("Pr"):
+    if name.endswith("Pr"):
         return ""
-    parts = {local(child): child for child in element}
-    if name in FORMS:
-        names, form = FORMS[name]
-        texts = [formula(parts[one]) if one in parts else "" for one in names]
-        return form.format(*(_group(t) if "{" in form and len(names) > 1 else t for t in texts))
-    if name == "nary":
-        sign = next((attribute(c, "val") for c in element.iter() if local(c) == "chr"), None) or "∫"
-        low, high = (formula(parts[one]) if one in parts else "" for one in ("sub", "sup"))
-        limits = (f"_{_group(low)}" if low else "") + (f"^{_group(high)}" if high else "")
-        return f"{sign}{limits} {formula(parts['e']) if 'e' in parts else ''}"
-    if name == "rad":
-        root = formula(parts["deg"]) if "deg" in parts else ""
-        return f"{root}√({formula(parts['e']) if 'e' in parts else ''})"
-    if name == "d":
-        signs = {local(c): attribute(c, "val") or "" for c in element.iter() if local(c) in ("begChr", "endChr")}
-        inner = ", ".join(formula(child) for child in element if local(child) == "e")
-        return f"{signs.get('begChr', '(')}{inner}{signs.get('endChr', ')')}"
-    if name == "mr":
-        return ", ".join(formula(child) for child in element) + "; "
+    read = SPECIAL.get(name)
+    return read(element) if read else _inner(element)
+
+
+def _inner(element: etree._Element) -> str:
     return "".join(formula(child) for child in element)
 
 
-FORMS = {
-    "f": (("num", "den"), "{}/{}"),
-    "sSup": (("e", "sup"), "{}^{}"),
-    "sSub": (("e", "sub"), "{}_{}"),
-    "sSubSup": (("e", "sub", "sup"), "{}_{}^{}"),
-}
+def _part(element: etree._Element, name: str) -> str:
+    return "".join(formula(child) for child in element if local(child) == name)
+
+
+def _setting(element: etree._Element, name: str, default: str) -> str:
+    """Return a setting of a part of a formula; one that is there without a value is empty."""
+    for group in element:
+        for one in group if local(group).endswith("Pr") else ():
+            if local(one) == name:
+                return attribute(one, "val") or ""
+    return default
+
+
+def _sum(element: etree._Element) -> str:
+    low, high = _part(element, "sub"), _part(element, "sup")
+    limits = (f"_{_group(low)}" if low else "") + (f"^{_group(high)}" if high else "")
+    return f"{_setting(element, 'chr', '∫')}{limits} {_part(element, 'e')}"
+
+
+def _delimited(element: etree._Element) -> str:
+    inner = ", ".join(formula(child) for child in element if local(child) == "e")
+    return f"{_setting(element, 'begChr', '(')}{inner}{_setting(element, 'endChr', ')')}"
+
+
+def _joined(element: etree._Element, first: str, sign: str, second: str) -> str:
+    return f"{_group(_part(element, first))}{sign}{_group(_part(element, second))}"
 
 
 def _group(text: str) -> str:
     return text if len(text) <= 1 or text.isalnum() else f"({text})"
+
+
+SPECIAL: dict[str, Callable[[etree._Element], str]] = {
+    "f": lambda e: _joined(e, "num", "/", "den"),
+    "sSup": lambda e: _joined(e, "e", "^", "sup"),
+    "sSub": lambda e: _joined(e, "e", "_", "sub"),
+    "sSubSup": lambda e: f"{_joined(e, 'e', '_', 'sub')}^{_group(_part(e, 'sup'))}",
+    "nary": _sum,
+    "rad": lambda e: f"{_part(e, 'deg')}√({_part(e, 'e')})",
+    "d": _delimited,
+    "mr": lambda e: ", ".join(formula(child) for child in e) + "; ",
+}

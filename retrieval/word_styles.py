@@ -70,7 +70,9 @@ class Styles:
             return is_on(own)
         name = value(run, "rStyle")
         if name and name not in self._hidden:
-            self._hidden[name] = any(is_on(child(child(s, "rPr"), "vanish")) for s in self._line(name))
+            self._hidden[name] = any(
+                is_on(child(child(s, "rPr"), "vanish")) for s in self._line(name)
+            )
         return self._hidden.get(name, False)
 
     def _line(self, name: str) -> list[etree._Element]:
