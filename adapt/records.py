@@ -40,7 +40,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file's text. `name` is its path relative to what was ingested, with forward slashes."""
+    """A file's text. `name` is its path relative to what was ingested, with forward slashes.
+
+    `warnings` say, one sentence each, what of the file could not be read and what to do.
+    """
 
     name: str
     sha256: str

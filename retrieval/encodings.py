@@ -1,7 +1,8 @@
 """Bytes to text: which encoding a file is in, and the characters that are taken out of every text.
 
-Order: byte order mark, UTF-8, UTF-16 without a mark, what the document declares, Windows-1252 where the result reads
-like a western language, and last what charset-normalizer finds. Not here: formats (`retrieval.readers`).
+Order: byte order mark, UTF-16 without a mark, UTF-8, what the document declares, UTF-8 with lines in another,
+Windows-1252 where the result reads like a western language, and last what charset-normalizer finds.
+Not here: formats (`retrieval.readers`).
 """
 
 import codecs
@@ -51,6 +52,14 @@ def decode(data: bytes, *, declared: str = "") -> str | None:
         text = _try(data, encoding) if encoding else None
         if text is not None:
             return text
+    return _decode_narrow(data)
+
+
+def _decode_narrow(data: bytes) -> str | None:
+    """Decode what is not UTF-8 and says nothing of its encoding."""
+    mixed = _decode_mixed(data)
+    if mixed is not None:
+        return mixed
     western = _try(data, "cp1252")
     if western is not None and _reads_western(western):
         return western
@@ -99,6 +108,23 @@ def _decode_wide(data: bytes) -> str | None:
     if zeros_even > 0.6 and zeros_odd < 0.1:
         return _try(data, "utf-16-be")
     return None
+
+
+def _decode_mixed(data: bytes) -> str | None:
+    """Two encodings in one file: UTF-8 but for lines that an older program has added; None where it is not that."""
+    lines = data.split(b"\n")
+    wide = [_try(line, "utf-8") for line in lines]
+    told = sum(line is not None and not line.isascii() for line in wide)
+    if not told or told < wide.count(None):
+        return None
+    narrow = [
+        _try(line, "cp1252") if text is None else text
+        for line, text in zip(lines, wide, strict=True)
+    ]
+    if None in narrow:
+        return None
+    rest = "".join(str(new) for text, new in zip(wide, narrow, strict=True) if text is None)
+    return "\n".join(map(str, narrow)) if _reads_western(rest) else None
 
 
 def _reads_western(text: str) -> bool:

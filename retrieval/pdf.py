@@ -1,107 +1,176 @@
-"""The text of a PDF, page by page, by pypdf: no rendering, no scripts, no attachments, no network.
+"""The text of a PDF, page by page, by pdfium: no scripts, no network; pages that are pictures go through OCR.
 
-A PDF can ask for unbounded work. pypdf bounds what one stream unpacks to; here the pages and the time are bounded. One
-page that hangs is not (a child process with limits belongs to a later issue). Not here: OCR.
+A PDF can ask for unbounded work: here the pages and the time are bounded between pages; one page that hangs, and a fault of
+pdfium itself, are for the process around. Not here: the order in which words are read (`retrieval.pdf_layout`).
 """
 
-import logging
 import re
-import struct
 import time
-import zlib
-from pathlib import Path
+from dataclasses import dataclass, field
 
-from pypdf import PdfReader
-from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
+from pypdfium2 import PdfDocument, PdfiumError, PdfPage
+from pypdfium2 import raw as pdfium
 
 from adapt.errors import DataError
 from adapt.records import Page
 from retrieval.encodings import clean
+from retrieval.pdf_layout import lay_out
+from retrieval.pdf_tables import ruled_tables
+from retrieval.pdf_words import PageContent, page_content
+from retrieval.reading import RawFile, Reading, numbers, plural
+from retrieval.scans import INSTALL, Scans
 
 MAX_PAGES = 5_000
-MAX_SECONDS = 120.0
-# What pypdf lets out of a broken file beside its own kinds: each was seen on fuzzed files.
-FAULTS = (
-    PyPdfError,
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    AssertionError,
-    RecursionError,
-    NotImplementedError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
-HYPHEN = re.compile(r"(?<=[a-záéíóúüñ])-\n(?=[a-záéíóúüñ])")  # a word cut at the end of a line
-
-logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # its warnings repeat what our sentence says
+MAX_SECONDS = 120.0  # without OCR, which has bounds of its own
+FEW_LETTERS = 25  # a page number or a stamp over a scanned page
+MANY_DRAWINGS = 200  # letters drawn as outlines
+PICTURE = 0.3  # of the page
+UNMAPPED = 0.4  # share of characters without a letter that makes a text layer worthless
+HYPHEN = re.compile(r"(?<=[a-záéíóúüñäößàèìòùâêîôûç])-\n(?=[a-záéíóúüñäößàèìòùâêîôûç])")
 
 
-def read_pdf(path: Path) -> tuple[list[Page], str]:
+@dataclass
+class _Found:
+    """What was read so far."""
+
+    pages: list[Page] = field(default_factory=list)
+    faults: dict[int, str] = field(default_factory=dict)
+    scans: Scans = field(default_factory=Scans)
+
+
+def read_pdf(raw: RawFile) -> Reading:
     """Return the pages that hold text, with their numbers, and the title.
 
     Raises:
         DataError: damaged, encrypted, too long, or without any text.
     """
     try:
-        reader = PdfReader(path, strict=False)
-        if reader.is_encrypted and not reader.decrypt(""):
-            raise DataError(f"{path}: the PDF is encrypted; save a copy without a password")
-        count = len(reader.pages)
-        title = _title(reader)
-    except (FileNotDecryptedError, DependencyError) as error:
-        raise DataError(f"{path}: the PDF is encrypted; save a copy without a password") from error
-    except FAULTS as error:
-        raise _damaged(path, error) from error
-    if count > MAX_PAGES:
-        raise DataError(f"{path}: {count} pages, the limit is {MAX_PAGES}; split the PDF")
-    pages, faults = _read_pages(path, reader, count)
-    if pages:
-        return pages, title
-    if faults or not count:
-        raise _damaged(path, faults[0] if faults else None)
-    raise DataError(
-        f"{path}: the PDF has no text (scanned pages?); run it through OCR first, for example with ocrmypdf"
-    )
-
-
-def _read_pages(path: Path, reader: PdfReader, count: int) -> tuple[list[Page], list[Exception]]:
-    """Read what can be read; a broken page does not lose the others."""
-    pages: list[Page] = []
-    faults: list[Exception] = []
-    deadline = time.monotonic() + MAX_SECONDS
-    for number in range(count):
-        if time.monotonic() > deadline:
+        document = PdfDocument(raw.data)
+    except PdfiumError as error:
+        if "password" in str(error).lower() or "security" in str(error).lower():
             raise DataError(
-                f"{path}: reading takes over {MAX_SECONDS:.0f} s (page {number + 1} of {count}); "
+                f"{raw.label}: the PDF is encrypted; save a copy without a password"
+            ) from error
+        raise raw.damaged("PDF", error) from error
+    try:
+        return _read(raw, document)
+    finally:
+        document.close()
+
+
+def _read(raw: RawFile, document: PdfDocument) -> Reading:
+    count = len(document)
+    if count > MAX_PAGES:
+        raise DataError(f"{raw.label}: {count} pages, the limit is {MAX_PAGES}; split the PDF")
+    found = _Found()
+    started = time.monotonic()
+    for number in range(1, count + 1):
+        if time.monotonic() - started - found.scans.seconds > MAX_SECONDS:
+            raise DataError(
+                f"{raw.label}: reading takes over {MAX_SECONDS:.0f} s (page {number} of {count}); "
                 "save it anew with another program, or split it"
             )
-        try:
-            text = reader.pages[number].extract_text()
-        except FAULTS as error:
-            faults.append(error)
-            continue
-        text = HYPHEN.sub("", clean(text)).strip()
-        if text:
-            pages.append(Page(text, number + 1))
-    return pages, faults
+        _read_page(document, number, found)
+    if not found.pages:
+        raise _nothing(raw, found, count)
+    warnings = found.scans.warnings(raw.label)
+    if found.faults:
+        pages = list(found.faults)
+        warnings.append(
+            f"{raw.label}: {plural('page', pages)} {numbers(pages)} damaged and not read "
+            f"({found.faults[pages[0]]}); open it and save it anew"
+        )
+    if attached := _attachments(document):
+        warnings.append(
+            f"{raw.label}: {attached} attached to the PDF and not read; save what is attached as files"
+        )
+    return Reading(found.pages, _title(document), warnings)
 
 
-def _title(reader: PdfReader) -> str:
+def _read_page(document: PdfDocument, number: int, found: _Found) -> None:
+    """Read what can be read; a broken page does not lose the others."""
     try:
-        metadata = reader.metadata
-        title = metadata.title if metadata else None
-    except FAULTS:
-        return ""  # a broken title is no reason to refuse the text
-    return " ".join(clean(title).split()) if isinstance(title, str) else ""
+        page = document[number - 1]
+    except PdfiumError as error:
+        found.faults[number] = str(error).rstrip(".")
+        return
+    try:
+        page = _with_fields(document, page, number)
+        content = page_content(page)
+        text = _page_text(content)
+        if _is_scan(content, text):
+            text = found.scans.text(page, number) or text
+    except PdfiumError as error:
+        found.faults[number] = str(error).rstrip(".")
+        return
+    finally:
+        page.close()
+    text = HYPHEN.sub("", clean(text)).strip()
+    if text:
+        found.pages.append(Page(text, number))
 
 
-def _damaged(path: Path, error: Exception | None) -> DataError:
-    why = " ".join(str(error).split())[:100] if error else "no page in it"
+def _with_fields(document: PdfDocument, page: PdfPage, number: int) -> PdfPage:
+    """Return the page with what was filled into its form drawn onto it, where it has one; pdfium reads no fields."""
+    for index in range(min(2_000, pdfium.FPDFPage_GetAnnotCount(page.raw))):
+        note = pdfium.FPDFPage_GetAnnot(page.raw, index)
+        kind = pdfium.FPDFAnnot_GetSubtype(note)
+        pdfium.FPDFPage_CloseAnnot(note)
+        if kind in (pdfium.FPDF_ANNOT_WIDGET, pdfium.FPDF_ANNOT_FREETEXT):
+            flat = pdfium.FPDFPage_Flatten(page.raw, pdfium.FLAT_NORMALDISPLAY)
+            if flat != pdfium.FLATTEN_SUCCESS:
+                return page
+            page.close()
+            return document[number - 1]
+    return page
+
+
+def _page_text(content: PageContent) -> str:
+    if content.unmapped > UNMAPPED:
+        return ""
+    tables, words = ruled_tables(content.words, content.rules)
+    text = lay_out(words, tables)
+    return f"{text}\n\n{content.turned}" if content.turned else text
+
+
+def _is_scan(content: PageContent, text: str) -> bool:
+    if content.unmapped > UNMAPPED:
+        return True
+    letters = sum(c.isalnum() for c in text)
+    if letters >= FEW_LETTERS:
+        return False
+    return content.pictures > PICTURE or (not letters and content.drawings > MANY_DRAWINGS)
+
+
+def _nothing(raw: RawFile, found: _Found, count: int) -> DataError:
+    """Return the sentence for a PDF of which nothing was read."""
+    if found.faults or not count:
+        return raw.damaged("PDF", next(iter(found.faults.values()), "no page in it"))
+    if found.scans.failed or found.scans.bound:
+        return DataError(found.scans.warnings(raw.label)[0])
+    if found.scans.unread:
+        return DataError(
+            f"{raw.label}: the PDF has no text, its pages are scanned; {INSTALL} or run it through OCR first, "
+            "for example with ocrmypdf"
+        )
+    if found.scans.read:
+        return DataError(
+            f"{raw.label}: the PDF has no text and OCR found none in its pictures; remove it or scan it anew"
+        )
     return DataError(
-        f"{path}: the PDF is damaged ({why or type(error).__name__}); open it and save it anew"
+        f"{raw.label}: the PDF has no text (blank pages?); if it shows any, run it through OCR first, for "
+        "example with ocrmypdf"
     )
+
+
+def _attachments(document: PdfDocument) -> str:
+    count = document.count_attachments()
+    return "" if count <= 0 else "a file is" if count == 1 else f"{count} files are"
+
+
+def _title(document: PdfDocument) -> str:
+    try:
+        title = document.get_metadata_value("Title")
+    except (PdfiumError, UnicodeDecodeError):
+        return ""  # a broken title is no reason to refuse the text
+    return " ".join(clean(title).split())

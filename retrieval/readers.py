@@ -1,62 +1,51 @@
-"""Files to documents: the format by content first, by extension second, and one sentence for what cannot be read.
+"""Files to documents: a table from the kind of content to its reader, and one sentence for what cannot be read.
 
-Nothing that a document says is run, fetched or resolved. Not here: chunks (`retrieval.chunking`).
+Nothing that a document says is run, fetched or resolved. A reader is imported when the first file of its kind comes. Not
+here: which kind a file is (`retrieval.kinds`), chunks (`retrieval.chunking`).
 """
 
 import hashlib
-import re
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 from adapt.errors import DataError
-from adapt.records import Document, Page
-from retrieval.encodings import clean, decode
-from retrieval.html import declared_charset, read_html
-from retrieval.pdf import read_pdf
+from adapt.records import Document
+from retrieval.encodings import decode
+from retrieval.html import declared_charset
+from retrieval.kinds import TEXT_KINDS, kind_of
+from retrieval.reading import RawFile, Reading
 
 READER_VERSION = (
-    2  # raised when a reader gives other text for the same bytes; collections then read anew
+    3  # raised when a reader gives other text for the same bytes; collections then read anew
 )
 MAX_BYTES = 200_000_000
 MAX_MARKUP_BYTES = 10_000_000  # a tree of objects takes some 20 times the text's memory
-EXTENSIONS = {
-    ".txt": "text",
-    ".text": "text",
-    "": "text",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".mdx": "markdown",
-    ".html": "html",
-    ".htm": "html",
-    ".xhtml": "html",
-    ".pdf": "pdf",
+MAX_LEVEL = 2  # files within files within files
+READERS = {  # kind → module and function; those of TEXT_KINDS are also given the decoded text
+    "text": "retrieval.plain:read_text",
+    "markdown": "retrieval.plain:read_markdown",
+    "code": "retrieval.plain:read_code",
+    "notebook": "retrieval.plain:read_notebook",
+    "xml": "retrieval.plain:read_xml",
+    "html": "retrieval.html:read_page",
+    "delimited": "retrieval.delimited:read_delimited",
+    "pdf": "retrieval.pdf:read_pdf",
+    "word": "retrieval.word:read_word",
+    "legacy_word": "retrieval.legacy_word:read_legacy_word",
+    "slides": "retrieval.slides:read_slides",
+    "sheets": "retrieval.sheets:read_sheets",
+    "opendocument": "retrieval.opendocument:read_opendocument",
+    "rtf": "retrieval.rtf:read_rtf",
+    "epub": "retrieval.epub:read_epub",
+    "mail": "retrieval.mail:read_mail",
+    "outlook": "retrieval.outlook:read_outlook",
+    "archive": "retrieval.archive:read_archive",
 }
-KNOWN = "txt, md, html and pdf"
-MAGIC = (  # what a name can hide
-    (b"PK\x03\x04", "a ZIP, Word, PowerPoint, Excel, OpenDocument or EPUB file"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old or encrypted Office file"),
-    (b"{\\rtf", "an RTF file"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"\x1f\x8b", "a packed file"),
-    (b"\x7fELF", "a program"),
-)
-HTML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*|<!--.{0,2000}?-->\s*)*(?:<!doctype\s+html|<html|<head\b|<body\b)",
-    re.IGNORECASE | re.DOTALL,
-)
-FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
-HEADING = re.compile(r"^(#{1,6})\s+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
-HEADING_ID = re.compile(r"[ \t]*\{[ \t]*#[^}\n]*\}[ \t]*$", re.MULTILINE)  # `## Title {#anchor}`
-COMMENT = re.compile(
-    r"<!--.*?-->|\{/\*.*?\*/\}", re.DOTALL
-)  # of HTML and of MDX: not shown, so not read
 
 
 def read(path: Path, *, name: str | None = None) -> Document:
-    """Return the text of a file.
+    """Return the text of a file; what of it could not be read is said in the document's warnings.
 
     Args:
         name: what the document is called from now on; the file's own name where None.
@@ -65,48 +54,39 @@ def read(path: Path, *, name: str | None = None) -> Document:
         DataError: the file is missing, empty, binary, of an unknown format, encrypted, damaged, or without text.
     """
     data = _load(path)
-    kind = _kind(path, data)
-    if kind == "pdf":
-        pages, title = read_pdf(path)
-    else:
-        limit = MAX_MARKUP_BYTES if kind == "html" else MAX_BYTES
-        if len(data) > limit:
-            raise _too_large(path, len(data), limit)
-        text = decode(data, declared=declared_charset(data) if kind == "html" else "")
-        if text is None:
-            raise DataError(f"{path}: binary, not text; adapt reads {KNOWN}")
-        text, title = READERS[kind](text)
-        pages = [Page(text, form="plain" if kind == "text" else "markdown")]
-    if not any(page.text.strip() for page in pages):
-        raise DataError(f"{path}: holds no text; remove it or put text into it")
+    reading = _read(RawFile(str(path), data, path.suffix.lower(), _read))
     digest = hashlib.sha256(data).hexdigest()
-    return Document(name or path.name, digest, tuple(pages), title)
+    return Document(
+        name or path.name, digest, tuple(reading.pages), reading.title, tuple(reading.warnings)
+    )
 
 
-def read_text(text: str) -> tuple[str, str]:
-    """Return plain text and no title."""
-    return clean(text), ""
+def _read(raw: RawFile) -> Reading:
+    """Return what a file says, or one that lies within another."""
+    if raw.level > MAX_LEVEL:
+        raise DataError(f"{raw.label}: lies too deep within other files; take it out and ingest it")
+    if not raw.data.strip():
+        raise DataError(f"{raw.label}: empty; put text into it or remove it")
+    kind = kind_of(raw)
+    module, _, function = READERS[kind].partition(":")
+    reader: Callable[..., Reading] = getattr(importlib.import_module(module), function)
+    reading = reader(raw, _decoded(raw, kind)) if kind in TEXT_KINDS else reader(raw)
+    if not any(page.text.strip() for page in reading.pages):
+        raise DataError(f"{raw.label}: holds no text; remove it or put text into it")
+    return reading
 
 
-def read_markdown(text: str) -> tuple[str, str]:
-    """Return Markdown without front matter and comments, headings in one form, and its title."""
-    text = clean(text)
-    title = ""
-    if front := FRONT_MATTER.match(text):
-        found = FRONT_TITLE.search(front.group(1))
-        title = found.group(1) if found else ""
-        text = text[front.end() :]
-    text = HEADING.sub(r"\1 \2", HEADING_ID.sub("", COMMENT.sub("", text))).strip("\n")
-    if not title and (heading := re.search(r"^# (.+)$", text, re.MULTILINE)):
-        title = heading.group(1)
-    return text, title
-
-
-READERS: dict[str, Callable[[str], tuple[str, str]]] = {
-    "text": read_text,
-    "markdown": read_markdown,
-    "html": read_html,
-}
+def _decoded(raw: RawFile, kind: str) -> str:
+    limit = MAX_MARKUP_BYTES if kind in ("html", "xml") else MAX_BYTES
+    if len(raw.data) > limit:
+        raise _too_large(raw.label, len(raw.data), limit)
+    declared = declared_charset(raw.data) if kind in ("html", "xml") else ""
+    text = decode(raw.data, declared=declared)
+    if text is None:
+        raise DataError(
+            f"{raw.label}: binary, not text; save it in a format that adapt reads, or remove it"
+        )
+    return text
 
 
 def _load(path: Path) -> bytes:
@@ -117,39 +97,16 @@ def _load(path: Path) -> bytes:
             raise DataError(f"{path}: not a regular file; name a file or a folder of files")
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise _too_large(path, size, MAX_BYTES)
-        data = path.read_bytes()
+            raise _too_large(str(path), size, MAX_BYTES)
+        return path.read_bytes()
     except OSError as error:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); check its permissions"
         ) from error
-    if not data.strip():
-        raise DataError(f"{path}: empty; put text into it or remove it")
-    return data
 
 
-def _kind(path: Path, data: bytes) -> str:
-    """Return the key of the reader."""
-    head = data[:4096]
-    if b"%PDF-" in head[:1024]:
-        return "pdf"
-    for magic, what in MAGIC:
-        if head.startswith(magic):
-            raise DataError(f"{path}: {what}, which adapt does not read; it reads {KNOWN}")
-    if HTML_START.match(head):
-        return "html"
-    suffix = path.suffix.lower()
-    if suffix == ".pdf":
-        raise DataError(
-            f"{path}: the PDF is damaged (it has no PDF header); open it and save it anew"
-        )
-    if suffix not in EXTENSIONS:
-        raise DataError(f"{path}: unknown format '{suffix}'; adapt reads {KNOWN}")
-    return EXTENSIONS[suffix]
-
-
-def _too_large(path: Path, size: int, limit: int) -> DataError:
+def _too_large(label: str, size: int, limit: int) -> DataError:
     megabytes = 1_000_000
     return DataError(
-        f"{path}: {size / megabytes:.0f} MB, the limit is {limit / megabytes:.0f} MB; split the file"
+        f"{label}: {size / megabytes:.0f} MB, the limit is {limit / megabytes:.0f} MB; split the file"
     )

@@ -20,6 +20,8 @@ from adapt.records import Document
 from retrieval.reader_limits import ReaderLimits
 from retrieval.sandbox_process import ReaderProcess
 
+__all__ = ["ReadResult", "ReaderLimits", "ReaderPool"]
+
 AHEAD = 4  # files for each worker that are read before the caller asks for them
 SMALL = 1_000_000  # bytes of text that may wait here for the caller; more waits in the child
 TICK = 0.05  # seconds between two looks at the children
@@ -156,14 +158,14 @@ class ReaderPool:
             process = self._process(number)
             document = process.read(task.path.absolute(), task.name, task.wait_for_room)
         except DataError as error:
-            return ReadResult(task.name, task.path, error=str(error))
+            return ReadResult(task.name, task.path, error=_line(str(error)))
         return ReadResult(task.name, task.path, document)
 
     def _process(self, number: int) -> ReaderProcess:
         """Return this worker's child, a fresh one where the last has died or grown fat."""
         with self._lock:
             process = self._processes.get(number)
-            if process is not None and not process.worn:
+            if process is not None and process.usable:
                 return process
         if process is not None:
             process.end()
@@ -178,6 +180,11 @@ class ReaderPool:
             with self._lock:
                 for process in self._processes.values():
                     process.watch()
+
+
+def _line(sentence: str) -> str:
+    """Return a sentence that can be printed: the name of a file may hold line ends, and bytes that are no text."""
+    return " ".join(sentence.splitlines()).encode("utf-8", "replace").decode("utf-8")
 
 
 def _result(task: _Task) -> ReadResult:

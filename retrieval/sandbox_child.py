@@ -253,7 +253,7 @@ def _wait_for_end(life: int) -> None:
 
 
 def _error(sentence: str) -> dict[str, Any]:
-    return {"kind": "error", "sentence": " ".join(sentence.splitlines())[:MOST_SENTENCE]}
+    return {"kind": "error", "sentence": sentence[:MOST_SENTENCE]}
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:

@@ -27,6 +27,7 @@ from retrieval.reader_limits import MB, OCR_PAGE_SECONDS, WALL, ReaderLimits
 
 ROOT = Path(__file__).parents[1]
 START_SECONDS = 60.0
+CHILD = "retrieval.sandbox_child"
 WORN = 0.25  # of the memory allowed, still held after a file
 WORN_OUT = 0.8  # of it: what dies there by a signal has died of that
 END_SECONDS = 5.0  # a killed process that waits for a dead disk is left to the system
@@ -54,7 +55,7 @@ class _Clock:
 
 
 class ReaderProcess:
-    """A child that reads one file after another, until `worn` says that its owner should start another.
+    """A child that reads one file after another; its owner starts another when this one is not `usable` any more.
 
     Raises:
         AdaptError: it does not start.
@@ -66,7 +67,7 @@ class ReaderProcess:
         self._clock: _Clock | None = None
         self._cause: Cause = ""
         self._peak = 0
-        self.worn = False
+        self._worn = False
         self._greeted = False
         self._process, self._requests, self._replies, self._life = _start()
         self._seen = psutil.Process(self._process.pid)
@@ -83,6 +84,7 @@ class ReaderProcess:
         """
         if not self._greeted:
             self._greet()
+        self._peak = 0
         try:
             self._set_clock(self._limits.seconds)
             send(self._requests, {"path": str(path), "name": name})
@@ -106,6 +108,11 @@ class ReaderProcess:
         if "trace" in answer:
             LOGGER.error("%s: its reader failed\n%s", path, answer["trace"])
         raise DataError(str(answer["sentence"]))
+
+    @property
+    def usable(self) -> bool:
+        """Return whether another file may be given to it."""
+        return not self._worn and self._process.poll() is None
 
     def watch(self) -> None:
         """Kill the process if it has had its time or memory; called from another thread, again and again."""
@@ -136,7 +143,7 @@ class ReaderProcess:
         except subprocess.TimeoutExpired:
             LOGGER.warning("process %d was killed and is not gone yet", self._process.pid)
         with self._lock:
-            self.worn = True
+            self._worn = True
             self._replies.close()
             with contextlib.suppress(BrokenPipeError):  # a request that it did not live to read
                 self._requests.close()
@@ -162,7 +169,7 @@ class ReaderProcess:
             self.end()
             raise AdaptError(
                 f"the process that reads documents does not start (exit code {self._process.returncode}); "
-                f"`{sys.executable} -m retrieval.sandbox_child` says why"
+                f"`{sys.executable} -m {CHILD}` says why"
             ) from error
         finally:
             self._stop_clock()
@@ -187,7 +194,7 @@ class ReaderProcess:
             room -= len(data)
             pages.append(page | {"text": data.decode("utf-8")})
         document = DOCUMENT.validate_python(fields | {"pages": pages})
-        self.worn = self._seen.memory_info().rss > self._limits.memory_mb * MB * WORN
+        self._worn = self._seen.memory_info().rss > self._limits.memory_mb * MB * WORN
         return document
 
     def _set_clock(self, seconds: float) -> None:
@@ -196,14 +203,17 @@ class ReaderProcess:
             self._clock = _Clock(now, processor, now + WALL * seconds, processor + seconds, seconds)
 
     def _allow_ocr(self) -> None:
-        """A page is about to be recognised: it has its own time, within what all pages of a file have."""
+        """A page is about to be recognised: it has its own time, within what all pages of a file have.
+
+        The time is tesseract's; for itself the child gets what an ordinary file has, to draw the next page.
+        """
         processor, now = _processor(self._seen), time.monotonic()
         with self._lock:
             if self._clock is not None:
-                last = self._clock.started + self._limits.ocr_seconds
-                self._clock.ocr = True
-                self._clock.wall = max(self._clock.wall, min(now + OCR_PAGE_SECONDS, last))
-                self._clock.processor = max(self._clock.processor, processor + OCR_PAGE_SECONDS)
+                clock, last = self._clock, self._clock.started + self._limits.ocr_seconds
+                clock.ocr = True
+                clock.wall = max(clock.wall, min(now + OCR_PAGE_SECONDS, last))
+                clock.processor = max(clock.processor, processor + self._limits.seconds)
 
     def _stop_clock(self) -> None:
         with self._lock:
@@ -261,7 +271,7 @@ def _start() -> tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes], int | None]
     # Before all else: the child must be of the same version as we are.
     known = [str(ROOT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, known))
-    command = [sys.executable, "-P", "-B", "-m", "retrieval.sandbox_child"]
+    command = [sys.executable, "-P", "-B", "-m", CHILD]
     theirs, ours = (None, None) if sys.platform == "win32" else os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603  the command is ours

@@ -1,0 +1,165 @@
+"""ZIP files opened with care: members are read into memory only, and what they unpack to is counted while it is unpacked.
+
+Word, PowerPoint, Excel, OpenDocument and EPUB files are such packages. Nothing is written to disk, so a member called
+`../../x` is only a member with an odd name. Not here: what the members say.
+"""
+
+import posixpath
+import zipfile
+import zlib
+from io import BytesIO
+
+from lxml import etree
+
+from adapt.errors import DataError
+from retrieval.reading import RawFile
+
+MAX_MEMBERS = 20_000
+MAX_MEMBER_BYTES = 100_000_000
+MAX_TOTAL_BYTES = 400_000_000
+MAX_RATIO = 200  # unpacked to packed; text of a real document reaches some 30
+RATIO_FROM = 5_000_000  # bytes from which the ratio counts
+STEP = 1 << 20
+FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+ENCRYPTED = 0x1
+
+
+class Package:
+    """One ZIP file. Every read counts towards what the whole may unpack to."""
+
+    def __init__(self, raw: RawFile, what: str) -> None:
+        """Open it.
+
+        Args:
+            what: what sentences call it, such as "Word file".
+
+        Raises:
+            DataError: it is no whole ZIP file, or holds too many members.
+        """
+        self.raw = raw
+        self.what = what
+        self._total = 0
+        try:
+            self._zip = zipfile.ZipFile(BytesIO(raw.data))
+        except FAULTS as error:
+            raise raw.damaged(what, error) from error
+        entries = self._zip.infolist()
+        if len(entries) > MAX_MEMBERS:
+            raise DataError(
+                f"{raw.label}: {len(entries)} files in the {what}, the limit is {MAX_MEMBERS}; split it"
+            )
+        self._entries = {entry.filename.replace("\\", "/").lstrip("/"): entry for entry in entries}
+        self._folded = {name.lower(): name for name in reversed(self._entries)}
+        self.names = [name for name, entry in self._entries.items() if not entry.is_dir()]
+
+    def __contains__(self, name: str) -> bool:
+        return self._name(name) in self._entries
+
+    def encrypted(self, name: str) -> bool:
+        """Say whether a member needs a password."""
+        return bool(self._entries[self._name(name)].flag_bits & ENCRYPTED)
+
+    def packed_bytes(self, name: str) -> int:
+        """Return the size of a member as it is packed."""
+        return self._entries[self._name(name)].compress_size
+
+    def read(self, name: str) -> bytes:
+        """Return a member's bytes.
+
+        Raises:
+            DataError: there is none, it is encrypted or damaged, or it unpacks to more than the limits.
+        """
+        entry = self._entries.get(self._name(name))
+        if entry is None:
+            raise self.raw.damaged(self.what, f"{name} is missing in it")
+        if entry.flag_bits & ENCRYPTED:
+            raise DataError(
+                f"{self.raw.label}: {name} in the {self.what} is encrypted; save a copy without a password"
+            )
+        parts: list[bytes] = []
+        size = 0
+        try:
+            with self._zip.open(entry) as stream:
+                while part := stream.read(STEP):
+                    size += len(part)
+                    self._total += len(part)
+                    self._check(name, size, len(self.raw.data))
+                    parts.append(part)
+        except FAULTS as error:
+            raise self.raw.damaged(self.what, f"{name}: {error or type(error).__name__}") from error
+        return b"".join(parts)
+
+    def xml(self, name: str) -> etree._Element:
+        """Return the root of a member that is XML; errors as of `read` and `parse`."""
+        return parse(self.raw, self.read(name), f"{self.what} ({name})")
+
+    def find_xml(self, name: str) -> etree._Element | None:
+        """Return the root of a member that is XML, None where there is none or it cannot be read."""
+        if name not in self:
+            return None
+        try:
+            return self.xml(name)
+        except DataError:
+            return None
+
+    def relations(self, name: str) -> dict[str, tuple[str, str]]:
+        """Return what a member of an Office file refers to within it: id → (last word of the type, member)."""
+        folder, tail = posixpath.split(name)
+        root = self.find_xml(f"{folder}/_rels/{tail}.rels" if folder else f"_rels/{tail}.rels")
+        found: dict[str, tuple[str, str]] = {}
+        for one in root if root is not None else ():
+            if not isinstance(one.tag, str) or one.get("TargetMode") == "External":
+                continue
+            target = one.get("Target", "")
+            path = target.lstrip("/") if target.startswith("/") else f"{folder}/{target}"
+            kind = one.get("Type", "").rsplit("/", 1)[-1]
+            found[one.get("Id", "")] = (kind, posixpath.normpath(path).lstrip("/"))
+        return found
+
+    def _name(self, name: str) -> str:
+        return name if name in self._entries else self._folded.get(name.lower(), name)
+
+    def _check(self, name: str, size: int, packed: int) -> None:
+        """Refuse what unpacks too far; `packed` is the size of the whole file, which no header can make larger."""
+        over = size > MAX_MEMBER_BYTES or self._total > MAX_TOTAL_BYTES
+        if over or (self._total > RATIO_FROM and self._total > MAX_RATIO * packed):
+            raise DataError(
+                f"{self.raw.label}: {name} in the {self.what} unpacks to over {min(size, self._total) // 1_000_000} MB "
+                f"of {packed / 1_000_000:.1f} MB, as a ZIP bomb does; remove it"
+            )
+
+
+def parse(raw: RawFile, data: bytes, what: str) -> etree._Element:
+    """Return the root of an XML document; entities that it declares itself are refused, others stay unread.
+
+    Raises:
+        DataError: it is not well formed, too deep, or declares entities.
+    """
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
+        huge_tree=False, remove_comments=True, remove_pis=True,
+    )  # fmt: skip
+    try:
+        root = etree.fromstring(data, parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise raw.damaged(what, error) from error
+    dtd = root.getroottree().docinfo.internalDTD
+    if dtd is not None and any(True for _ in dtd.iterentities()):
+        raise DataError(
+            f"{raw.label}: the {what} declares entities, which adapt does not expand; save it without them"
+        )
+    return root
+
+
+def local(element: etree._Element) -> str:
+    """Return an element's name without its namespace; empty for what is no element."""
+    tag = element.tag
+    return tag.rsplit("}", 1)[-1] if isinstance(tag, str) else ""
+
+
+def attribute(element: etree._Element, name: str) -> str | None:
+    """Return an attribute by its name without namespace."""
+    for key, value in element.attrib.items():
+        if str(key).rsplit("}", 1)[-1] == name:
+            return str(value)
+    return None
