@@ -14,7 +14,7 @@ from retrieval.pdf_lines import Word
 PAGE_SECONDS = 60.0
 WANTED = ("eng", "spa")  # read together; others only where neither is installed
 SCRIPT_DATA = ("osd", "equ")  # which way up, and formulas: no languages
-MIN_CONFIDENCE = 20.0  # percent; below it is the texture of the paper
+MIN_CONFIDENCE = 30.0  # percent; below it is the texture of the paper
 SURE = 60.0  # percent; a page below that is looked at for lying on its side
 FIELDS = 12
 
@@ -53,19 +53,31 @@ def recognise(
         OcrError: tesseract failed, or took longer than `seconds`.
     """
     table = _run(image, ["--psm", "3", "-l", languages(), "tsv"], seconds)
-    words: list[Word] = []
+    lines: dict[tuple[str, ...], list[Word]] = {}
     weights: list[tuple[float, int]] = []
-    for line in table.split("\n")[1:]:
-        fields = line.rstrip("\r").split("\t")
+    for record in table.split("\n")[1:]:
+        fields = record.rstrip("\r").split("\t")
         if len(fields) != FIELDS or not fields[11].strip():
             continue
         sure = float(fields[10])
         weights.append((sure, len(fields[11])))
         if sure >= MIN_CONFIDENCE:
             x, y, width, height = (int(value) / scale for value in fields[6:10])
-            words.append(Word(fields[11].strip(), x, y, x + width, y + height))
+            word = Word(fields[11].strip(), x, y, x + width, y + height)
+            lines.setdefault(tuple(fields[2:5]), []).append(word)
     total = sum(weight for _, weight in weights)
+    words = [word for line in lines.values() for word in _level(line)]
     return words, sum(sure * weight for sure, weight in weights) / total if total else 0.0
+
+
+def _level(line: list[Word]) -> list[Word]:
+    """Return the words of a line that tesseract followed across a crooked page, put at one height."""
+    middle = sum(word.top + word.bottom for word in line) / (2 * len(line))
+    off = [middle - (word.top + word.bottom) / 2 for word in line]
+    return [
+        word._replace(top=word.top + by, bottom=word.bottom + by)
+        for word, by in zip(line, off, strict=True)
+    ]
 
 
 def quarter_turns(image: bytes, *, seconds: float = PAGE_SECONDS) -> int:

@@ -15,6 +15,7 @@ from adapt.errors import DataError
 from adapt.records import Page
 from retrieval.encodings import clean
 from retrieval.pdf_layout import lay_out
+from retrieval.pdf_lines import Word
 from retrieval.pdf_tables import ruled_tables
 from retrieval.pdf_words import PageContent, page_content
 from retrieval.reading import RawFile, Reading, numbers, plural
@@ -25,7 +26,9 @@ MAX_SECONDS = 120.0  # without OCR, which has bounds of its own
 FEW_LETTERS = 25  # a page number or a stamp over a scanned page
 MANY_DRAWINGS = 200  # letters drawn as outlines
 PICTURE = 0.3  # of the page
-UNMAPPED = 0.4  # share of characters without a letter that makes a text layer worthless
+UNMAPPED = 0.08  # share of the characters whose font does not say what they are
+MANY_LOST = 40  # of them, in words of
+LONG_WORD = 4  # letters at least; shorter ones are the signs of formulas
 HYPHEN = re.compile(r"(?<=[a-záéíóúüñäößàèìòùâêîôûç])-\n(?=[a-záéíóúüñäößàèìòùâêîôûç])")
 
 
@@ -97,9 +100,10 @@ def _read_page(document: PdfDocument, number: int, found: _Found) -> None:
     try:
         page = _with_fields(document, page, number)
         content = page_content(page)
+        if _is_scan(content):
+            content.words = _with_scanned(content, found.scans.words(page, number))
+            content.unreadable = []
         text = _page_text(content)
-        if _is_scan(content, text):
-            text = found.scans.text(page, number) or text
     except PdfiumError as error:
         found.faults[number] = str(error).rstrip(".")
         return
@@ -126,20 +130,33 @@ def _with_fields(document: PdfDocument, page: PdfPage, number: int) -> PdfPage:
 
 
 def _page_text(content: PageContent) -> str:
-    if content.unmapped > UNMAPPED:
-        return ""
-    tables, words = ruled_tables(content.words, content.rules)
+    placed = [*content.words, *content.unreadable]
+    tables, words, turned = ruled_tables(placed, content.turned, content.rules)
     text = lay_out(words, tables)
-    return f"{text}\n\n{content.turned}" if content.turned else text
+    beside = "\n".join(word.text for word in turned)
+    return f"{text}\n\n{beside}" if beside else text
 
 
-def _is_scan(content: PageContent, text: str) -> bool:
-    if content.unmapped > UNMAPPED:
+def _is_scan(content: PageContent) -> bool:
+    """Say whether OCR sees more of a page than its text layer says."""
+    lost = sum(len(word.text) for word in content.unreadable if len(word.text) >= LONG_WORD)
+    if content.unmapped >= UNMAPPED and lost >= MANY_LOST:
         return True
-    letters = sum(c.isalnum() for c in text)
+    letters = sum(c.isalnum() for word in (*content.words, *content.turned) for c in word.text)
     if letters >= FEW_LETTERS:
         return False
     return content.pictures > PICTURE or (not letters and content.drawings > MANY_DRAWINGS)
+
+
+def _with_scanned(content: PageContent, scanned: list[Word]) -> list[Word]:
+    """Return the words of the text layer, and those of OCR where the layer has none."""
+    taken = [(w.x0 - 1, w.top - 1, w.x1 + 1, w.bottom + 1) for w in content.words]
+    fresh = []
+    for word in scanned:
+        x, y = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
+        if not any(a <= x <= c and b <= y <= d for a, b, c, d in taken):
+            fresh.append(word)
+    return [*content.words, *fresh]
 
 
 def _nothing(raw: RawFile, found: _Found, count: int) -> DataError:

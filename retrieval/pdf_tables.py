@@ -10,6 +10,7 @@ from retrieval.rows import row
 NEAR = 3.0  # points: lines nearer than that are one, and meet
 MAX_RULES = 3_000
 MAX_CELLS = 20_000
+MOST_LINES = 5  # in a cell, on average; beyond, the lines are the frames of a page's parts
 
 
 class _Lines:
@@ -28,21 +29,35 @@ class _Lines:
                 self.lines.append([place, start, end])
 
 
-def ruled_tables(words: Sequence[Word], rules: Sequence[Rule]) -> tuple[list[Piece], list[Word]]:
-    """Return the tables of a page, and the words that are in none."""
+def ruled_tables(
+    words: Sequence[Word], turned: Sequence[Word], rules: Sequence[Rule]
+) -> tuple[list[Piece], list[Word], list[Word]]:
+    """Return the tables of a page, the words that are in none, and the turned texts that are in none.
+
+    Args:
+        turned: texts that run upwards or downwards, as the heads of narrow columns do.
+    """
+    outside = [*words, *map(_flat, turned)]
     if not 4 <= len(rules) <= MAX_RULES:
-        return [], list(words)
+        return [], list(words), list(turned)
     level = _Lines([(r.top, r.x0, r.x1) for r in rules if r.x1 - r.x0 >= r.bottom - r.top]).lines
     upright = _Lines(
         [(r.x0, r.top, r.bottom) for r in rules if r.x1 - r.x0 < r.bottom - r.top]
     ).lines
     tables: list[Piece] = []
-    left = list(words)
     for across, down in _grids(level, upright):
-        table, left = _read(across, down, left)
+        table, left = _Grid(across, down).read(outside)
         if table is not None:
             tables.append(table)
-    return tables, left
+            outside = left
+    kept = set(outside)
+    return tables, [w for w in words if w in kept], [w for w in turned if _flat(w) in kept]
+
+
+def _flat(word: Word) -> Word:
+    """Return a turned text as if it were level, in its middle."""
+    middle, half = (word.top + word.bottom) / 2, (word.x1 - word.x0) / 2
+    return Word(word.text, word.x0, middle - half, word.x1, middle + half)
 
 
 def _grids(
@@ -76,42 +91,57 @@ def _places(lines: list[list[float]], ends: Sequence[float]) -> list[float]:
     return places
 
 
-def _read(
-    level: list[list[float]], upright: list[list[float]], words: list[Word]
-) -> tuple[Piece | None, list[Word]]:
-    """Return a grid's table and the words outside of it; None where it is a frame, not a table."""
-    # A table may be open at its sides: its level lines end where the outer cells do.
-    xs = _places(upright, (min(x[1] for x in level), max(x[2] for x in level)))
-    ys = _places(level, (min(x[1] for x in upright), max(x[2] for x in upright)))
-    columns, rows = len(xs) - 1, len(ys) - 1
-    if columns < 2 or rows < 1 or columns * rows > MAX_CELLS:
-        return None, words
-    cells: dict[tuple[int, int], list[Word]] = {}
-    outside: list[Word] = []
-    for word in words:
-        x, y = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
-        if xs[0] <= x <= xs[-1] and ys[0] <= y <= ys[-1]:
-            place = (_slot(ys, y), _slot(xs, x))
-            cells.setdefault(_first(place, xs, ys, level, upright), []).append(word)
+class _Grid:
+    """The cells between lines that meet; a table may be open at its sides, where its level lines end."""
+
+    def __init__(self, level: list[list[float]], upright: list[list[float]]) -> None:
+        self._level, self._upright = level, upright
+        self._xs = _places(upright, (min(x[1] for x in level), max(x[2] for x in level)))
+        self._ys = _places(level, (min(x[1] for x in upright), max(x[2] for x in upright)))
+
+    def read(self, words: list[Word]) -> tuple[Piece | None, list[Word]]:
+        """Return the table and the words outside of it; None where it is a frame, not a table."""
+        columns, rows = len(self._xs) - 1, len(self._ys) - 1
+        if columns < 2 or rows < 1 or columns * rows > MAX_CELLS:
+            return None, words
+        cells, outside = self._place(words)
+        written = sum(len(rows_of(cell)) for cell in cells.values())
+        if len({column for _, column in cells}) < 2 or written > MOST_LINES * len(cells):
+            return None, words
+        lines: list[str] = []
+        if _has_columns_without_rules(cells, columns):
+            lines = lay_out([word for cell in cells.values() for word in cell]).split("\n")
         else:
-            outside.append(word)
-    filled = {column for _, column in cells}
-    if len(filled) < 2 or (rows == 1 and len(cells) < 2):
-        return None, words
-    if _has_columns_without_rules(cells, columns):
-        inside = [word for cell in cells.values() for word in cell]
-        return Piece(xs[0], ys[0], xs[-1], ys[-1], lines=lay_out(inside).split("\n")), outside
-    lines: list[str] = []
-    for first, last in _groups(cells, ys):
-        inner = [w for (r, _), cell in cells.items() if first <= r < last for w in cell]
-        if last - first > 1:
-            lines += lay_out(inner).split("\n")
-        else:
-            lines += _rows([cells.get((first, c), []) for c in range(columns)])
-    lines = [line for line in lines if line]
-    if len(lines) < 2:
-        return None, words
-    return Piece(xs[0], ys[0], xs[-1], ys[-1], lines=lines), outside
+            for first, last in _groups(cells, self._ys):
+                inner = [w for (r, _), cell in cells.items() if first <= r < last for w in cell]
+                single = last - first == 1
+                row_cells = [cells.get((first, c), []) for c in range(columns)]
+                lines += _rows(row_cells) if single else lay_out(inner).split("\n")
+        lines = [line for line in lines if line]
+        if len(lines) < 2:
+            return None, words
+        return Piece(self._xs[0], self._ys[0], self._xs[-1], self._ys[-1], lines=lines), outside
+
+    def _place(self, words: list[Word]) -> tuple[dict[tuple[int, int], list[Word]], list[Word]]:
+        """Return the words by the (row, column) of their cells, and those outside of the grid."""
+        cells: dict[tuple[int, int], list[Word]] = {}
+        outside: list[Word] = []
+        for word in words:
+            x, y = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
+            if self._xs[0] <= x <= self._xs[-1] and self._ys[0] <= y <= self._ys[-1]:
+                place = self._first(_slot(self._ys, y), _slot(self._xs, x))
+                cells.setdefault(place, []).append(word)
+            else:
+                outside.append(word)
+        return cells, outside
+
+    def _first(self, r: int, c: int) -> tuple[int, int]:
+        """Return the upper left cell of the merged cell that a cell is part of: no line parts them."""
+        while c > 0 and not _parts(self._upright, self._xs[c], (self._ys[r] + self._ys[r + 1]) / 2):
+            c -= 1
+        while r > 0 and not _parts(self._level, self._ys[r], (self._xs[c] + self._xs[c + 1]) / 2):
+            r -= 1
+        return r, c
 
 
 def _has_columns_without_rules(cells: dict[tuple[int, int], list[Word]], columns: int) -> bool:
@@ -147,22 +177,6 @@ def _groups(cells: dict[tuple[int, int], list[Word]], ys: Sequence[float]) -> li
 
 def _slot(edges: Sequence[float], value: float) -> int:
     return max(0, min(len(edges) - 2, sum(edge <= value for edge in edges) - 1))
-
-
-def _first(
-    place: tuple[int, int],
-    xs: Sequence[float],
-    ys: Sequence[float],
-    level: list[list[float]],
-    upright: list[list[float]],
-) -> tuple[int, int]:
-    """Return the upper left cell of the merged cell that a cell is part of: no line parts them."""
-    r, c = place
-    while c > 0 and not _parts(upright, xs[c], (ys[r] + ys[r + 1]) / 2):
-        c -= 1
-    while r > 0 and not _parts(level, ys[r], (xs[c] + xs[c + 1]) / 2):
-        r -= 1
-    return r, c
 
 
 def _parts(lines: list[list[float]], place: float, at: float) -> bool:

@@ -5,6 +5,7 @@ Places are points from the top left corner, as the page is shown. Not here: in w
 """
 
 import ctypes
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,14 +28,18 @@ _Box = tuple[float, float, float, float]  # left, bottom, right, top
 
 @dataclass(slots=True)
 class PageContent:
-    """The words that stand upright, those that run along the edge as pdfium orders them, and rules and pictures."""
+    """The words of a page, its rules, and how much of it is pictures.
+
+    `turned` are texts that run upwards or downwards, `unreadable` words whose font does not say which letters they are.
+    """
 
     words: list[Word]
-    turned: str
+    turned: list[Word]
+    unreadable: list[Word]
     rules: list[Rule]
     pictures: float  # share of the page that pictures cover, in [0, 1]
     drawings: int
-    unmapped: float  # share of the characters for which the font names no letter
+    unmapped: float  # share of the characters that are in no word, or in an unreadable one
 
 
 class _Frame:
@@ -62,7 +67,10 @@ def page_content(page: PdfPage) -> PageContent:
     frame = _Frame(page)
     text_page = page.get_textpage()
     try:
-        words, turned, unmapped = _words(text_page.raw, text_page.count_chars(), frame, page)
+        builder = _WordBuilder(frame, page.get_rotation() / 90)
+        for index in range(text_page.count_chars()):
+            builder.add(text_page.raw, index)
+        builder.close()
     finally:
         text_page.close()
     rules: list[Rule] = []
@@ -75,7 +83,10 @@ def page_content(page: PdfPage) -> PageContent:
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
             drawings += 1
             rules += _rules(item, matrix, frame)
-    return PageContent(words, turned, rules, min(1.0, pictures), drawings, unmapped)
+    return PageContent(
+        builder.words, builder.turned, builder.unreadable, rules, min(1.0, pictures), drawings,
+        builder.unmapped / max(1, builder.seen),
+    )  # fmt: skip
 
 
 class _WordBuilder:
@@ -83,12 +94,15 @@ class _WordBuilder:
 
     def __init__(self, frame: _Frame, quarter_turns: float) -> None:
         self.words: list[Word] = []
-        self.turned: list[str] = []
+        self.turned: list[Word] = []
+        self.unreadable: list[Word] = []
         self.unmapped = 0
         self.seen = 0
         self._frame = frame
         self._quarter_turns = quarter_turns
         self._letters: list[str] = []
+        self._lost = 0  # of the letters
+        self._is_turned = False
         self._box = (0.0, 0.0, 0.0, 0.0)
         self._edges = [ctypes.c_double() for _ in range(4)]
         self._loose = pdfium.FS_RECTF()
@@ -98,36 +112,54 @@ class _WordBuilder:
         code = pdfium.FPDFText_GetUnicode(raw, index)
         letter = "-" if code == HYPHEN_AT_END else chr(code) if code < 0x110000 else "\ufffd"
         if letter in SPACES:
-            self.close()
-            if self.turned and self.turned[-1] != " ":
-                self.turned.append(" ")
+            if not self._is_turned or letter in "\r\n":
+                self.close()
+            elif self._letters:
+                self._letters.append(" ")
             return
-        self.seen += 1
-        self.unmapped += letter == "\ufffd" or 0xE000 <= code < 0xF900
         left, right, bottom, top = self._edges
         if not pdfium.FPDFText_GetCharBox(raw, index, left, right, bottom, top):
             return
-        if _is_turned(pdfium.FPDFText_GetCharAngle(raw, index), self._quarter_turns):
-            self.close()
-            self.turned.append(letter)
-            return
+        self.seen += 1
+        private = letter == "\ufffd" or 0xE000 <= code < 0xF900
+        lost = private or pdfium.FPDFText_HasUnicodeMapError(raw, index) == 1
+        self.unmapped += lost
         box = (left.value, bottom.value, right.value, top.value)
-        self._join(letter, self._raised(raw, index, box))
+        turned = _is_turned(pdfium.FPDFText_GetCharAngle(raw, index), self._quarter_turns)
+        if turned != self._is_turned or (self._letters and self._jumps(box)):
+            self.close()
+        self._is_turned = turned
+        self._join(letter, box if turned else self._raised(raw, index, box))
+        self._lost += lost
 
     def close(self) -> None:
         """End the word."""
-        if self._letters:
-            self.words.append(Word("".join(self._letters), *self._frame.place(*self._box)))
-            self._letters.clear()
+        text = "".join(self._letters).strip()
+        if text:
+            word = Word(text, *self._frame.place(*self._box))
+            lost = self._lost * 2 > len(text)
+            (self.unreadable if lost else self.turned if self._is_turned else self.words).append(
+                word
+            )
+        self._letters.clear()
+        self._lost = 0
 
     def _join(self, letter: str, box: _Box) -> None:
-        if self._letters and _jumps(self._box, box):
-            self.close()
         if self._letters:
             (a, b, c, d), (x0, y0, x1, y1) = self._box, box
             box = (min(a, x0), min(b, y0), max(c, x1), max(d, y1))
         self._box = box
         self._letters.append(letter)
+
+    def _jumps(self, box: _Box) -> bool:
+        """Say whether a character is not the next one: pdfium has put no space between, but it stands elsewhere."""
+        (a, b, c, d), (x0, y0, x1, y1) = self._box, box
+        if self._is_turned:
+            width = max(c - a, x1 - x0, 1.0)
+            return x1 < a - 0.3 * width or x0 > c + 0.3 * width
+        height = max(d - b, y1 - y0, 1.0)
+        off = y1 < b - 0.3 * height or y0 > d + 0.3 * height
+        return off or x0 > c + height or x1 < a - height
 
     def _raised(self, raw: pdfium.FPDF_TEXTPAGE, index: int, box: _Box) -> _Box:
         """Return the box of a dash or a dot as high as its line, so that it stands on the line of its neighbours."""
@@ -141,31 +173,12 @@ class _WordBuilder:
         return (box[0], low + (high - low) / 4, box[2], high - (high - low) / 4)
 
 
-def _words(
-    raw: pdfium.FPDF_TEXTPAGE, count: int, frame: _Frame, page: PdfPage
-) -> tuple[list[Word], str, float]:
-    """Return the upright words, the turned text, and the share of characters without a letter."""
-    builder = _WordBuilder(frame, page.get_rotation() / 90)
-    for index in range(count):
-        builder.add(raw, index)
-    builder.close()
-    share = builder.unmapped / builder.seen if builder.seen else 0.0
-    return builder.words, "".join(builder.turned).strip(), share
-
-
 def _is_turned(angle: float, quarter_turns: float) -> bool:
     """Say whether a character does not stand upright on the page as it is shown; `angle` is -1 where pdfium has none."""
     if angle < 0:
         return False
-    shown = (angle - quarter_turns * 1.5707963) % 6.2831853
-    return TURNED[0] < shown < TURNED[1] or TURNED[0] < 6.2831853 - shown < TURNED[1]
-
-
-def _jumps(box: _Box, after: _Box) -> bool:
-    """Say whether a character is not the next of a word: pdfium has put no space between, but it stands elsewhere."""
-    height = max(box[3] - box[1], after[3] - after[1], 1.0)
-    below = after[3] < box[1] - 0.3 * height or after[1] > box[3] + 0.3 * height
-    return below or after[0] > box[2] + height or after[2] < box[0] - height
+    shown = (angle - quarter_turns * math.pi / 2) % math.tau
+    return TURNED[0] < shown < TURNED[1] or TURNED[0] < math.tau - shown < TURNED[1]
 
 
 _Matrix = tuple[float, float, float, float, float, float]

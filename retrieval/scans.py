@@ -8,13 +8,14 @@ import numpy as np
 from pypdfium2 import PdfBitmap, PdfPage
 
 from retrieval.ocr import SURE, OcrError, languages, quarter_turns, recognise
-from retrieval.pdf_layout import lay_out
+from retrieval.pdf_lines import Word
 from retrieval.reading import numbers, plural
 
 DPI = 300
 MAX_PIXELS = 16_000_000  # an A4 page at 300 dpi has 8.7 million
 MAX_PAGES = 300
 MAX_SECONDS = 600.0
+UNSURE = 55.0  # percent; a clear scan reaches 90
 INSTALL = "install tesseract-ocr (and tesseract-ocr-spa for Spanish)"
 
 
@@ -27,25 +28,29 @@ class Scans:
     unread: list[int] = field(default_factory=list)
     bound: list[int] = field(default_factory=list)
     failed: dict[int, str] = field(default_factory=dict)
+    unsure: dict[int, float] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
 
-    def text(self, page: PdfPage, number: int) -> str:
-        """Return the text of a scanned page, empty where it cannot be read; then it is remembered why."""
+    def words(self, page: PdfPage, number: int) -> list[Word]:
+        """Return the words of a scanned page, none where it cannot be read; then it is remembered why."""
         if not languages():
             self.unread.append(number)
-            return ""
+            return []
         if self.read >= MAX_PAGES or self.seconds >= MAX_SECONDS:
             self.bound.append(number)
-            return ""
+            return []
         started = self.clock()
         try:
-            return _read(page)
+            words, sure = _read(page)
         except OcrError as error:
             self.failed[number] = str(error)
-            return ""
+            return []
         finally:
             self.read += 1
             self.seconds += self.clock() - started
+        if words and sure < UNSURE:
+            self.unsure[number] = sure
+        return words
 
     def warnings(self, label: str) -> list[str]:
         """Return what was not read, in sentences."""
@@ -64,10 +69,17 @@ class Scans:
             number, why = next(iter(self.failed.items()))
             pages = f"{plural('page', list(self.failed))} {numbers(list(self.failed))}"
             found.append(f"{label}: scanned {pages} not read, tesseract {why} on page {number}")
+        if self.unsure:
+            number, sure = next(iter(self.unsure.items()))
+            pages = f"{plural('page', list(self.unsure))} {numbers(list(self.unsure))}"
+            found.append(
+                f"{label}: scanned {pages} read, but OCR is unsure of the words ({sure:.0f} % on page {number}); "
+                "look whether they are right, and install tesseract's data for the language"
+            )
         return found
 
 
-def _read(page: PdfPage) -> str:
+def _read(page: PdfPage) -> tuple[list[Word], float]:
     width, height = page.get_size()
     scale = min(DPI / 72, (MAX_PIXELS / max(1.0, width * height)) ** 0.5)
     bitmap: PdfBitmap = page.render(scale=scale, grayscale=True, rev_byteorder=False)
@@ -79,8 +91,8 @@ def _read(page: PdfPage) -> str:
     if sure < SURE and (turns := quarter_turns(_graymap(pixels))):
         again, surer = recognise(_graymap(np.rot90(pixels, -turns)), scale=scale)
         if surer > sure:
-            words = again
-    return lay_out(words)
+            return again, surer
+    return words, sure
 
 
 def _graymap(pixels: np.ndarray[tuple[int, int], np.dtype[np.uint8]]) -> bytes:

@@ -1,0 +1,87 @@
+"""Recall of hand-written quotes in the shared real documents, by format; each quote is looked for in a document's text."""
+
+import csv
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from adapt.errors import DataError
+from adapt.records import Document
+from retrieval.ocr import languages
+from retrieval.readers import read
+from tests.retrieval.real_snippets import SNIPPETS
+
+FOLDER = Path(__file__).parents[2].parent / "shared" / "data" / "docs_real"
+SCANS = {
+    "pdf/scanned_no_text_layer.pdf",
+    "pdf/medical_report_scan.pdf",
+    "pdf/book_scan_public_domain.pdf",
+}
+pytestmark = [
+    pytest.mark.skipif(
+        not FOLDER.is_dir(), reason="the shared test documents are not on this machine"
+    ),
+    pytest.mark.slow,
+]
+FORMATS = sorted({name.split("/")[0] for name in SNIPPETS})
+
+
+def text_of(document: Document) -> str:
+    return " ".join(" ".join(page.text for page in document.pages).split())
+
+
+def test_every_file_of_the_manifest_has_quotes() -> None:
+    with (FOLDER / "MANIFEST.csv").open(encoding="utf-8") as file:
+        names = {row["file"] for row in csv.DictReader(file)}
+
+    assert names == set(SNIPPETS)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_at_least_99_of_100_quotes_are_found(kind: str) -> None:
+    missing: dict[str, list[str]] = defaultdict(list)
+    total = 0
+    for name, snippets in SNIPPETS.items():
+        if not name.startswith(f"{kind}/") or (name in SCANS and not languages()):
+            continue
+        text = text_of(read(FOLDER / name))
+        total += len(snippets)
+        for snippet in snippets:
+            if " ".join(snippet.split()) not in text:
+                missing[name].append(snippet)
+
+    assert 1 - sum(map(len, missing.values())) / total >= 0.99, dict(missing)
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="tesseract is not installed")
+def test_the_pages_of_a_scan_keep_their_numbers() -> None:
+    document = read(FOLDER / "pdf" / "medical_report_scan.pdf")
+
+    assert [page.number for page in document.pages] == [1, 2, 3]
+    assert "LABORATORY RESULTS" in document.pages[1].text
+
+
+def test_without_tesseract_a_scan_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    languages.cache_clear()
+    try:
+        with pytest.raises(DataError, match=r"scanned; install tesseract-ocr .* ocrmypdf"):
+            read(FOLDER / "pdf" / "book_scan_public_domain.pdf")
+    finally:
+        languages.cache_clear()
+
+
+def test_a_file_that_is_attached_to_a_pdf_is_named_as_unread() -> None:
+    document = read(FOLDER / "pdf" / "attachment.pdf")
+
+    assert "a file is attached to the PDF and not read" in document.warnings[0]
+
+
+def test_a_slide_and_a_sheet_are_told_by_number_and_name() -> None:
+    slides = read(FOLDER / "pptx" / "english_spanish.pptx")
+    sheets = read(FOLDER / "xls" / "legacy.xls")
+
+    assert [page.number for page in slides.pages] == [1, 2, 3, 4, 5, 6]
+    assert [page.heading for page in sheets.pages] == ["Sheet1", "09060124-b5e7-4717-9d07-3c046eb"]
