@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adapt.errors import AdaptError, NotFoundError, RecipeError
 from adapt.protocols import Progress, TextEmbedder, no_progress
-from adapt.records import Passage
+from adapt.records import Passage, PassageView
 from adapt.workspace import Workspace, check_name
 from retrieval.access import Access, load_access, save_access, visible_names
 from retrieval.chroma import ChromaSettings
@@ -22,6 +22,7 @@ from retrieval.filters import Filter
 from retrieval.ingest import Distribute, Ingest, IngestReport, IngestSettings
 from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept
 from retrieval.names import MANIFEST
+from retrieval.pages import view
 from retrieval.preparing import HEADING_TOKENS
 from retrieval.quality import Quality, evaluate, read_questions
 from retrieval.reader_limits import ReaderLimits
@@ -276,6 +277,18 @@ class Collection:
             lambda chunk_id: names.get(chunk_id.partition("-")[0], ""),
             progress=progress,
         )
+
+    def open_passage(self, chunk_id: str, text: str = "") -> PassageView | None:
+        """Return a passage in its page, of this version or a kept one; None where no version has it.
+
+        Args:
+            text: what was cited, where neighbours were joined to the chunk.
+        """
+        found = self._snapshot.page(chunk_id)
+        if found is None:
+            return None
+        chunk, page, current = found
+        return view(chunk, page, text, current=current)
 
     def close(self) -> None:
         """Give back the files of the index; the next search opens them again."""

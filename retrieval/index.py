@@ -92,6 +92,14 @@ class SegmentIndex:
         """Return the chunks at these places."""
         return [self.texts.get(row) for row in rows]
 
+    def page_of(self, row: int) -> list[Chunk]:
+        """Return the chunks of the page that a chunk is of, in reading order."""
+        names = ("document", "revision", "part")
+        columns = [self.texts.column(name) for name in names]
+        same = np.logical_and.reduce([column == column[row] for column in columns])
+        chunks = self.chunks(np.flatnonzero(same).tolist())
+        return sorted(chunks, key=lambda one: one.start)
+
     def allowed(self, only: Filter) -> Mask:
         """Return which chunks a filter lets through, shape [n]."""
         known = self._allowed.get(only)

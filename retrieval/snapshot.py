@@ -6,7 +6,7 @@ Any number of processes may read while one ingests. Not here: writing (`retrieva
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,8 +18,9 @@ from adapt.records import Chunk
 from retrieval.chroma import ChromaServer, ChromaSettings
 from retrieval.filters import Filter
 from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
-from retrieval.manifest import Manifest, load, named_segments
+from retrieval.manifest import Manifest, load, load_kept, named_segments
 from retrieval.names import MANIFEST
+from retrieval.versions import live_rows
 
 Found = TypeVar("Found")
 
@@ -97,6 +98,30 @@ class Snapshot:
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return the live chunks of these ids."""
         return self._read(lambda manifest: self._ranks(manifest).chunks(ids))
+
+    def live_chunks(self) -> Iterator[Chunk]:
+        """Yield every chunk of the version of now."""
+        manifest = self.manifest()
+        for chunks, _ in live_rows(self.folder, manifest, list(manifest.segments)):
+            yield from chunks
+
+    def page(self, chunk_id: str) -> tuple[Chunk, list[Chunk], bool] | None:
+        """Return a chunk, those of its page by place, and whether it is of the version of now; None if no version has it.
+
+        Earlier versions are looked through too, as long as they are kept: old citations still open.
+        """
+        with self._lock:
+            current = self.manifest()
+            for manifest in (current, *reversed(load_kept(self.folder))):
+                for name, keys in manifest.live().items():
+                    if chunk_id.partition("-")[0] in keys:
+                        path = self.folder / "segments" / name
+                        segment = self._opened.get(name) or SegmentIndex(path)
+                        row = segment.words.row(chunk_id)
+                        if row is not None:
+                            page = segment.page_of(row)
+                            return segment.texts.get(row), page, manifest is current
+        return None
 
     def _read(self, action: Callable[[Manifest], Found]) -> Found:
         """Act on the current version; if an ingest took its files away meanwhile, on the one after."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from adapt.errors import NotFoundError
 from adapt.protocols import Progress, no_progress
-from adapt.records import Passage
+from adapt.records import Passage, PassageView
 
 if TYPE_CHECKING:
     from retrieval.access import Access
@@ -127,6 +128,57 @@ def evaluate_search(
 ) -> "Quality":
     """Return how well a collection's search finds what a file of questions says is right."""
     return open_collection(ctx, collection, user=user).evaluate(questions, progress=progress)
+
+
+def make_questions(
+    ctx: "Context",
+    out: Path,
+    *,
+    collection: str,
+    user: str = "",
+    count: int = 100,
+    model: str = "",
+    progress: Progress = no_progress,
+) -> int:
+    """Write questions made from a collection's documents, and return how many.
+
+    Args:
+        model: what asks; the documents' own headings where empty.
+    """
+    from adapt.bases import find_base
+    from retrieval.asking import by_headings, by_model, pick, write
+
+    index = open_collection(ctx, collection, user=user).index
+    if model:
+        runtime = ctx.runtime(find_base(model, ctx.workspace))
+        made = by_model(pick(index.live_chunks(), count), runtime, model, progress=progress)
+    else:
+        made = by_headings(list(index.live_chunks()))[:count]
+    write(out, made)
+    return len(made)
+
+
+def open_passage(
+    ctx: "Context", *, user: str, collection: str, chunk_id: str, text: str = ""
+) -> PassageView:
+    """Return a cited passage in its page; where no version of its document is left, the text that was cited.
+
+    Raises:
+        NotFoundError: this user sees no such collection, or there is neither chunk nor text.
+    """
+    from retrieval.pages import stored
+
+    try:
+        found = open_collection(ctx, collection, user=user).open_passage(chunk_id, text)
+    except NotFoundError:
+        if not text:
+            raise
+        found = None  # the collection went; what went into this user's own prompt is still theirs
+    if found is not None:
+        return found
+    if not text:
+        raise NotFoundError("passage", chunk_id)
+    return stored("", None, text)
 
 
 def collections(ctx: "Context", *, user: str) -> list[str]:
