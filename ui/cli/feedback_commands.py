@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ui.cli.output import Output, table
+from ui.printable import printable_line
 
 feedback_app = typer.Typer(
     no_args_is_help=True, help="Ratings, comments and corrections of a user."
@@ -101,6 +102,7 @@ def forget(
     """Remove a user's conversations, turns and ratings for good."""
     output: Output = ctx.obj
     if not yes:
-        typer.confirm(f"Remove every conversation and rating of '{user}'?", abort=True, err=True)
+        question = f"Remove every conversation and rating of '{printable_line(user)}'?"
+        typer.confirm(question, abort=True, err=True)
     count = output.open().feedback.forget(user)
     output.result({"user": user, "turns_removed": count}, f"{count} turns of {user} removed")

@@ -88,6 +88,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     prepare()
+    Output.guard()
     words = hoist(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
@@ -114,8 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         if not isinstance(error, UsageFault):
             raise
-        error.show()  # type: ignore[attr-defined]
-        code = 2
+        code = Output.misused(error)  # type: ignore[arg-type]
     sys.exit(code if isinstance(code, int) else 0)
 
 
