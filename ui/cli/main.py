@@ -109,11 +109,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except OSError as error:
         if error.errno not in DISK_FULL:
+            Output.guard()  # Typer has put a hook of its own for tracebacks
             raise
         sentence = "the disk is full; free some space and run the same command again"
         code = Output.fail(sentence, as_json=as_json, code=2)
     except Exception as error:
         if not isinstance(error, UsageFault):
+            Output.guard()
             raise
         code = Output.misused(error)  # type: ignore[arg-type]
     sys.exit(code if isinstance(code, int) else 0)

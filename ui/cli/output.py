@@ -62,8 +62,11 @@ class Output:
     def result(self, data: Mapping[str, object], text: "str | Table") -> None:
         """Print a command's result: the object with `--json`, else the text or table."""
         if self.as_json:
-            sys.stdout.write(printable_json(data) + "\n")
-            sys.stdout.flush()
+            self.piece(printable_json(data) + "\n")
+        elif isinstance(text, str):
+            self.piece(
+                text + "\n"
+            )  # a terminal folds it; a reader of the pipe gets its lines whole
         else:
             self.console().print(text)
 
@@ -76,7 +79,7 @@ class Output:
         self.result({"artifacts": [_told(one) for one in made]}, text)
 
     def piece(self, text: str) -> None:
-        """Print a piece of an answer as it comes."""
+        """Print a text as it is, such as a part of an answer that is still growing."""
         sys.stdout.write(printable(text))
         sys.stdout.flush()
 
