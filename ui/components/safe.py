@@ -19,7 +19,7 @@ PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
 # Links, emoji and arrows are looked for after the Markdown is parsed, when backslashes are gone: an invisible joiner parts
 # what they are made of.
 JOINER = "\u2060"
-LATE = re.compile(r"(?<=[:@])|(?<=www)(?=\.)|(?<=[<>=-])(?=[<>=-])", re.IGNORECASE)
+LATE = re.compile(r"(?<=[:@])|(?<=www)(?=\.)|(?<=[<>=~-])(?=[<>=~-])", re.IGNORECASE)
 FORMULA = re.compile(r"[=+\-@\t](?![\d.,]+$)")  # a spreadsheet computes it; a number may stay one
 
 Value = str | float | int
