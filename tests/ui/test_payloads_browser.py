@@ -18,9 +18,10 @@ from adapt.artifacts import BaseRecord, DataRecord
 from adapt.records import PassageView, Turn
 from tests.ui.driver import CHROMIUM, CHROMIUM_FLAGS, EMPTY_ACCOUNT, make_workspace, served
 from tests.ui.payloads import HOST, SCRIPT, URL, payloads, texts
-from ui.components.passage import as_html, stored_view
+from ui.components.passage import as_html
 from ui.components.safe import JOINER, cell
 from ui.context import Context
+from ui.passages import stored_view
 from ui.printable import printable, sentence
 
 Test = Callable[..., None]

@@ -10,13 +10,14 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adapt.protocols import Progress
-from adapt.records import ProgressEvent
+from adapt.records import PassageView, ProgressEvent
+from ui.passages import note_of, place_of, surroundings
 from ui.printable import printable, printable_json, printable_line, sentence
 
 if TYPE_CHECKING:
@@ -69,6 +70,24 @@ class Output:
             )  # a terminal folds it; a reader of the pipe gets its lines whole
         else:
             self.console().print(text)
+
+    def passage(self, view: PassageView, *, whole: bool = False) -> None:
+        """Print an opened passage with what stands around it on its page, `whole` all of it.
+
+        The passage is in reverse on a terminal, between » and « elsewhere.
+        """
+        if self.as_json:
+            self.piece(printable_json(asdict(view)) + "\n")
+            return
+        around = surroundings(view)
+        before = view.before if whole else f"{'… ' if around.earlier else ''}{around.before}"
+        after = view.after if whole else f"{around.after}{' …' if around.later else ''}"
+        head = [view.document, place_of(view), note_of(view)]
+        self.say(" · ".join(part for part in head if part))
+        first, last = ("\x1b[7m", "\x1b[27m") if sys.stdout.isatty() else ("»", "«")
+        sys.stdout.write(
+            f"{printable(before)}{first}{printable(view.span)}{last}{printable(after)}\n"
+        )
 
     def artifact(self, artifact: "Artifact", text: "str | Table") -> None:
         """Print what a command made; with `--json` the reference, the path and the metrics."""

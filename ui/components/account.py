@@ -9,8 +9,9 @@ from pydantic import JsonValue, TypeAdapter
 from adapt.prompt import AccountEntry
 from adapt.records import ContextPiece, Message, PassageView
 from retrieval.citations import cited
-from ui.components.passage import show_passage, stored_view
+from ui.components.passage import show_passage
 from ui.components.safe import errors_shown, plain, show_code, show_table
+from ui.passages import stored_view
 
 Opened = Callable[[AccountEntry], PassageView]
 
