@@ -13,7 +13,7 @@ PAGE = re.compile(r"(?P<document>.*), page (?P<page>\d{1,9})", re.DOTALL)
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The text before and after a passage, each parted at a word's end into what is near it and what is far."""
+    """The text before and after a passage, each parted at a line's or a word's end into what is near and what is far."""
 
     earlier: str
     before: str
@@ -25,12 +25,15 @@ def surroundings(view: PassageView) -> Surroundings:
     """Return a passage's page without the passage."""
     earlier, before, after, later = "", view.before, view.after, ""
     if len(before) > BEFORE + SLACK:
-        blank = re.search(r"\s", before[-BEFORE:])
-        place = len(before) - BEFORE + (blank.end() if blank else 0)
+        near = before[-BEFORE:]
+        cut = re.search(r"\n", near[:SLACK]) or re.search(r"\s", near)
+        place = len(before) - BEFORE + (cut.end() if cut else 0)
         earlier, before = before[:place], before[place:]
     if len(after) > AFTER + SLACK:
-        blank = re.search(r"\s\S*\Z", after[:AFTER])
-        place = blank.start() if blank else AFTER
+        place = after.rfind("\n", AFTER - SLACK, AFTER)
+        if place < 0:
+            blank = re.search(r"\s\S*\Z", after[:AFTER])
+            place = blank.start() if blank else AFTER
         after, later = after[:place], after[place:]
     return Surroundings(earlier, before, after, later)
 

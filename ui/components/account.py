@@ -94,9 +94,8 @@ def show_citations(
             )
             if popover.open:
                 with popover, errors_shown():
-                    show_passage(opened(passage))
-                    where = "cited in the answer" if is_cited else "in the prompt, not cited"
-                    st.caption(f"score {passage.score:.2f} · {where}")
+                    role = "cited in the answer" if is_cited else "in the prompt, not cited"
+                    show_passage(opened(passage), role=f"score {passage.score:.2f} · {role}")
 
 
 def show_account(account: Account) -> None:

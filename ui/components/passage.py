@@ -17,7 +17,7 @@ MOST = 100_000  # characters of a fold: a page of a text file may be the whole o
 
 BODY = (
     '<div dir="auto" style="white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; '
-    'max-height: 26rem; overflow-y: auto; font-size: 0.92rem; line-height: 1.55">{text}</div>'
+    'font-size: 0.92rem; line-height: 1.55">{text}</div>'
 )
 MARK = (
     '<mark style="color: inherit; background: rgba(245, 158, 11, 0.28); border-radius: 0.2rem; '
@@ -29,10 +29,10 @@ FOLD = (
 )
 
 
-def show_passage(view: PassageView) -> None:
-    """Draw a passage with its place and its surroundings."""
+def show_passage(view: PassageView, *, role: str = "") -> None:
+    """Draw a passage with its place and its surroundings; `role` says in a few words what it was for."""
     st.markdown(f"**{plain(view.document)}**")
-    place, note = place_of(view), note_of(view)
+    place, note = " · ".join(filter(None, (place_of(view), role))), note_of(view)
     if place:
         st.caption(plain(place))
     if note:
