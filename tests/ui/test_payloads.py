@@ -124,7 +124,9 @@ def test_search_shows_documents_headings_and_passages(
 
     told = json.loads(shell("search", "x", "--collection", "c", "--json").out)
     assert [p["text"] for p in told["passages"]] == texts()
-    piped = "".join(shell("search", "x", "--collection", "c").out.split())
+    lines = shell("search", "x", "--collection", "c").out.splitlines()
+    assert not any(line.startswith("error") for line in lines)
+    piped = "".join("".join(lines).split())
     assert "[red]x[/red]" in piped
     assert ":smile:" in piped
     assert r"\u001b[31mred" in piped

@@ -151,10 +151,10 @@ class Output:
         from rich.text import Text
 
         class PlainConsole(Console):
-            """Every string, a cell's and a title's as well, becomes a `Text` here."""
+            """Every string, a cell's and a title's as well, becomes a `Text` here, and stays one line."""
 
             def render_str(self, text: str, **how: Any) -> Text:
-                return super().render_str(printable(text), **how)
+                return super().render_str(printable_line(text), **how)
 
         stream = sys.stderr if stderr else sys.stdout
         width = None if stream.isatty() else 160
