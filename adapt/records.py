@@ -88,6 +88,24 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class PassageView:
+    """A passage as it is opened: its page's text in three parts, of which `span` is what was found or cited.
+
+    `current` is False where the document has changed or gone since; `note` then says it in one sentence. `heading` is the
+    section's, its levels joined by " > ".
+    """
+
+    document: str
+    page: int | None
+    heading: str
+    before: str
+    span: str
+    after: str
+    current: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContextPiece:
     """One ranked piece that a source offers for the prompt; `piece_id` finds it again, `label` names it to people.
 

@@ -27,7 +27,7 @@ from adapt.artifacts import (
 )
 from adapt.errors import AdaptError, NotFoundError, WorkspaceError
 from adapt.staging import Staging
-from adapt.workspace import Workspace, check_name, sync_folder, write_atomic
+from adapt.workspace import NAME, Workspace, check_name, sync_folder, write_atomic
 
 
 class Registry:
@@ -128,7 +128,8 @@ class Registry:
         aliases = self._aliases(name).names
         if not selector:
             return self._read(name, aliases.get("production", numbers[-1]))
-        number = aliases.get(selector) or (int(selector) if selector.isdecimal() else 0)
+        is_number = selector.isdecimal() and len(selector) < 10
+        number = aliases.get(selector) or (int(selector) if is_number else 0)
         if number not in numbers:
             known = [*map(str, numbers), *aliases]
             raise NotFoundError(f"version of '{name}'", selector, known)
@@ -264,7 +265,7 @@ class Registry:
         return sorted(int(p.name) for p in folder.iterdir() if p.name.isdecimal() and p.is_dir())
 
     def _numbers(self, name: str) -> builtins.list[int]:
-        if not name or "/" in name or "\\" in name:
+        if not NAME.fullmatch(name):
             return []
         return [n for n in self._raw_numbers(name) if (self._root / name / str(n) / CARD).is_file()]
 

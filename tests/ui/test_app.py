@@ -13,6 +13,7 @@ from ui import actions
 from ui.components.account import cited_passages, read_account
 from ui.components.safe import plain
 from ui.document_actions import IngestRequest, ingest
+from ui.printable import printable
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ def test_a_message_is_answered_and_the_answer_is_stored(app: App) -> None:
 
     assert (turn.status, turn.question) == ("done", "When does the office open?")
     assert turn.answer
-    assert turn.answer in app.texts()
+    assert printable(turn.answer) in app.texts()
     assert not app.page.error
 
 
@@ -169,7 +170,32 @@ def test_the_documents_passages_stand_under_the_answer(app: App, tmp_path: Path)
     assert turn.collection == "demo"
     (piece,) = [p for p in account_of(app, turn)["pieces"] if p["number"] is not None]
     assert piece["label"] == "opening.md"
-    assert piece["text"] in app.texts()
+    assert app.page.get("html") == []  # drawn when it is opened
+    app.page.session_state[f"passage-{turn.turn_id}-1"] = True
+    app.run()
+    (body,) = app.page.get("html")
+    assert "<mark" in body.proto.body
+    assert "The office opens at 8:00 on weekdays." in body.proto.body
+    assert "opening.md" in [
+        element.value.replace("\\", "").strip("*") for element in app.page.markdown
+    ]
+
+
+def test_what_a_reader_should_know_of_an_answer_stands_under_it(app: App) -> None:
+    session_id = app.ctx.feedback.new_session("me")
+    notice = "Nothing in your documents is near this question."
+    known = {**EMPTY_ACCOUNT, "notices": [notice], "citations_removed": 2}
+    app.ctx.feedback.begin_turn(Turn("t1", session_id, "me", "q", "a"), account=known)
+    one = {**EMPTY_ACCOUNT, "citations_removed": 1}
+    app.ctx.feedback.begin_turn(Turn("t2", session_id, "me", "q", "a"), account=one)
+
+    app.page.session_state["conversation"] = session_id
+    app.run()
+
+    assert [warning.value.replace("\\", "") for warning in app.page.warning] == [notice]
+    removed = [caption.value for caption in app.page.caption if "removed" in caption.value]
+    assert "2 of the answer's citations point to no passage and were removed." in removed[0]
+    assert "1 of the answer's citations points to no passage and was removed." in removed[1]
 
 
 def test_with_documents_switched_off_no_passage_is_in_the_prompt(app: App, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """`adapt chat`: talk to a model in the terminal, or ask it one thing."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +73,7 @@ def _once(output: Output, context: "Context", question: "Question") -> None:
     from ui.actions import ask
 
     generation, session_id = ask(context, question)
-    text = _stream(generation, show=not output.as_json)
+    text = _stream(output, generation, show=not output.as_json)
     account = generation.prompt.as_account()
     passages = [
         {
@@ -99,18 +98,17 @@ def _once(output: Output, context: "Context", question: "Question") -> None:
         _show_sources(output, generation)
 
 
-def _stream(generation: "Generation", *, show: bool) -> str:
+def _stream(output: Output, generation: "Generation", *, show: bool) -> str:
     """Print an answer as it comes and return it; Ctrl-C stops the answer, which is kept as far as it came."""
     try:
         for piece in generation.stream():
             if show:
-                sys.stdout.write(piece)
-                sys.stdout.flush()
+                output.piece(piece)
     except KeyboardInterrupt:
         generation.stop()
     finally:
         if show:
-            sys.stdout.write("\n")
+            output.piece("\n")
     return generation.wait()
 
 
@@ -140,10 +138,10 @@ def _converse(output: Output, context: "Context", question: "Question") -> None:
             try:
                 last, session_id = ask(context, replace(question, text=line))
                 question = replace(question, session_id=session_id)
-                _stream(last, show=True)
+                _stream(output, last, show=True)
                 _show_sources(output, last)
             except AdaptError as error:
-                output.say(f"error: {error}")
+                output.fail(str(error), as_json=False, code=2)
 
 
 def _command(
@@ -168,6 +166,6 @@ def _command(
         output.say("noted; the next similar question will see it")
     elif word == "/why":
         for message in last.prompt.messages:
-            output.say(f"[{message.role}] {message.content}")
+            output.say_lines(f"[{message.role}] {message.content}")
     else:
         output.say(f"no command {line!r}; there is /good /bad /right TEXT /why /quit")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from ui.cli.output import Output, table
+from ui.printable import printable_line, sentence
 
 feedback_app = typer.Typer(
     no_args_is_help=True, help="Ratings, comments and corrections of a user."
@@ -28,7 +29,8 @@ def list_feedback(ctx: typer.Context, user: User = "me") -> None:
     shown = table("", "turn", "rating", "question", "answer", "comment", "correction")
     for f in known:
         mark = {1: "+1", -1: "-1"}.get(f.rating or 0, "")
-        shown.add_row(f.turn_id[:8], mark, f.question, f.answer, f.comment, f.correction)
+        said = (f.question, f.answer, f.comment, f.correction)
+        shown.add_row(f.turn_id[:8], mark, *map(sentence, said))
     output.result(
         {"user": user, "feedback": [asdict(f) for f in known]}, shown if known else "none yet"
     )
@@ -101,6 +103,7 @@ def forget(
     """Remove a user's conversations, turns and ratings for good."""
     output: Output = ctx.obj
     if not yes:
-        typer.confirm(f"Remove every conversation and rating of '{user}'?", abort=True, err=True)
+        question = f"Remove every conversation and rating of '{printable_line(user)}'?"
+        typer.confirm(question, abort=True, err=True)
     count = output.open().feedback.forget(user)
     output.result({"user": user, "turns_removed": count}, f"{count} turns of {user} removed")

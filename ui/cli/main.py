@@ -89,6 +89,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave with its exit code."""
     prepare()
+    Output.guard()
     words = hoist(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
@@ -109,14 +110,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     except OSError as error:
         if error.errno not in DISK_FULL:
+            Output.guard()  # Typer has put a hook of its own for tracebacks
             raise
         sentence = "the disk is full; free some space and run the same command again"
         code = Output.fail(sentence, as_json=as_json, code=2)
     except Exception as error:
         if not isinstance(error, UsageFault):
+            Output.guard()
             raise
-        error.show()  # type: ignore[attr-defined]
-        code = 2
+        code = Output.misused(error)  # type: ignore[arg-type]
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,15 +1,24 @@
-"""How a command speaks: data on stdout (text or one JSON object), messages and progress on stderr."""
+"""How a command speaks: data on stdout (text or one JSON object), messages and progress on stderr.
 
-import json
+All that is printed goes through here, and of all of it only our own styles act on a terminal (`ui.printable`).
+"""
+
+import io
+import logging
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from adapt.protocols import Progress
-from adapt.records import ProgressEvent
+from adapt.records import PassageView, ProgressEvent
+from ui.passages import note_of, place_of, surroundings
+from ui.printable import printable, printable_json, printable_line, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +29,22 @@ if TYPE_CHECKING:
     from ui.context import Context
 
 QUIET_SECONDS = 10.0  # where stderr is no terminal, a line at most this often
+INDENT = "    "
+
+
+class UsageFault(Protocol):
+    """What Typer raises where a command's words are wrong."""
+
+    def show(self, file: io.StringIO) -> None:
+        """Write the usage and the fault."""
+        ...
+
+
+class _CleanFormatter(logging.Formatter):
+    """Formats a library's warning so that what it quotes of a file is shown and not obeyed."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 class Output:
@@ -38,10 +63,31 @@ class Output:
     def result(self, data: Mapping[str, object], text: "str | Table") -> None:
         """Print a command's result: the object with `--json`, else the text or table."""
         if self.as_json:
-            sys.stdout.write(json.dumps(data, ensure_ascii=False, default=str) + "\n")
-            sys.stdout.flush()
+            self.piece(printable_json(data) + "\n")
+        elif isinstance(text, str):
+            self.piece(
+                text + "\n"
+            )  # a terminal folds it; a reader of the pipe gets its lines whole
         else:
-            self.console().print(text, markup=False, highlight=False)
+            self.console().print(text)
+
+    def passage(self, view: PassageView, *, whole: bool = False) -> None:
+        """Print an opened passage with what stands around it on its page, `whole` all of it.
+
+        The passage is in reverse on a terminal, between » and « elsewhere.
+        """
+        if self.as_json:
+            self.piece(printable_json(asdict(view)) + "\n")
+            return
+        around = surroundings(view)
+        before = view.before if whole else f"{'… ' if around.earlier else ''}{around.before}"
+        after = view.after if whole else f"{around.after}{' …' if around.later else ''}"
+        head = [view.document, place_of(view), note_of(view)]
+        self.say(" · ".join(part for part in head if part))
+        first, last = ("\x1b[7m", "\x1b[27m") if sys.stdout.isatty() else ("»", "«")
+        sys.stdout.write(
+            f"{printable(before)}{first}{printable(view.span)}{last}{printable(after)}\n"
+        )
 
     def artifact(self, artifact: "Artifact", text: "str | Table") -> None:
         """Print what a command made; with `--json` the reference, the path and the metrics."""
@@ -51,10 +97,18 @@ class Output:
         """Print the several that a command made, each as `artifact` does."""
         self.result({"artifacts": [_told(one) for one in made]}, text)
 
+    def piece(self, text: str) -> None:
+        """Print a text as it is, such as a part of an answer that is still growing."""
+        sys.stdout.write(printable(text))
+        sys.stdout.flush()
+
     def say(self, message: str) -> None:
-        """Tell the person something; never on stdout."""
-        sys.stderr.write(message + "\n")
-        sys.stderr.flush()
+        """Tell the person something in one line, never on stdout; a file's name cannot begin a second one."""
+        _say(printable_line(message))
+
+    def say_lines(self, text: str) -> None:
+        """Tell something of several lines; all but the first are indented, so that none passes for a message of its own."""
+        _say(printable(text).replace("\n", f"\n{INDENT}"))
 
     def job(self, job: "Job") -> None:
         """Print a job that was started in the background."""
@@ -64,28 +118,64 @@ class Output:
     @staticmethod
     def fail(message: str, *, as_json: bool, code: int) -> int:
         """Print an error and return its exit code."""
-        sentence = " ".join(message.split())
-        sys.stderr.write(f"error: {sentence}\n")
+        _say(f"error: {sentence(message)}")
         if as_json:
-            sys.stdout.write(json.dumps({"error": sentence}, ensure_ascii=False) + "\n")
+            sys.stdout.write(printable_json({"error": " ".join(message.split())}) + "\n")
         return code
 
     @staticmethod
+    def misused(fault: UsageFault) -> int:
+        """Print what is wrong with a command's words and return the exit code."""
+        said = io.StringIO()
+        fault.show(file=said)
+        sys.stderr.write(printable(said.getvalue()))
+        return 2
+
+    @staticmethod
+    def guard() -> None:
+        """Make tracebacks and libraries' warnings safe to show, too; a letter that a terminal lacks becomes its escape."""
+        sys.excepthook = _show_traceback
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        if logging.lastResort is not None:
+            logging.lastResort.setFormatter(_CleanFormatter())
+
+    @staticmethod
     def console(*, stderr: bool = False) -> "Console":
-        """Return a console; where the output is no terminal, lines are not folded to a width of 80."""
+        """Return a console that reads no markup, no emoji code and no control in what it prints.
+
+        Where the output is no terminal, lines are not folded to a width of 80.
+        """
         from rich.console import Console
+        from rich.text import Text
+
+        class PlainConsole(Console):
+            """Every string, a cell's and a title's as well, becomes a `Text` here, and stays one line."""
+
+            def render_str(self, text: str, **how: Any) -> Text:
+                return super().render_str(printable_line(text), **how)
 
         stream = sys.stderr if stderr else sys.stdout
-        return Console(stderr=stderr, width=None if stream.isatty() else 160)
+        width = None if stream.isatty() else 160
+        return PlainConsole(stderr=stderr, width=width, markup=False, emoji=False, highlight=False)
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Yield a callback that draws a bar per stage on a terminal, or prints a line now and then elsewhere."""
         if sys.stderr.isatty():
             with _bars() as callback:
-                yield callback
+                yield _cleaned(callback)
         else:
-            yield _lines()
+            yield _cleaned(_lines())
+
+
+def _cleaned(callback: Progress) -> Progress:
+    def show(event: ProgressEvent) -> None:
+        stage, detail = printable_line(event.stage), printable_line(event.detail)
+        callback(replace(event, stage=stage, detail=detail))
+
+    return show
 
 
 def _told(artifact: "Artifact") -> dict[str, object]:
@@ -125,7 +215,7 @@ def _bars() -> Iterator[Progress]:
 
         def show(event: ProgressEvent) -> None:
             if event.total is None:
-                bars.console.print(_message(event), markup=False, highlight=False)
+                bars.console.print(_message(event))
                 return
             if event.stage not in known:
                 known[event.stage] = bars.add_task(event.stage, total=event.total, detail="")
@@ -161,6 +251,12 @@ def _message(event: ProgressEvent) -> str:
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
+
+
+def _show_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    sys.stderr.write(printable("".join(traceback.format_exception(kind, error, trace))))
 
 
 def table(title: str, *columns: str) -> "Table":

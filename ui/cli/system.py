@@ -50,7 +50,7 @@ def demo(
         report = run_demo(context, minutes=minutes, progress=progress)
     context.jobs.record("demo", title="demo: train, merge, evaluate", result=report.as_json())
     if not output.as_json:
-        output.console().print(report.text(), markup=False, highlight=False)
+        output.piece(f"{report.text()}\n")
         output.console().print(scoreboard_table(report.scoreboard))
     output.result(report.as_json(), report.closing())
 

@@ -1,19 +1,32 @@
 """Why an answer is as it is: the passages that it could cite, and all that went into its prompt or was cut."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import streamlit as st
 from pydantic import JsonValue, TypeAdapter
 
 from adapt.prompt import AccountEntry
-from adapt.records import ContextPiece, Message
+from adapt.records import ContextPiece, Message, PassageView
 from retrieval.citations import cited
-from ui.components.safe import plain
+from ui.components.passage import show_passage
+from ui.components.safe import errors_shown, plain, show_code, show_table
+from ui.passages import stored_view
+
+Opened = Callable[[AccountEntry], PassageView]
+
+
+def as_stored(passage: AccountEntry) -> PassageView:
+    """Return a passage as the account alone knows it."""
+    return stored_view(passage.label, passage.text)
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account of a prompt as it is stored with its turn (`adapt.prompt.Prompt.as_account`)."""
+    """The account of a prompt as it is stored with its turn (`adapt.prompt.Prompt.as_account`).
+
+    `notices` are sentences that a reader of the answer should see; accounts of earlier versions have none.
+    """
 
     tokens: int
     budget: int
@@ -21,6 +34,8 @@ class Account:
     history_cut: int
     pieces: tuple[AccountEntry, ...]
     messages: tuple[Message, ...]
+    notices: tuple[str, ...] = ()
+    citations_removed: int = 0
 
     @property
     def passages(self) -> tuple[AccountEntry, ...]:
@@ -41,19 +56,46 @@ def cited_passages(account: Account, answer: str) -> set[int]:
     return set(cited(answer, [ContextPiece(p.piece_id, p.text) for p in account.passages]))
 
 
-def show_citations(account: Account, answer: str, *, turn_id: str) -> None:
-    """Draw a button per passage that opens its text; those that the answer cites are marked."""
+def show_warnings(account: Account) -> None:
+    """Say what a reader of the answer should know of it."""
+    for notice in account.notices:
+        st.warning(plain(notice), icon=":material/info:")
+    if account.citations_removed:
+        count, points = (
+            account.citations_removed,
+            "points" if account.citations_removed == 1 else "point",
+        )
+        st.caption(
+            f":material/link_off: {count} of the answer's citations {points} to no passage and "
+            f"{'was' if count == 1 else 'were'} removed."
+        )
+
+
+def show_citations(
+    account: Account, answer: str, *, turn_id: str, opened: Opened = as_stored
+) -> None:
+    """Draw a button per passage that opens it; those that the answer cites are marked.
+
+    Args:
+        opened: returns a passage in its page; it is asked for when a reader opens it.
+    """
     if not account.passages:
         return
     numbers = cited_passages(account, answer)
     with st.container(horizontal=True, gap="xsmall", key=f"citations-{turn_id}"):
         for passage in account.passages:
-            mark = ":material/format_quote:" if passage.number in numbers else None
+            is_cited = passage.number in numbers
             label = plain(f"[{passage.number}] {passage.label} · {passage.score:.2f}")
-            with st.popover(label, icon=mark, key=f"passage-{turn_id}-{passage.number}"):
-                where = "cited in the answer" if mark else "in the prompt, not cited"
-                st.caption(f"{plain(passage.label)} · score {passage.score:.2f} · {where}")
-                st.text(passage.text)
+            popover = st.popover(
+                label,
+                icon=":material/format_quote:" if is_cited else None,
+                key=f"passage-{turn_id}-{passage.number}",
+                on_change="rerun",
+            )
+            if popover.open:
+                with popover, errors_shown():
+                    role = "cited in the answer" if is_cited else "in the prompt, not cited"
+                    show_passage(opened(passage), role=f"score {passage.score:.2f} · {role}")
 
 
 def show_account(account: Account) -> None:
@@ -63,12 +105,12 @@ def show_account(account: Account) -> None:
         f"messages kept, {account.history_cut} cut"
     )
     if account.pieces:
-        st.dataframe([_row(piece) for piece in account.pieces], hide_index=True)
+        show_table([_row(piece) for piece in account.pieces])
     else:
         st.caption("No passages and no earlier feedback went in.")
     for message in account.messages:
         st.caption(message.role)
-        st.code(message.content, language=None, wrap_lines=True)
+        show_code(message.content)
 
 
 def _row(piece: AccountEntry) -> dict[str, str | float | int]:

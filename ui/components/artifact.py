@@ -5,8 +5,9 @@ from pydantic import JsonValue
 
 from adapt.artifacts import Artifact
 from adapt.errors import AdaptError
-from ui.components.safe import plain
+from ui.components.safe import cell, plain, show_code, show_table, show_text
 from ui.context import Context
+from ui.printable import printable_line
 
 CURVE = "loss.svg"  # finetune stores it with every adapter
 
@@ -21,8 +22,8 @@ def describe(ctx: Context, artifact: Artifact) -> dict[str, str]:
         "reference": artifact.reference,
         "kind": card.kind,
         "alias": ", ".join(aliases),
-        "base": card.base.id if card.base else "",
-        "summary": card.summary,
+        "base": printable_line(card.base.id) if card.base else "",
+        "summary": cell(card.summary),
         "made": card.created_at.replace("T", " ")[:16],
     }
 
@@ -31,7 +32,7 @@ def show_artifact(ctx: Context, artifact: Artifact) -> None:
     """Draw one entry."""
     card = artifact.card
     if card.summary:
-        st.text(card.summary)
+        show_text(card.summary)
     st.button(
         f"Make {plain(artifact.reference)} the production version",
         key=f"promote-{artifact.reference}",
@@ -43,7 +44,7 @@ def show_artifact(ctx: Context, artifact: Artifact) -> None:
     st.markdown("**Measured**")
     measures = [{"measure": key, "value": value} for key, value in flatten(card.metrics)]
     if measures:
-        st.dataframe(measures, hide_index=True)
+        show_table(measures)
     else:
         st.caption("Nothing measured.")
     curve = artifact.path / CURVE
@@ -51,7 +52,7 @@ def show_artifact(ctx: Context, artifact: Artifact) -> None:
         st.markdown("**Loss**")
         st.image(str(curve), width="stretch", alt="training and held-out loss by step")
     st.markdown("**Comes from**")
-    st.code(_lineage(ctx, artifact), language=None, wrap_lines=True)
+    show_code(_lineage(ctx, artifact))
     st.caption(plain(f"folder: {artifact.path}"))
 
 

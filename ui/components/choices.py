@@ -7,6 +7,7 @@ from adapt.artifacts import Artifact
 from adapt.bases import find_base
 from ui.actions import ChatSettings
 from ui.context import Context
+from ui.printable import printable_line
 
 DEMO_COLLECTION = "demo"
 
@@ -36,7 +37,7 @@ def preferred(options: Sequence[str], *names: str) -> int:
 
 def model_label(model: str) -> str:
     """Return a model's name for people; of a folder, its last part."""
-    return Path(model).name if Path(model).is_absolute() else model
+    return printable_line(Path(model).name if Path(model).is_absolute() else model)
 
 
 def _newest_first(artifacts: Sequence[Artifact]) -> list[str]:

@@ -5,7 +5,7 @@ import streamlit as st
 from adapt.errors import AdaptError
 from adapt.records import Feedback
 from ui import actions
-from ui.components.safe import plain
+from ui.components.safe import plain, show_text
 from ui.context import Context
 
 THUMBS = {0: -1, 1: 1}  # what st.feedback returns → what is stored
@@ -35,7 +35,7 @@ def show_stored(known: Feedback | None) -> None:
     """Draw what is stored in words."""
     if known and known.correction:
         st.caption("Your correction; similar questions will see it:")
-        st.text(known.correction)
+        show_text(known.correction)
     if known and known.comment:
         st.caption(f"Your comment: {plain(known.comment)}")
 

@@ -7,7 +7,8 @@ import streamlit as st
 from pydantic import JsonValue, TypeAdapter
 
 from adapt.jobs import Job
-from ui.components.safe import plain
+from ui.components.safe import plain, show_table
+from ui.printable import printable_line
 
 ROW_HEIGHT, AXIS_HEIGHT = 34, 90  # pixels
 
@@ -70,7 +71,7 @@ def show_recovered(recovered: JsonValue) -> None:
         {"model": model, **{task: _percent(share) for task, share in tasks.items()}}
         for model, tasks in shares.items()
     ]
-    st.dataframe(rows, hide_index=True)
+    show_table(rows)
 
 
 def _percent(share: float | None) -> str:
@@ -84,7 +85,7 @@ def show_board(board: Board) -> None:
         {"model": model, **{task: cell.text(base=model == base) for task, cell in cells.items()}}
         for model, cells in board.items()
     ]
-    st.dataframe(rows, hide_index=True)
+    show_table(rows)
     st.caption(
         "Held-out score (95 % interval), then the gain over the base; ✓ where the whole interval of "
         "the gain lies above zero."
@@ -97,7 +98,7 @@ def show_board(board: Board) -> None:
 def _chart(board: Board, task: str) -> dict[str, object]:
     values = [
         {
-            "model": model,
+            "model": printable_line(model),
             "score": cells[task].mean,
             "low": cells[task].low,
             "high": cells[task].high,

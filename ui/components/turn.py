@@ -10,9 +10,9 @@ import streamlit as st
 
 from adapt.chat import Generation
 from adapt.records import Turn
-from ui.components.account import read_account, show_account, show_citations
+from ui.components.account import read_account, show_account, show_citations, show_warnings
 from ui.components.rating import show_correction, show_notice, show_stored, show_thumbs
-from ui.components.safe import plain, show_error
+from ui.components.safe import plain, show_error, show_text
 from ui.context import Context
 
 REFRESH_SECONDS = 0.15
@@ -24,7 +24,7 @@ USER, ASSISTANT = ":material/person:", ":material/auto_awesome:"
 def show_question(text: str) -> None:
     """Draw what a user asked."""
     with st.chat_message("user", avatar=USER):
-        st.text(text)
+        show_text(text)
 
 
 def show_turns(ctx: Context, session_id: str, *, user: str) -> bool:
@@ -49,7 +49,7 @@ def show_turn(ctx: Context, turn: Turn) -> bool:
             return True
         if generation is not None:
             turn = replace(turn, answer=generation.text, status=generation.status)
-        st.text(turn.answer)
+        show_text(turn.answer)
         _show_ending(turn, generation)
         _show_around(ctx, turn)
     return False
@@ -60,7 +60,7 @@ def _show_growing(generation: Generation) -> None:
     """Draw the answer as far as it has come; once it has ended, draw the page with all that belongs to it."""
     if generation.status != "streaming":
         st.rerun()
-    st.text(generation.text + CURSOR)
+    show_text(generation.text + CURSOR)
     st.button(
         "Stop",
         key=f"stop-{generation.turn_id}",
@@ -89,6 +89,7 @@ def _show_around(ctx: Context, turn: Turn) -> None:
     """Draw passages, rating and account; what is clicked here runs alone, the rest of the page stays as it is."""
     account = read_account(ctx.feedback.account(turn.turn_id, user=turn.user))
     known = ctx.feedback.feedback_of(turn.turn_id, user=turn.user)
+    show_warnings(account)
     show_citations(account, turn.answer, turn_id=turn.turn_id)
     by = f"{turn.model} + {turn.adapter}" if turn.adapter else turn.model
     with st.container(horizontal=True, vertical_alignment="center", key=f"rate-{turn.turn_id}"):
