@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from adapt.records import Chunk, PassageView
 
-REPLACED = "The document has been replaced by another version since; this is the one that was cited."
-GONE = "The document is no longer there as it was cited; this is the text as it went into the prompt."
+REPLACED = (
+    "The document has been replaced by another version since; this is the one that was cited."
+)
 
 
 def page_text(chunks: Sequence[Chunk]) -> tuple[str, int]:
     """Return the text of a page, from its first chunk to its last, and the place at which it begins.
 
     Args:
-        chunks: all of one page, by `start`.
+        chunks: all of one page, by `start`; one at least.
     """
     first = chunks[0].start
     text = ""
@@ -52,8 +53,3 @@ def view(cited: Chunk, page: Sequence[Chunk], text: str, *, current: bool) -> Pa
         current=current,
         note="" if current else REPLACED,
     )
-
-
-def stored(document: str, page: int | None, text: str) -> PassageView:
-    """Return what is left of a passage whose document is gone: the text that went into the prompt."""
-    return PassageView(document, page, "", "", text, "", current=False, note=GONE)

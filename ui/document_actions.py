@@ -4,14 +4,16 @@ Every function is given the user for whom it acts; what that user may not read d
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from adapt.errors import NotFoundError
+from adapt.prompt import AccountEntry
 from adapt.protocols import Progress, no_progress
 from adapt.records import Passage, PassageView
+from ui.passages import stored_view
 
 if TYPE_CHECKING:
     from retrieval.access import Access
@@ -130,55 +132,52 @@ def evaluate_search(
     return open_collection(ctx, collection, user=user).evaluate(questions, progress=progress)
 
 
-def make_questions(
-    ctx: "Context",
-    out: Path,
-    *,
-    collection: str,
-    user: str = "",
-    count: int = 100,
-    model: str = "",
-    progress: Progress = no_progress,
-) -> int:
-    """Write questions made from a collection's documents, and return how many.
+@dataclass(frozen=True)
+class Asking:
+    """How questions are made of a collection: how many, and by which model; by the documents' headings where empty."""
 
-    Args:
-        model: what asks; the documents' own headings where empty.
-    """
+    collection: str
+    user: str = ""
+    count: int = 100
+    model: str = ""
+
+
+def make_questions(
+    ctx: "Context", out: Path, asking: Asking, *, progress: Progress = no_progress
+) -> int:
+    """Write questions made from a collection's documents, and return how many."""
     from adapt.bases import find_base
     from retrieval.asking import by_headings, by_model, pick, write
 
-    index = open_collection(ctx, collection, user=user).index
-    if model:
-        runtime = ctx.runtime(find_base(model, ctx.workspace))
-        made = by_model(pick(index.live_chunks(), count), runtime, model, progress=progress)
+    index = open_collection(ctx, asking.collection, user=asking.user).index
+    if asking.model:
+        runtime = ctx.runtime(find_base(asking.model, ctx.workspace))
+        chosen = pick(index.live_chunks(), asking.count)
+        made = by_model(chosen, runtime, asking.model, progress=progress)
     else:
-        made = by_headings(list(index.live_chunks()))[:count]
+        made = by_headings(list(index.live_chunks()))[: asking.count]
     write(out, made)
     return len(made)
 
 
 def open_passage(
-    ctx: "Context", *, user: str, collection: str, chunk_id: str, text: str = ""
-) -> PassageView:
-    """Return a cited passage in its page; where no version of its document is left, the text that was cited.
+    ctx: "Context", chunk_id: str, *, user: str, collection: str, text: str = ""
+) -> PassageView | None:
+    """Return a cited passage in its page; None where no version that this user may read holds it any more.
 
-    Raises:
-        NotFoundError: this user sees no such collection, or there is neither chunk nor text.
+    Args:
+        text: what was cited, where neighbours were joined to the chunk.
     """
-    from retrieval.pages import stored
+    if collection not in collections(ctx, user=user):
+        return None
+    return open_collection(ctx, collection, user=user).open_passage(chunk_id, text)
 
-    try:
-        found = open_collection(ctx, collection, user=user).open_passage(chunk_id, text)
-    except NotFoundError:
-        if not text:
-            raise
-        found = None  # the collection went; what went into this user's own prompt is still theirs
-    if found is not None:
-        return found
-    if not text:
-        raise NotFoundError("passage", chunk_id)
-    return stored("", None, text)
+
+def open_cited(ctx: "Context", cited: AccountEntry, *, user: str, collection: str) -> PassageView:
+    """Return a passage of a stored account in its page, or as the account has it where its document is gone."""
+    text = cited.text.removeprefix(f"{cited.label}\n")
+    found = open_passage(ctx, cited.piece_id, user=user, collection=collection, text=text)
+    return found or replace(stored_view(cited.label, cited.text), current=False)
 
 
 def collections(ctx: "Context", *, user: str) -> list[str]:

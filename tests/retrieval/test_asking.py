@@ -78,7 +78,10 @@ def test_a_model_asks_in_the_language_of_the_passage_and_is_named() -> None:
 
     made = by_model([chunk("a"), spanish], model, "team@1")
 
-    assert [one.question for one in made] == ["When does the office open?", "¿Cuándo abre la oficina?"]
+    assert [one.question for one in made] == [
+        "When does the office open?",
+        "¿Cuándo abre la oficina?",
+    ]
     assert {one.made_by for one in made} == {"model team@1"}
     assert isinstance(model, Says)
     assert model.prompts[1].startswith("Escribe una sola pregunta")

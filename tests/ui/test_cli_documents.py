@@ -118,6 +118,37 @@ def test_a_removed_document_leaves_no_trace_in_the_workspace_not_even_in_stored_
     assert [one["document"] for one in json.loads(listed)["documents"]] == ["hours.md"]
 
 
+def test_a_passage_opens_in_its_page_for_who_may_read_it(run: Run, private: Path) -> None:
+    del private
+    bo = ("--collection", "c", "--user", "bo")
+    _, out, _ = run("search", "when does the office open", *bo, "--json")
+    chunk_id = json.loads(out)["passages"][0]["chunk_id"]
+
+    code, shown, _ = run("documents", "open", chunk_id, *bo)
+    _, out, _ = run("documents", "open", chunk_id, *bo, "--json")
+    hidden, said, _ = run("documents", "open", chunk_id, "--collection", "c", "--json")
+
+    assert code == 0
+    assert "The office opens at nine." in shown
+    assert json.loads(out)["document"] == "hours.md"
+    assert (hidden, "nine" in said) == (2, False)
+
+
+def test_questions_are_made_from_headings_and_measured(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    run("ingest", folder, "--collection", "c")
+    path = tmp_path / "questions.jsonl"
+
+    code, out, _ = run("search", "questions", "--collection", "c", "--out", path, "--json")
+    measured, quality, _ = run(
+        "search", "evaluate", "--collection", "c", "--questions", path, "--json"
+    )
+
+    assert (code, json.loads(out)["questions"], measured) == (0, 1, 0)
+    assert json.loads(quality)["parts"]["fused"]["ndcg@10"]["mean"] == 1.0
+
+
 def test_a_parked_file_is_listed_with_its_reason(run: Run, folder: Path) -> None:
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     run("ingest", folder, "--collection", "c")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from adapt.errors import NotFoundError
 from ui.cli.documents import CollectionOption, UserOption, acting_user
 from ui.cli.output import Output, table
 
@@ -91,6 +92,25 @@ def versions(ctx: typer.Context, collection: CollectionOption, user: UserOption 
         for one in found
     ]
     output.result({"collection": collection, "versions": rows}, shown)
+
+
+@documents_app.command("open")
+def open_document(
+    ctx: typer.Context,
+    passage: Annotated[str, typer.Argument(help="A chunk's id, as 'adapt search --json' has it.")],
+    collection: CollectionOption,
+    user: UserOption = "",
+) -> None:
+    """Show a passage within its page, with where it stands; earlier versions that are kept still open."""
+    from ui.document_actions import open_passage
+
+    output: Output = ctx.obj
+    context = output.open()
+    acting = acting_user(context, user)
+    view = open_passage(context, passage, user=acting, collection=collection)
+    if view is None:
+        raise NotFoundError("passage", passage, hint="; 'adapt search --json' shows their ids")
+    output.passage(view)
 
 
 @documents_app.command()

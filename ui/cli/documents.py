@@ -44,6 +44,13 @@ FILE holds a question a line, with the documents (or chunks, as "adapt search --
 
 Example: adapt search evaluate --collection handbook --questions questions.jsonl
 """
+QUESTIONS = """Make a file of questions from a collection's own documents, for "adapt search evaluate".
+
+A model that can ask is named with --model; without, each heading that only one document has stands for what one would look
+for. Every line says what made it. Example:
+
+  adapt search questions --collection handbook --out questions.jsonl --model Qwen/Qwen3-0.6B
+"""
 CollectionOption = Annotated[str, typer.Option("--collection", help="The collection's name.")]
 UserOption = Annotated[
     str, typer.Option("--user", help="For whom; the user of adapt.toml where not given.")
@@ -243,3 +250,29 @@ def evaluate(
             f"fused against {name}: nDCG@10 {gain.difference:+.3f} (95 % {gain.low:+.3f} … {gain.high:+.3f})"
         )
     output.result({"collection": collection, **quality.as_json()}, shown)
+
+
+@search_app.command("questions", help=QUESTIONS)
+def questions(
+    ctx: typer.Context,
+    collection: CollectionOption,
+    out: Annotated[Path, typer.Option(help="The JSONL file to write.")],
+    user: UserOption = "",
+    count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
+    model: Annotated[
+        str, typer.Option(help="What asks; the documents' headings where not given.")
+    ] = "",
+) -> None:
+    """Parse, make, print."""
+    from ui.document_actions import Asking, make_questions
+
+    output: Output = ctx.obj
+    context = output.open()
+    asking = Asking(collection, acting_user(context, user), count, model)
+    with output.progress() as progress:
+        made = make_questions(context, out, asking, progress=progress)
+    by = f"by {model}" if model else "from headings"
+    output.result(
+        {"path": str(out), "questions": made, "made_by": model or "headings"},
+        f"{out}: {made} questions made {by}; they flatter a search, for they share its documents' words",
+    )

@@ -9,11 +9,13 @@ from dataclasses import replace
 import streamlit as st
 
 from adapt.chat import Generation
-from adapt.records import Turn
+from adapt.prompt import AccountEntry
+from adapt.records import PassageView, Turn
 from ui.components.account import read_account, show_account, show_citations, show_warnings
 from ui.components.rating import show_correction, show_notice, show_stored, show_thumbs
 from ui.components.safe import plain, show_error, show_text
 from ui.context import Context
+from ui.document_actions import open_cited
 
 REFRESH_SECONDS = 0.15
 SHOWN = 20
@@ -90,7 +92,11 @@ def _show_around(ctx: Context, turn: Turn) -> None:
     account = read_account(ctx.feedback.account(turn.turn_id, user=turn.user))
     known = ctx.feedback.feedback_of(turn.turn_id, user=turn.user)
     show_warnings(account)
-    show_citations(account, turn.answer, turn_id=turn.turn_id)
+
+    def opened(passage: AccountEntry) -> PassageView:
+        return open_cited(ctx, passage, user=turn.user, collection=turn.collection)
+
+    show_citations(account, turn.answer, turn_id=turn.turn_id, opened=opened)
     by = f"{turn.model} + {turn.adapter}" if turn.adapter else turn.model
     with st.container(horizontal=True, vertical_alignment="center", key=f"rate-{turn.turn_id}"):
         show_thumbs(ctx, turn.turn_id, user=turn.user, known=known)
