@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict
 
 from adapt.prompt import AccountEntry
 from adapt.protocols import Progress, no_progress
-from adapt.records import Passage, PassageView
+from adapt.records import PassageView
 from ui.passages import stored_view
 
 if TYPE_CHECKING:
     from retrieval.access import Access
     from retrieval.collection import Collection, IngestReport
+    from retrieval.filters import Filter
     from retrieval.quality import Quality
+    from retrieval.search import SearchResult
     from ui.context import Context
 
 
@@ -106,18 +108,19 @@ def search(
     *,
     collection: str,
     user: str = "",
-    top_k: int = 5,
-    parts: Mapping[str, bool] | None = None,
-) -> list[Passage]:
-    """Return the passages of a collection that answer a query, best first.
+    changes: Mapping[str, object] | None = None,
+    only: "Filter | None" = None,
+) -> "SearchResult":
+    """Return the passages of a collection that answer a query, best first, and what of a search ran.
 
     Args:
-        parts: what of a search is switched on or off, whatever `adapt.toml` says: dense, lexical.
+        changes: settings of `[search]` that hold for this one, whatever `adapt.toml` says.
+        only: which passages are looked at; None for all.
     """
     from retrieval.search import SearchSettings
 
-    settings = ctx.workspace.settings("search", SearchSettings).model_copy(update=parts or {})
-    return open_collection(ctx, collection, user=user).search(query, top_k=top_k, settings=settings)
+    settings = ctx.workspace.settings("search", SearchSettings).model_copy(update=changes or {})
+    return open_collection(ctx, collection, user=user).ask(query, settings=settings, only=only)
 
 
 def evaluate_search(

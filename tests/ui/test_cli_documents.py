@@ -149,6 +149,32 @@ def test_questions_are_made_from_headings_and_measured(
     assert json.loads(quality)["parts"]["fused"]["ndcg@10"]["mean"] == 1.0
 
 
+def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder: Path) -> None:
+    (folder / "notes").mkdir()
+    (folder / "notes" / "es.md").write_text("# Horario\n\nLa oficina abre a las nueve de la mañana.")
+    run("ingest", folder, "--collection", "c")
+    search = ("search", "office oficina opens", "--collection", "c", "--json")
+
+    found = {
+        words: json.loads(run(*search, *words)[1])
+        for words in (
+            (),
+            ("--document", "notes/*"),
+            ("--language", "es"),
+            ("--heading", "hours", "--no-dense"),
+            ("--pages", "2-"),
+        )
+    }
+    wrong, _, said = run(*search, "--pages", "5-3")
+
+    documents = [{p["document"] for p in one["passages"]} for one in found.values()]
+    assert documents[0] >= {"hours.md", "notes/es.md"}
+    assert documents[1:] == [{"notes/es.md"}, {"notes/es.md"}, {"hours.md"}, set()]
+    assert [one["ran"] for one in found.values()][0] == ["dense", "lexical", "distinct"]
+    assert found[("--heading", "hours", "--no-dense")]["ran"] == ["filter", "lexical", "distinct"]
+    assert (wrong, "the first is above the last" in said) == (2, True)
+
+
 def test_a_parked_file_is_listed_with_its_reason(run: Run, folder: Path) -> None:
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     run("ingest", folder, "--collection", "c")

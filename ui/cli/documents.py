@@ -1,278 +1,200 @@
-"""`adapt ingest` and `adapt search`."""
+"""`adapt documents`: what collections hold, who may read them, earlier versions, and removing for good."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ui.cli.groups import DefaultGroup
+from adapt.errors import NotFoundError
+from ui.cli.options import CollectionOption, UserOption, acting_user
 from ui.cli.output import Output, table
 
-if TYPE_CHECKING:
-    from retrieval.ingest import IngestReport
-    from ui.context import Context
-    from ui.document_actions import IngestRequest
+HELP = """Collections and their documents.
 
-INGEST = """Bring a collection in step with files and folders.
+Examples:
 
-Unchanged files are left alone, changed ones replaced; a file that cannot be read is named, parked, and tried again once
-it has changed. Ctrl-C loses little: the same command goes on. Examples:
+  adapt documents list
 
-  adapt ingest handbook/ --collection handbook
+  adapt documents list --collection handbook
 
-  adapt ingest handbook/ --collection handbook --prune --watch
+  adapt documents rollback --collection handbook
 
-  adapt ingest contracts/ --collection contracts --user ana --private
+  adapt documents share --collection contracts --user ana --private --reader bo
 """
-SEARCH = """Find passages in a collection.
-
-Two parts look for them, by meaning (dense) and by words (lexical, BM25), and are fused. Examples:
-
-  adapt search "When does the office open?" --collection handbook --top-k 3
-
-  adapt search "ISO 9001" --collection handbook --no-dense
-
-  adapt search evaluate --collection handbook --questions questions.jsonl
-"""
-EVALUATE = """Measure how well a collection's search finds the right documents: nDCG@10, MRR@10 and recall of each part.
-
-FILE holds a question a line, with the documents (or chunks, as "adapt search --json" names them) that answer it:
-
-  {"question": "When does the office open?", "relevant": ["hours.txt"]}
-
-Example: adapt search evaluate --collection handbook --questions questions.jsonl
-"""
-QUESTIONS = """Make a file of questions from a collection's own documents, for "adapt search evaluate".
-
-A model that can ask is named with --model; without, each heading that only one document has stands for what one would look
-for. Every line says what made it. Example:
-
-  adapt search questions --collection handbook --out questions.jsonl --model Qwen/Qwen3-0.6B
-"""
-CollectionOption = Annotated[str, typer.Option("--collection", help="The collection's name.")]
-UserOption = Annotated[
-    str, typer.Option("--user", help="For whom; the user of adapt.toml where not given.")
-]
-search_app = typer.Typer(cls=DefaultGroup, help=SEARCH, no_args_is_help=True)
+documents_app = typer.Typer(no_args_is_help=True, help=HELP)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command("ingest", help=INGEST)(ingest)
-    app.add_typer(search_app, name="search")
+    app.add_typer(documents_app, name="documents")
 
 
-def acting_user(context: "Context", named: str) -> str:
-    """Return the user that was named, else the workspace's."""
-    from ui.actions import ChatSettings
-
-    return named or context.workspace.settings("chat", ChatSettings).user
-
-
-def ingest(
+@documents_app.command("list")
+def list_documents(
     ctx: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files or folders.")],
+    collection: Annotated[str, typer.Option(help="Its documents; all collections if empty.")] = "",
+    user: UserOption = "",
+) -> None:
+    """Show the collections, or the documents of one with the files that could not be read."""
+    from ui.document_actions import collections, open_collection
+
+    output: Output = ctx.obj
+    context = output.open()
+    acting = acting_user(context, user)
+    names = [collection] if collection else collections(context, user=acting)
+    opened = [open_collection(context, name, user=acting) for name in names]
+    if not collection:
+        shown = table("", "collection", "version", "documents", "parked", "who may read it")
+        rows = []
+        for one in opened:
+            counts = len(one.documents()), len(one.parked())
+            shown.add_row(one.name, str(one.version), *map(str, counts), one.access.describe())
+            access = one.access.model_dump(mode="json")
+            row = {"collection": one.name, "version": one.version, "access": access}
+            rows.append({**row, "documents": counts[0], "parked": counts[1]})
+        output.result(
+            {"collections": rows}, shown if opened else "none yet; adapt ingest makes one"
+        )
+        return
+    (one,) = opened
+    shown = table("", "document", "pages", "chunks", "title", "not read of it")
+    for name, entry in one.documents().items():
+        missing = " ".join(entry.warnings)
+        shown.add_row(name, str(entry.pages), str(entry.chunks), entry.title, missing)
+    for name, parked in one.parked().items():
+        shown.add_row(name, "", "", "", parked.reason)
+    data = {
+        "collection": one.name,
+        "documents": [{"document": n, **e.model_dump()} for n, e in one.documents().items()],
+        "parked": [{"file": n, **e.model_dump()} for n, e in one.parked().items()],
+    }
+    output.result(data, shown)
+
+
+@documents_app.command()
+def versions(ctx: typer.Context, collection: CollectionOption, user: UserOption = "") -> None:
+    """Show the version that is seen and the earlier ones that can be brought back."""
+    from ui.document_actions import open_collection
+
+    output: Output = ctx.obj
+    context = output.open()
+    found = open_collection(context, collection, user=acting_user(context, user)).versions()
+    shown = table("", "version", "made", "documents", "chunks", "")
+    for number, one in enumerate(found):
+        counts = str(len(one.documents)), str(one.chunks)
+        shown.add_row(str(one.version), one.made_at, *counts, "" if number else "seen now")
+    rows = [
+        {
+            "version": one.version,
+            "made_at": one.made_at,
+            "documents": len(one.documents),
+            "chunks": one.chunks,
+        }
+        for one in found
+    ]
+    output.result({"collection": collection, "versions": rows}, shown)
+
+
+@documents_app.command("open")
+def open_document(
+    ctx: typer.Context,
+    passage: Annotated[str, typer.Argument(help="A chunk's id, as 'adapt search --json' has it.")],
+    collection: CollectionOption,
+    user: UserOption = "",
+) -> None:
+    """Show a passage within its page, with where it stands; earlier versions that are kept still open."""
+    from ui.document_actions import open_passage
+
+    output: Output = ctx.obj
+    context = output.open()
+    acting = acting_user(context, user)
+    view = open_passage(context, passage, user=acting, collection=collection)
+    if view is None:
+        raise NotFoundError("passage", passage, hint="; 'adapt search --json' shows their ids")
+    output.passage(view)
+
+
+@documents_app.command()
+def rollback(
+    ctx: typer.Context,
+    collection: CollectionOption,
+    to: Annotated[
+        int | None, typer.Option(help="The version; the one before where not given.")
+    ] = None,
+    user: UserOption = "",
+) -> None:
+    """Make an earlier version seen again, as a new version; the files themselves are not touched."""
+    from ui.document_actions import rollback as run
+
+    output: Output = ctx.obj
+    context = output.open()
+    version = run(context, collection, user=acting_user(context, user), version=to)
+    output.result(
+        {"artifact": f"{collection}@{version}", "collection": collection, "version": version},
+        f"{collection}@{version} holds what {f'version {to}' if to else 'the version before'} held",
+    )
+
+
+@documents_app.command()
+def remove(
+    ctx: typer.Context,
+    documents: Annotated[list[str], typer.Argument(help="Names, as 'documents list' shows them.")],
+    collection: CollectionOption,
+    user: UserOption = "",
+) -> None:
+    """Remove documents for good: text and vectors leave every file, and earlier versions go."""
+    from ui.document_actions import remove_documents
+
+    output: Output = ctx.obj
+    context = output.open()
+    turns = remove_documents(context, collection, documents, user=acting_user(context, user))
+    output.result(
+        {"collection": collection, "removed": documents, "turns": turns},
+        f"{collection}: {len(documents)} removed for good; {turns} stored prompts had their text, it is gone "
+        "there too; answers stay as they were given",
+    )
+
+
+@documents_app.command()
+def delete(
+    ctx: typer.Context,
+    collection: CollectionOption,
+    user: UserOption = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a whole collection for good."""
+    from ui.document_actions import delete_collection
+
+    output: Output = ctx.obj
+    if not yes:
+        typer.confirm(f"Remove the collection '{collection}'?", abort=True, err=True)
+    context = output.open()
+    turns = delete_collection(context, collection, user=acting_user(context, user))
+    output.result({"collection": collection, "turns": turns}, f"{collection}: removed for good")
+
+
+@documents_app.command()
+def share(
+    ctx: typer.Context,
     collection: CollectionOption,
     user: UserOption = "",
     private: Annotated[
-        bool, typer.Option("--private", help="A new collection is this user's alone.")
-    ] = False,
+        bool, typer.Option("--private/--public", help="Only for its owner and readers, or for all.")
+    ] = True,
     readers: Annotated[
-        list[str] | None,
-        typer.Option("--reader", help="A new collection is also this user's to read; repeatable."),
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option(help="Also remove documents whose file is no longer there.")
-    ] = False,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Try parked files again though they have not changed.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Go on until Ctrl-C, and ingest whatever changes.")
-    ] = False,
-    on: Annotated[
-        str, typer.Option(help="Have a Ray cluster read and embed: 'ray' or HOST:PORT.")
-    ] = "",
-    rebuild: Annotated[
-        bool, typer.Option(help="First embed what is there anew, with the embedder of now.")
-    ] = False,
-) -> None:
-    """Parse, ingest, print."""
-    from ui import document_actions as actions
-
-    output: Output = ctx.obj
-    context = output.open()
-    request = actions.IngestRequest(
-        paths=tuple(paths),
-        collection=collection,
-        user=acting_user(context, user),
-        private=private,
-        readers=tuple(readers or ()),
-        prune=prune,
-        retry=retry,
-        on=on,
-    )
-    if rebuild:
-        with output.progress() as progress:
-            actions.rebuild(context, collection, user=request.user, progress=progress)
-    if watch:
-        _watch(output, context, request)
-    else:
-        with output.progress() as progress:
-            report = actions.ingest(context, request, progress=progress)
-        _show_report(output, context, request, report)
-
-
-def _watch(output: Output, context: "Context", request: "IngestRequest") -> None:
-    """Ingest again and again; Ctrl-C is how it ends."""
-    from ui.document_actions import watch
-
-    with output.progress() as progress:
-        reports = watch(context, request, progress=progress)
-        try:
-            for number, report in enumerate(reports):
-                _show_report(output, context, request, report)
-                if not number:
-                    output.say("watching for changes; Ctrl-C ends it")
-        except KeyboardInterrupt:
-            output.say("watching ended; the collection is as the last ingest left it")
-
-
-def _show_report(
-    output: Output, context: "Context", request: "IngestRequest", report: "IngestReport"
-) -> None:
-    from ui.document_actions import open_collection
-
-    for word, told in (
-        ("skipped", report.skipped),
-        ("not read", report.failed),
-        ("still not read", report.parked),
-        ("warning", report.warnings),
-    ):
-        for name, reason in told:
-            output.say(f"{word}: {name}: {reason}")
-    name = request.collection
-    parked = f", {len(report.parked)} parked" if report.parked else ""
-    text = (
-        f"{name}: {len(report.added)} added, {len(report.changed)} changed, "
-        f"{len(report.unchanged)} unchanged, {len(report.removed)} removed, "
-        f"{len(report.failed)} failed{parked}; {report.chunks} chunks embedded in {report.seconds:.1f} s"
-    )
-    target = open_collection(context, name, user=request.user)
-    made = {"artifact": f"{name}@{target.version}", "path": str(target.folder), "collection": name}
-    access = target.access.model_dump(mode="json")
-    output.result({**made, "access": access, **asdict(report)}, text)
-
-
-@search_app.command("default", hidden=True, help=SEARCH)
-def search(
-    ctx: typer.Context,
-    query: Annotated[str, typer.Argument(help="What to look for.")],
-    collection: CollectionOption,
-    user: UserOption = "",
-    top_k: Annotated[int, typer.Option(min=1, max=100, help="How many passages at most.")] = 5,
-    dense: Annotated[
-        bool | None, typer.Option("--dense/--no-dense", help="Look by meaning.")
-    ] = None,
-    lexical: Annotated[
-        bool | None, typer.Option("--lexical/--no-lexical", help="Look by words (BM25).")
+        list[str] | None, typer.Option("--reader", help="May read it too; repeatable.")
     ] = None,
 ) -> None:
-    """Parse, search, print."""
-    from ui.document_actions import search as run
+    """Say anew who may read a collection; who is not named any more may not."""
+    from retrieval.access import Access
+    from retrieval.access import private as private_to
+    from ui.document_actions import share as run
 
     output: Output = ctx.obj
     context = output.open()
-    asked = {"dense": dense, "lexical": lexical}
-    parts = {name: on for name, on in asked.items() if on is not None}
-    passages = run(
-        context,
-        query,
-        collection=collection,
-        user=acting_user(context, user),
-        top_k=top_k,
-        parts=parts,
-    )
-    rows = [
-        {
-            "document": p.chunk.document,
-            "page": p.chunk.page,
-            "heading": p.chunk.heading,
-            "score": p.score,
-            "scores": p.scores,
-            "chunk_id": p.chunk.chunk_id,
-            "text": p.chunk.text,
-        }
-        for p in passages
-    ]
-    ran = list(passages[0].scores) if passages else []
-    shown = table("", "score", *ran, "where", "passage")
-    for p in passages:
-        by_part = [f"{p.scores[name]:.3f}" for name in ran]
-        shown.add_row(f"{p.score:.3f}", *by_part, p.label, " ".join(p.chunk.text.split()))
-    data: Mapping[str, object] = {
-        "query": query,
-        "collection": collection,
-        "parts": ran,
-        "passages": rows,
-    }
-    output.result(data, shown if passages else "no passage found")
-
-
-@search_app.command("evaluate", help=EVALUATE)
-def evaluate(
-    ctx: typer.Context,
-    collection: CollectionOption,
-    questions: Annotated[Path, typer.Option(help="Questions and what answers them, JSONL.")],
-    user: UserOption = "",
-) -> None:
-    """Parse, evaluate, print."""
-    from ui.document_actions import evaluate_search
-
-    output: Output = ctx.obj
-    context = output.open()
-    with output.progress() as progress:
-        quality = evaluate_search(
-            context,
-            questions,
-            collection=collection,
-            user=acting_user(context, user),
-            progress=progress,
-        )
-    metrics = list(quality.parts[0].values)
-    shown = table(f"{quality.questions} questions", "part", *metrics)
-    for part in quality.parts:
-        shown.add_row(part.name, *(f"{part.mean(metric):.3f}" for metric in metrics))
-    for name, gain in quality.gains.items():
-        output.say(
-            f"fused against {name}: nDCG@10 {gain.difference:+.3f} (95 % {gain.low:+.3f} … {gain.high:+.3f})"
-        )
-    output.result({"collection": collection, **quality.as_json()}, shown)
-
-
-@search_app.command("questions", help=QUESTIONS)
-def questions(
-    ctx: typer.Context,
-    collection: CollectionOption,
-    out: Annotated[Path, typer.Option(help="The JSONL file to write.")],
-    user: UserOption = "",
-    count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
-    model: Annotated[
-        str, typer.Option(help="What asks; the documents' headings where not given.")
-    ] = "",
-) -> None:
-    """Parse, make, print."""
-    from ui.document_actions import Asking, make_questions
-
-    output: Output = ctx.obj
-    context = output.open()
-    asking = Asking(collection, acting_user(context, user), count, model)
-    with output.progress() as progress:
-        made = make_questions(context, out, asking, progress=progress)
-    by = f"by {model}" if model else "from headings"
+    acting = acting_user(context, user)
+    access = private_to(acting, tuple(readers or ())) if private else Access(owner=acting)
+    run(context, collection, access, user=acting)
     output.result(
-        {"path": str(out), "questions": made, "made_by": model or "headings"},
-        f"{out}: {made} questions made {by}; they flatter a search, for they share its documents' words",
+        {"collection": collection, "access": access.model_dump(mode="json")},
+        f"{collection}: {access.describe()}",
     )

@@ -14,12 +14,13 @@ from adapt.errors import AdaptError, CancelledError
 from adapt.workspace import default_path, locked_out
 from ui.cli import (
     chat,
-    collections,
     documents,
     feedback_commands,
+    ingest,
     jobs,
     merging,
     models,
+    search,
     starter,
     system,
     training,
@@ -61,7 +62,7 @@ def root(
 
 
 for module in (
-    chat, training, documents, collections, merging, models, feedback_commands, jobs, starter, system,
+    chat, training, ingest, search, documents, merging, models, feedback_commands, jobs, starter, system,
 ):  # fmt: skip
     module.register(app)
 
