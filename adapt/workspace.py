@@ -4,6 +4,7 @@ workspace.json   format number            artifacts/    the registry
 adapt.toml       settings (optional)      collections/  document indexes
 adapt.db         rows (SQLite)            runs/         trainings that can be resumed
 cache/           fingerprints             jobs/         events and logs of workers
+uploads/         files given in the app, by collection
 """
 
 import json
@@ -128,6 +129,11 @@ class Workspace:
     def collections(self) -> Path:
         """Return the folder of the document indexes."""
         return self.path / "collections"
+
+    @property
+    def uploads(self) -> Path:
+        """Return the folder of the files that were given in the app, one folder for each collection."""
+        return self.path / "uploads"
 
     @property
     def runs(self) -> Path:

@@ -17,7 +17,7 @@ from adapt.workspace import Workspace, check_name
 from retrieval.access import Access, load_access, save_access, visible_names
 from retrieval.chroma import ChromaSettings
 from retrieval.chunking import ChunkSettings
-from retrieval.files import find_files
+from retrieval.files import find_files, locate
 from retrieval.filters import Filter
 from retrieval.ingest import Distribute, Ingest, IngestReport, IngestSettings
 from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept
@@ -118,6 +118,12 @@ class Collection:
     def documents(self) -> dict[str, DocumentEntry]:
         """Return the documents of the version that is seen now, by name."""
         return dict(sorted(self._snapshot.manifest().documents.items()))
+
+    def file_of(self, document: str) -> Path | None:
+        """Return the file that a document, or a parked file, came from; None where there is none of that name."""
+        manifest = self._snapshot.manifest()
+        entry = manifest.documents.get(document) or manifest.parked.get(document)
+        return locate(document, entry.source, manifest.sources) if entry else None
 
     def parked(self) -> dict[str, ParkedFile]:
         """Return the files that could not be read, by name."""

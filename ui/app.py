@@ -24,6 +24,7 @@ st.logo(ASSETS / "logo.svg", size="large")
 page = st.navigation(
     [
         st.Page("views/chat.py", title="Chat", icon=":material/forum:", default=True),
+        st.Page("views/documents.py", title="Documents", icon=":material/description:"),
         st.Page("views/models.py", title="Models", icon=":material/deployed_code:"),
         st.Page("views/results.py", title="Results", icon=":material/bar_chart:"),
     ],

@@ -3,6 +3,8 @@
 Every function is given the user for whom it acts; what that user may not read does not exist for it.
 """
 
+import shutil
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from adapt.errors import AdaptError
 from adapt.prompt import AccountEntry
 from adapt.protocols import Progress, no_progress
 from adapt.records import PassageView
 from ui.passages import stored_view
 
 if TYPE_CHECKING:
+    from adapt.jobs import Job
     from retrieval.access import Access
     from retrieval.collection import Collection, IngestReport
     from retrieval.filters import Filter
@@ -80,6 +84,45 @@ def ingest(
         progress=progress,
         distribute=distribute,
     )
+
+
+def upload(ctx: "Context", files: Mapping[str, bytes], request: IngestRequest) -> "Job":
+    """Keep files that were given in the app, and start bringing them into a collection; what is there stays.
+
+    Args:
+        files: contents by name; a name is a file's own, without folders.
+        request: its paths are set here.
+
+    Raises:
+        AdaptError: the collection is another user's or cannot be named so, or a name is none of a file.
+    """
+    from retrieval.collection import Collection
+
+    Collection.open_or_create(
+        ctx.workspace, request.collection, ctx.embedder, user=request.user, access=request.access()
+    )
+    folder = ctx.workspace.uploads / request.collection
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        if not name.strip() or name.startswith(".") or Path(name).name != name or "\\" in name:
+            raise AdaptError(f"'{name[:60]}' cannot name a document; rename the file")
+        whole = folder / f".{uuid.uuid4().hex}.tmp"  # hidden, so that nothing reads it half written
+        whole.write_bytes(content)
+        whole.replace(folder / name)
+    asked = request.model_copy(update={"paths": (folder,)})
+    return ctx.start_job(
+        "ingest", title="reading documents", settings=asked.model_dump(mode="json")
+    )
+
+
+def visible_jobs(ctx: "Context", user: str) -> "list[Job]":
+    """Return the jobs that a user may see, newest first: what is read for another user is not among them."""
+    return [job for job in ctx.jobs.list() if _is_for(job, user)]
+
+
+def _is_for(job: "Job", user: str) -> bool:
+    owner = job.settings.get("user", user) if isinstance(job.settings, dict) else user
+    return owner == user
 
 
 def watch(
@@ -206,7 +249,14 @@ def remove_documents(
     """Remove documents for good: from every version, and from what is stored of prompts; return how many turns had them."""
     from feedback.forget import withdraw_documents
 
-    open_collection(ctx, collection, user=user).remove(*documents)
+    target = open_collection(ctx, collection, user=user)
+    given = ctx.workspace.uploads / collection
+    uploaded = [
+        file for name in documents if (file := target.file_of(name)) and file.is_relative_to(given)
+    ]
+    target.remove(*documents)
+    for file in uploaded:
+        file.unlink(missing_ok=True)
     return withdraw_documents(ctx.database, collection, documents)
 
 
@@ -215,6 +265,7 @@ def delete_collection(ctx: "Context", collection: str, *, user: str) -> int:
     from feedback.forget import withdraw_documents
 
     open_collection(ctx, collection, user=user).delete()
+    shutil.rmtree(ctx.workspace.uploads / collection, ignore_errors=True)
     return withdraw_documents(ctx.database, collection)
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from adapt.errors import AdaptError, CancelledError
@@ -16,7 +17,7 @@ allow_four_bit()
 from pydantic import JsonValue, TypeAdapter  # noqa: E402  the environment comes first
 
 from finetune.runs import TrainingRequest  # noqa: E402
-from ui import training_actions  # noqa: E402
+from ui import document_actions, training_actions  # noqa: E402
 from ui.context import Context  # noqa: E402
 from ui.demo.run import run_demo  # noqa: E402
 
@@ -51,7 +52,20 @@ def _demo(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -
     return dict(run_demo(ctx, minutes=minutes, progress=progress).as_json())
 
 
-WORK: dict[str, Work] = {"finetune": _finetune, "demo": _demo}
+def _ingest(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
+    """Read documents for a user; what others may see of a job names none of them."""
+    request = document_actions.IngestRequest.model_validate(settings)
+
+    def unnamed(event: ProgressEvent) -> None:
+        rate = event.values.get("chunks_per_second")
+        progress(replace(event, detail=f"{rate:,.0f} chunks/s" if rate else ""))
+
+    report = document_actions.ingest(ctx, request, progress=unnamed)
+    counts = ("added", "changed", "unchanged", "removed", "failed", "parked")
+    return {name: len(getattr(report, name)) for name in counts}
+
+
+WORK: dict[str, Work] = {"finetune": _finetune, "demo": _demo, "ingest": _ingest}
 
 
 def stand_back() -> None:

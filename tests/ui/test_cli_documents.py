@@ -151,7 +151,9 @@ def test_questions_are_made_from_headings_and_measured(
 
 def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder: Path) -> None:
     (folder / "notes").mkdir()
-    (folder / "notes" / "es.md").write_text("# Horario\n\nLa oficina abre a las nueve de la mañana.")
+    (folder / "notes" / "es.md").write_text(
+        "# Horario\n\nLa oficina abre a las nueve de la mañana."
+    )
     run("ingest", folder, "--collection", "c")
     search = ("search", "office oficina opens", "--collection", "c", "--json")
 
@@ -170,7 +172,7 @@ def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder
     documents = [{p["document"] for p in one["passages"]} for one in found.values()]
     assert documents[0] >= {"hours.md", "notes/es.md"}
     assert documents[1:] == [{"notes/es.md"}, {"notes/es.md"}, {"hours.md"}, set()]
-    assert [one["ran"] for one in found.values()][0] == ["dense", "lexical", "distinct"]
+    assert found[()]["ran"] == ["dense", "lexical", "distinct"]
     assert found[("--heading", "hours", "--no-dense")]["ran"] == ["filter", "lexical", "distinct"]
     assert (wrong, "the first is above the last" in said) == (2, True)
 

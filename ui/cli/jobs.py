@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ui.cli.options import UserOption, acting_user
 from ui.cli.output import Output, table
 
 jobs_app = typer.Typer(no_args_is_help=True, help="Long work in the background.")
@@ -17,10 +18,13 @@ def register(app: typer.Typer) -> None:
 
 
 @jobs_app.command("list")
-def list_jobs(ctx: typer.Context) -> None:
-    """Show all jobs, newest first."""
+def list_jobs(ctx: typer.Context, user: UserOption = "") -> None:
+    """Show all jobs, newest first, but those that read another user's documents."""
+    from ui.document_actions import visible_jobs
+
     output: Output = ctx.obj
-    known = output.open().jobs.list()
+    context = output.open()
+    known = visible_jobs(context, acting_user(context, user))
     shown = table("", "job", "status", "what", "started", "error")
     for job in known:
         shown.add_row(job.job_id, job.status, job.title, job.created_at[:19], job.error)

@@ -4,8 +4,10 @@ import streamlit as st
 
 from adapt.jobs import Job
 from adapt.records import ProgressEvent
+from ui.components.person import current_user
 from ui.components.safe import errors_shown, plain
 from ui.context import Context
+from ui.document_actions import visible_jobs
 
 REFRESH_SECONDS = 2
 
@@ -31,7 +33,8 @@ def _show(ctx: Context) -> None:
 
 def _shown(ctx: Context) -> list[Job]:
     """Return the newest job and all that run."""
-    return [job for place, job in enumerate(ctx.jobs.list()) if place == 0 or not job.ended]
+    jobs = visible_jobs(ctx, current_user())
+    return [job for place, job in enumerate(jobs) if place == 0 or not job.ended]
 
 
 def _show_job(ctx: Context, job: Job) -> None:
