@@ -107,6 +107,18 @@ def test_json_says_the_same_and_holds_no_control() -> None:
         assert json.loads(written) == data, payload.name
 
 
+def test_json_of_numbers_and_letters_that_not_all_can_take_stays_json() -> None:
+    data = {"loss": float("nan"), "rows": [float("-inf"), 1.5, "café 👩"], "ok": True}
+
+    for encoding in ("utf-8", "latin-1", "ascii"):
+        written = printable_json(data, encoding=encoding)
+        assert json.loads(written.encode(encoding).decode(encoding)) == {
+            "loss": None,
+            "rows": [None, 1.5, "café 👩"],
+            "ok": True,
+        }
+
+
 def passages(found: list[str]) -> list[Passage]:
     return [
         Passage(Chunk(text, text, "r", text, page=1, heading=text), 0.5, {"dense": 0.5})
