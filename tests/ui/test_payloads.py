@@ -257,7 +257,7 @@ def test_words_that_the_shell_passes_on_are_quoted_safely(shell: Shell) -> None:
 
 
 @pytest.mark.slow
-def test_a_traceback_and_a_library_s_warning_are_shown_safely() -> None:
+def test_a_traceback_and_a_library_s_warning_are_shown_safely(tmp_path: Path) -> None:
     script = (
         "import sys, logging\n"
         "from ui.cli.main import main\n"
@@ -270,7 +270,7 @@ def test_a_traceback_and_a_library_s_warning_are_shown_safely() -> None:
     )
 
     ended = subprocess.run(
-        [sys.executable, "-c", script, "workspace"],
+        [sys.executable, "-c", script, str(tmp_path / "workspace")],
         capture_output=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,
