@@ -87,6 +87,9 @@ def _add(file: Path, listing: Listing) -> None:
     if prefix is None:
         raise ValueError(f"{file} lies in no source")
     relative = file.relative_to(listing.sources[prefix]).as_posix()
+    if not _is_text(relative):
+        listing.skipped.append((str(file), "its name is not UTF-8; rename it"))
+        return
     name = f"{prefix}/{relative}" if prefix else relative
     taken = listing.files.get(name)
     if taken is not None and taken != file:
@@ -94,6 +97,11 @@ def _add(file: Path, listing: Listing) -> None:
         return
     listing.files[name] = file
     listing.origin[name] = prefix
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name can be written: the file system may give bytes that are no characters."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in name)
 
 
 def _source(path: Path, sources: dict[str, str]) -> str | None:

@@ -7,6 +7,7 @@ Not here: what Markdown and HTML would make of a text (`ui.components.safe`).
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 
@@ -39,10 +40,28 @@ def sentence(text: str) -> str:
     return printable_line(BLANKS.sub(" ", text).strip(" "))
 
 
-def printable_json(data: Mapping[str, object]) -> str:
-    """Return an object as one line of JSON that a terminal shows and a parser reads back to the letter."""
-    written = json.dumps(data, ensure_ascii=False, default=str)
-    return ACTING_OR_HIDDEN.sub(_escape, written)
+def printable_json(data: Mapping[str, object], *, encoding: str = "utf-8") -> str:
+    """Return an object as one line of JSON that a terminal shows and any parser reads back to the letter.
+
+    Numbers that JSON does not know (NaN, infinity) become null; a letter that `encoding` lacks becomes its escape.
+    """
+    written = json.dumps(_finite(data), ensure_ascii=False, default=str)
+    escaped = ACTING_OR_HIDDEN.sub(_escape, written)
+    try:
+        escaped.encode(encoding)
+    except UnicodeEncodeError:
+        return json.dumps(json.loads(escaped))
+    return escaped
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value
 
 
 def _escape(found: re.Match[str]) -> str:

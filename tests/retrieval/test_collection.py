@@ -230,6 +230,17 @@ def test_hidden_files_and_links_are_passed_over_and_said(
     assert not any("swordfish" in text for text in texts(collection))
 
 
+def test_a_file_whose_name_is_no_text_is_passed_over_and_said(
+    collection: Collection, handbook: Path
+) -> None:
+    (handbook / os.fsdecode(b"latin\xff.txt")).write_text("The office is closed.")
+
+    report = collection.ingest([handbook])
+
+    assert [reason for _, reason in report.skipped] == ["its name is not UTF-8; rename it"]
+    assert len(report.added) == 4
+
+
 def test_a_missing_path_is_named(collection: Collection, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere: no such file or folder"):
         collection.ingest([tmp_path / "nowhere"])

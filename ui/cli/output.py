@@ -63,7 +63,7 @@ class Output:
     def result(self, data: Mapping[str, object], text: "str | Table") -> None:
         """Print a command's result: the object with `--json`, else the text or table."""
         if self.as_json:
-            self.piece(printable_json(data) + "\n")
+            _write_json(data)
         elif isinstance(text, str):
             self.piece(
                 text + "\n"
@@ -77,7 +77,7 @@ class Output:
         The passage is in reverse on a terminal, between » and « elsewhere.
         """
         if self.as_json:
-            self.piece(printable_json(asdict(view)) + "\n")
+            _write_json(asdict(view))
             return
         around = surroundings(view)
         before = view.before if whole else f"{'… ' if around.earlier else ''}{around.before}"
@@ -120,7 +120,7 @@ class Output:
         """Print an error and return its exit code."""
         _say(f"error: {sentence(message)}")
         if as_json:
-            sys.stdout.write(printable_json({"error": " ".join(message.split())}) + "\n")
+            _write_json({"error": " ".join(message.split())})
         return code
 
     @staticmethod
@@ -246,6 +246,11 @@ def _lines() -> Progress:
 def _message(event: ProgressEvent) -> str:
     """Return an event that counts nothing as a line: what begins, or what is to be known."""
     return f"{event.stage}: {event.detail}" if event.detail else f"{event.stage} …"
+
+
+def _write_json(data: Mapping[str, object]) -> None:
+    sys.stdout.write(printable_json(data, encoding=sys.stdout.encoding or "utf-8") + "\n")
+    sys.stdout.flush()
 
 
 def _say(line: str) -> None:

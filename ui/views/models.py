@@ -4,7 +4,7 @@ import streamlit as st
 
 from ui.components.artifact import describe, show_artifact
 from ui.components.opening import open_context, workspace_path
-from ui.components.safe import errors_shown
+from ui.components.safe import errors_shown, show_table
 
 ctx = open_context(workspace_path())
 
@@ -12,7 +12,7 @@ st.header("Models", anchor=False)
 with errors_shown():
     entries = {artifact.reference: artifact for artifact in ctx.registry.list()}
     if entries:
-        st.dataframe([describe(ctx, artifact) for artifact in entries.values()], hide_index=True)
+        show_table([describe(ctx, artifact) for artifact in entries.values()])
         chosen = st.selectbox("Show", list(entries)[::-1], key="shown", persist_state="session")
         if chosen:
             show_artifact(ctx, entries[chosen])
