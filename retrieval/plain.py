@@ -118,7 +118,8 @@ def read_xml(raw: RawFile, text: str) -> Reading:
         return read_code(raw, text)
     title = next((" ".join("".join(map(str, e.itertext())).split()) for e in root.iter()
                   if local(e) in ("article-title", "title")), "")  # fmt: skip
-    return Reading([Page(tidy(clean("".join(_blocks(root)))), form="markdown")], clean(title))
+    text = re.sub(r"[ \t]+", " ", clean("".join(_blocks(root))))
+    return Reading([Page(tidy(text), form="markdown")], clean(title))
 
 
 def _is_document(root: etree._Element) -> bool:
