@@ -2,13 +2,13 @@
 
 import re
 import zipfile
-import zlib
 from io import BytesIO
 
 from olefile.olefile import OleFileError, OleFileIO
 
 from adapt.errors import DataError
 from retrieval.mail import is_message
+from retrieval.package import FAULTS
 from retrieval.reading import RawFile
 
 KNOWN = (
@@ -135,15 +135,7 @@ def _zip_kind(raw: RawFile) -> str:
             mimetype = ""
             if "mimetype" in names and file.getinfo("mimetype").file_size < 200:
                 mimetype = file.read("mimetype").decode("ascii", errors="ignore").strip()
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        OSError,
-        ValueError,
-        RuntimeError,
-        EOFError,
-        NotImplementedError,
-    ) as error:
+    except FAULTS as error:
         raise raw.damaged(PROMISED.get(raw.suffix, "ZIP archive"), error) from error
     kind = MIMETYPES.get(mimetype.removesuffix("-template"))
     if kind:
