@@ -11,7 +11,7 @@ from bs4.element import NavigableString, PreformattedString, Tag
 from adapt.records import Page
 from retrieval.encodings import clean
 from retrieval.reading import RawFile, Reading
-from retrieval.rows import row
+from retrieval.rows import CELL, row, tidy
 
 DROPPED = {
     *("script", "style", "noscript", "template", "nav", "svg", "iframe", "object", "head"),
@@ -68,7 +68,7 @@ def read_html(markup: str) -> tuple[str, str]:
         tag.decompose()
     parts: list[str] = []
     _collect(soup, parts)
-    return _tidy(clean("".join(parts))), " ".join(title.split())
+    return tidy(clean("".join(parts))), " ".join(title.split())
 
 
 def _collect(soup: BeautifulSoup, parts: list[str]) -> None:
@@ -161,19 +161,9 @@ def _marks(tag: Tag) -> tuple[str, str]:
     if name == "li":
         return "\n- ", ""
     if name in ("td", "th"):
-        return " | ", ""
+        return CELL, ""
     if name == "br":
         return "\n", ""
     if name == "tr":
         return "\n", ""
     return ("\n\n", "\n\n") if name in BLOCKS else ("", "")
-
-
-def _tidy(text: str) -> str:
-    lines = []
-    for line in text.split("\n"):
-        bare = " ".join(line.split()) if " | " in line else line.strip(" \t")
-        bare = bare.removeprefix("|").strip() if bare.startswith("|") else bare
-        # `# ` without a text is an empty heading
-        lines.append("" if re.fullmatch(r"[#|\-\s]*", bare) else bare)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

@@ -2,13 +2,13 @@
 
 import re
 import zipfile
-import zlib
 from io import BytesIO
 
 from olefile.olefile import OleFileError, OleFileIO
 
 from adapt.errors import DataError
 from retrieval.mail import is_message
+from retrieval.package import FAULTS
 from retrieval.reading import RawFile
 
 KNOWN = (
@@ -88,10 +88,11 @@ def kind_of(raw: RawFile) -> str:
         DataError: the content is of a format that is not read, or is not what the name promises.
     """
     head = raw.data[:4096]
-    if b"%PDF-" in head[:1024]:
-        return "pdf"
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06", OLE)):
+        # Before PDF: a PDF in an archive, or attached to a message, may be stored as it is.
         return _ole_kind(raw) if head.startswith(OLE) else _zip_kind(raw)
+    if b"%PDF-" in head[:1024] and not is_message(raw.data):
+        return "pdf"
     if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"{\\rtf"):
         return "rtf"
     _refuse_binary(raw, head)
@@ -134,15 +135,7 @@ def _zip_kind(raw: RawFile) -> str:
             mimetype = ""
             if "mimetype" in names and file.getinfo("mimetype").file_size < 200:
                 mimetype = file.read("mimetype").decode("ascii", errors="ignore").strip()
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        OSError,
-        ValueError,
-        RuntimeError,
-        EOFError,
-        NotImplementedError,
-    ) as error:
+    except FAULTS as error:
         raise raw.damaged(PROMISED.get(raw.suffix, "ZIP archive"), error) from error
     kind = MIMETYPES.get(mimetype.removesuffix("-template"))
     if kind:

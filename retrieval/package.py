@@ -5,6 +5,7 @@ Word, PowerPoint, Excel, OpenDocument and EPUB files are such packages. Nothing 
 """
 
 import posixpath
+import struct
 import zipfile
 import zlib
 from io import BytesIO
@@ -20,7 +21,9 @@ MAX_TOTAL_BYTES = 400_000_000
 MAX_RATIO = 200  # unpacked to packed; text of a real document reaches some 30
 RATIO_FROM = 5_000_000  # bytes from which the ratio counts
 STEP = 1 << 20
-FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
+FAULTS = (  # what zipfile lets out of a broken file
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, LookupError, RuntimeError,
+)  # fmt: skip
 ENCRYPTED = 0x1
 
 
@@ -50,7 +53,7 @@ class Package:
             )
         self._entries = {entry.filename.replace("\\", "/").lstrip("/"): entry for entry in entries}
         self._folded = {name.lower(): name for name in reversed(self._entries)}
-        self.names = [name for name, entry in self._entries.items() if not entry.is_dir()]
+        self.names = [name for name in self._entries if name and not name.endswith("/")]
 
     def __contains__(self, name: str) -> bool:
         return self._name(name) in self._entries

@@ -23,7 +23,7 @@ HYPHEN_AT_END = 0x02  # pdfium writes it for a hyphen that cuts a word at the en
 USUAL_HEIGHT = 12.0  # points
 FLAT = 0.4  # a dash or dots: lower than this share of its line
 TURNED = (0.6, 2.5)  # radians: text that runs upwards or downwards
-_Box = tuple[float, float, float, float]  # left, bottom, right, top
+_Box = tuple[float, float, float, float]  # left, top, right, bottom, as the page is shown
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class _Frame:
         self._turn = page.get_rotation()
         self.area = max(1.0, abs(right - left) * abs(top - bottom))
 
-    def place(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, ...]:
+    def place(self, x0: float, y0: float, x1: float, y1: float) -> "_Box":
         left, bottom, right, top = self._box
         if self._turn == 90:
             return (y0 - bottom, x0 - left, y1 - bottom, x1 - left)
@@ -124,7 +124,7 @@ class _WordBuilder:
         private = letter == "\ufffd" or 0xE000 <= code < 0xF900
         lost = private or pdfium.FPDFText_HasUnicodeMapError(raw, index) == 1
         self.unmapped += lost
-        box = (left.value, bottom.value, right.value, top.value)
+        box = self._frame.place(left.value, bottom.value, right.value, top.value)
         turned = _is_turned(pdfium.FPDFText_GetCharAngle(raw, index), self._quarter_turns)
         if turned != self._is_turned or (self._letters and self._jumps(box)):
             self.close()
@@ -136,7 +136,7 @@ class _WordBuilder:
         """End the word."""
         text = "".join(self._letters).strip()
         if text:
-            word = Word(text, *self._frame.place(*self._box))
+            word = Word(text, *self._box)
             lost = self._lost * 2 > len(text)
             (self.unreadable if lost else self.turned if self._is_turned else self.words).append(
                 word
@@ -166,11 +166,12 @@ class _WordBuilder:
         line = self._box[3] - self._box[1] if self._letters else USUAL_HEIGHT
         if box[3] - box[1] >= FLAT * max(1.0, line):
             return box
-        pdfium.FPDFText_GetLooseCharBox(raw, index, self._loose)
-        low, high = self._loose.bottom, self._loose.top
-        if high - low > 4 * max(USUAL_HEIGHT, line):
+        loose = self._loose
+        pdfium.FPDFText_GetLooseCharBox(raw, index, loose)
+        _, top, _, bottom = self._frame.place(loose.left, loose.bottom, loose.right, loose.top)
+        if bottom - top > 4 * max(USUAL_HEIGHT, line):
             return box
-        return (box[0], low + (high - low) / 4, box[2], high - (high - low) / 4)
+        return (box[0], top + (bottom - top) / 4, box[2], bottom - (bottom - top) / 4)
 
 
 def _is_turned(angle: float, quarter_turns: float) -> bool:

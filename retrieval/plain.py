@@ -11,6 +11,7 @@ from adapt.records import Page
 from retrieval.encodings import clean
 from retrieval.package import local, parse
 from retrieval.reading import RawFile, Reading
+from retrieval.rows import CELL, tidy
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
@@ -117,13 +118,14 @@ def read_xml(raw: RawFile, text: str) -> Reading:
         return read_code(raw, text)
     title = next((" ".join("".join(map(str, e.itertext())).split()) for e in root.iter()
                   if local(e) in ("article-title", "title")), "")  # fmt: skip
-    return Reading([Page(_tidy(clean("".join(_blocks(root)))), form="markdown")], clean(title))
+    text = re.sub(r"[ \t]+", " ", clean("".join(_blocks(root))))
+    return Reading([Page(tidy(text), form="markdown")], clean(title))
 
 
 def _is_document(root: etree._Element) -> bool:
     """Say whether text runs around elements, as in a paragraph with a word set off."""
     mixed = sum(bool((e.tail or "").strip()) for e in root.iter())
-    return mixed >= 3
+    return mixed >= 2
 
 
 def _blocks(root: etree._Element) -> Iterator[str]:
@@ -136,7 +138,7 @@ def _blocks(root: etree._Element) -> Iterator[str]:
             if name == "title" and depth:
                 yield f"\n\n{'#' * min(6, depth)} "
             elif name in CELLS:
-                yield " | "
+                yield CELL
             elif name in ROWS:
                 yield "\n"
             elif name in BLOCKS:
@@ -147,12 +149,3 @@ def _blocks(root: etree._Element) -> Iterator[str]:
             if name in BLOCKS and name not in CELLS:
                 yield "\n" if name in ROWS else "\n\n"
             yield (element.tail or "").replace("\n", " ") if element is not root else ""
-
-
-def _tidy(text: str) -> str:
-    lines = []
-    for line in text.split("\n"):
-        bare = " ".join(line.split())
-        bare = bare.removeprefix("|").strip() if bare.startswith("|") else bare
-        lines.append("" if re.fullmatch(r"[#|\-\s]*", bare) else bare)
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

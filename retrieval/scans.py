@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from pypdfium2 import PdfBitmap, PdfPage
 
-from retrieval.ocr import SURE, OcrError, languages, quarter_turns, recognise
+from retrieval.ocr import PAGE_SECONDS, SURE, OcrError, languages, quarter_turns, recognise
 from retrieval.pdf_lines import Word
 from retrieval.reading import numbers, plural
 
@@ -87,9 +87,11 @@ def _read(page: PdfPage) -> tuple[list[Word], float]:
         pixels = np.array(bitmap.to_numpy()).reshape(bitmap.height, bitmap.width, -1)[:, :, 0]
     finally:
         bitmap.close()
-    words, sure = recognise(_graymap(pixels), scale=scale)
-    if sure < SURE and (turns := quarter_turns(_graymap(pixels))):
-        again, surer = recognise(_graymap(np.rot90(pixels, -turns)), scale=scale)
+    words, sure = recognise(_graymap(pixels), scale=scale, seconds=PAGE_SECONDS)
+    if sure < SURE and (turns := quarter_turns(_graymap(pixels), seconds=PAGE_SECONDS)):
+        again, surer = recognise(
+            _graymap(np.rot90(pixels, -turns)), scale=scale, seconds=PAGE_SECONDS
+        )
         if surer > sure:
             return again, surer
     return words, sure

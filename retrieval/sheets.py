@@ -6,6 +6,7 @@ Hidden sheets are named and not read. Tables are parted by empty rows and, where
 import datetime
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 
 from python_calamine import (
@@ -24,6 +25,7 @@ from retrieval.reading import RawFile, Reading
 from retrieval.rows import row
 
 MAX_CELLS = 20_000_000  # a sheet whose last cell lies far out claims billions
+PANIC = "PanicException"  # pyo3's; there is no way to import it
 ZIP = b"PK\x03\x04"
 REFERENCE = re.compile(rb'r="([A-Z]{1,3})(\d{1,7})"')
 Value = (
@@ -46,16 +48,8 @@ def read_sheets(raw: RawFile) -> Reading:
     """
     if raw.data.startswith(ZIP):
         _check(raw)
-    try:
+    with _faults(raw, "spreadsheet"):
         book = CalamineWorkbook.from_filelike(BytesIO(raw.data))
-    except PasswordError as error:
-        raise _encrypted(raw) from error
-    except (CalamineError, OSError, ValueError, RuntimeError) as error:
-        raise (
-            _encrypted(raw)
-            if "password" in str(error).lower()
-            else raw.damaged("spreadsheet", error)
-        ) from error
     pages: list[Page] = []
     warnings: list[str] = []
     faults: list[DataError] = []
@@ -68,9 +62,10 @@ def read_sheets(raw: RawFile) -> Reading:
             )
             continue
         try:
-            rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=True)
-        except (CalamineError, OSError, ValueError, RuntimeError) as error:
-            faults.append(raw.damaged(f"sheet '{sheet.name}'", error))
+            with _faults(raw, f"sheet '{sheet.name}'"):
+                rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=True)
+        except DataError as error:
+            faults.append(error)
             continue
         text = clean("\n\n".join(_tables([[_shown(cell) for cell in line] for line in rows])))
         if text:
@@ -78,6 +73,23 @@ def read_sheets(raw: RawFile) -> Reading:
     if faults and not pages:
         raise faults[0]
     return Reading(pages, "", [*warnings, *map(str, faults)])
+
+
+@contextmanager
+def _faults(raw: RawFile, what: str) -> Iterator[None]:
+    """Turn what calamine raises into a sentence; a fault within it comes as a panic of Rust, which is no Exception."""
+    try:
+        yield
+    except PasswordError as error:
+        raise _encrypted(raw) from error
+    except (CalamineError, OSError, ValueError, RuntimeError, OverflowError) as error:
+        if "password" in str(error).lower():
+            raise _encrypted(raw) from error
+        raise raw.damaged(what, error) from error
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise raw.damaged(what, error) from error
 
 
 def _check(raw: RawFile) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  the quotes keep the signs that are printed
 """What people read in the shared real documents, copied by hand from how they look: short quotes, a table's row as `a | b`.
 
 White space does not count. A quote of two columns goes across the end of a line, so that it stands together only if the

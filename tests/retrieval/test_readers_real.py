@@ -1,6 +1,7 @@
 """Recall of hand-written quotes in the shared real documents, by format; each quote is looked for in a document's text."""
 
 import csv
+import random
 import shutil
 from collections import defaultdict
 from pathlib import Path
@@ -85,3 +86,34 @@ def test_a_slide_and_a_sheet_are_told_by_number_and_name() -> None:
 
     assert [page.number for page in slides.pages] == [1, 2, 3, 4, 5, 6]
     assert [page.heading for page in sheets.pages] == ["Sheet1", "09060124-b5e7-4717-9d07-3c046eb"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "doc/legacy_sample.doc",
+        "msg/outlook.msg",
+        "xls/legacy.xls",
+        "docx/tables.docx",
+        "pptx/chart_slide.pptx",
+        "odt/english_spanish.odt",
+        "pdf/attachment.pdf",
+    ],
+)
+def test_a_file_with_wrong_bytes_ends_in_text_or_one_sentence(name: str, tmp_path: Path) -> None:
+    draw = random.Random(7)
+    whole = (FOLDER / name).read_bytes()
+    path = tmp_path / Path(name).name
+    outcomes = []
+    for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(draw.choice([1, 5, 30])):
+            data[draw.randrange(len(data))] = draw.choice([0, 255, draw.randrange(256)])
+        path.write_bytes(data[: draw.choice([len(data), draw.randrange(1, len(data))])])
+        try:
+            outcomes.append(text_of(read(path)))
+        except DataError as error:
+            outcomes.append(str(error))
+
+    assert len(outcomes) == 60
+    assert all(outcome and "\n" not in outcome for outcome in outcomes)
