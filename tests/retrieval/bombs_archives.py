@@ -6,6 +6,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 GB = 1 << 30
@@ -40,7 +41,7 @@ def raw_zip(members: list[tuple[bytes, bytes, int]], declared: int | None = None
     """
     body, directory = io.BytesIO(), b""
     for name, data, real in members:
-        checksum = zlib.crc32(zlib.decompress(data, -15)) if real <= 1 << 20 else 0
+        checksum = _checksum(data) if real <= 1 << 20 else 0
         size = min(real if declared is None else declared, 0xFFFFFFFF)
         offset = body.tell()
         fields = struct.pack("<HHHHH", 20, 0, 8, 0, 33)
@@ -49,6 +50,11 @@ def raw_zip(members: list[tuple[bytes, bytes, int]], declared: int | None = None
         rest = struct.pack("<HHHII", 0, 0, 0, 0, offset)
         directory += b"PK\1\2" + struct.pack("<H", 20) + fields + rest + name
     return body.getvalue() + directory + end_of_zip(len(members), len(directory), body.tell())
+
+
+@cache
+def _checksum(data: bytes) -> int:
+    return zlib.crc32(zlib.decompress(data, -15))
 
 
 def end_of_zip(count: int, size: int, offset: int) -> bytes:
