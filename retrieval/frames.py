@@ -9,6 +9,7 @@ from typing import IO, Any
 
 LENGTH = struct.Struct(">I")
 MOST_MESSAGE = 1_000_000  # bytes of one JSON frame
+SMALL = 1_000_000  # bytes of text that the parent takes at once; for more it is asked first
 
 
 class FrameError(Exception):
@@ -16,8 +17,20 @@ class FrameError(Exception):
 
 
 def send(stream: IO[bytes], message: dict[str, Any]) -> None:
-    """Write a message as JSON in ASCII: names that are no valid UTF-8 come through it unharmed."""
-    send_bytes(stream, json.dumps(message).encode("ascii"))
+    """Write a message at once, as JSON in ASCII: names that are no valid UTF-8 come through it unharmed."""
+    put(stream, message)
+    stream.flush()
+
+
+def put(stream: IO[bytes], message: dict[str, Any]) -> None:
+    """Write a message that need not leave before the next."""
+    put_bytes(stream, json.dumps(message).encode("ascii"))
+
+
+def put_bytes(stream: IO[bytes], data: bytes) -> None:
+    """Write a frame that need not leave before the next."""
+    stream.write(LENGTH.pack(len(data)))
+    stream.write(data)
 
 
 def receive(stream: IO[bytes]) -> dict[str, Any]:
@@ -35,13 +48,6 @@ def receive(stream: IO[bytes]) -> dict[str, Any]:
     if not isinstance(message, dict):
         raise FrameError("not an object")
     return message
-
-
-def send_bytes(stream: IO[bytes], data: bytes) -> None:
-    """Write one frame at once."""
-    stream.write(LENGTH.pack(len(data)))
-    stream.write(data)
-    stream.flush()
 
 
 def receive_bytes(stream: IO[bytes], *, most: int) -> bytes:

@@ -22,7 +22,7 @@ class ReaderLimits(Settings):
     most_seconds: float = Field(30.0, ge=0.1, le=3_600)
     # In all, for a file of scanned pages, and 70 for each; nothing but tesseract at work moves the limits above.
     ocr_seconds: float = Field(660.0, ge=0, le=36_000)
-    # For the child itself, which takes some 60 before it reads; a program that it starts has as much again.
+    # For the child itself, which takes some 40 before it reads; a program that it starts has as much again.
     memory_mb: int = Field(1_000, ge=200, le=100_000)
     # Some 5,000 pages of a book. The asking process holds them whole: up to 5 bytes for each while they come.
     characters: int = Field(10_000_000, ge=1_000, le=1_000_000_000)

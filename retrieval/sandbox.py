@@ -23,7 +23,6 @@ from retrieval.sandbox_process import ReaderProcess
 __all__ = ["ReadResult", "ReaderLimits", "ReaderPool"]
 
 AHEAD = 4  # files for each worker that are read before the caller asks for them
-SMALL = 1_000_000  # bytes of text that may wait here for the caller; more waits in the child
 TICK = 0.05  # seconds between two looks at the children
 WAIT = 0.5  # seconds; Windows hears Ctrl-C only between two waits
 
@@ -40,18 +39,13 @@ class ReadResult:
 
 @dataclass(eq=False)
 class _Task:
-    """A file to read; `turn` is set when it is the next that the caller gets."""
+    """A file to read; `turn` is set when it is the next that the caller gets: a long text waits in the child until then."""
 
     name: str
     path: Path
     result: Future[ReadResult] = field(default_factory=Future)
     turn: threading.Event = field(default_factory=threading.Event)
     dropped: bool = False
-
-    def wait_for_room(self, size: int) -> None:
-        """Return when that much text may come: at once if it is little."""
-        if size > SMALL:
-            self.turn.wait()
 
 
 class ReaderPool:
@@ -156,7 +150,7 @@ class ReaderPool:
     def _one(self, number: int, task: _Task) -> ReadResult:
         try:
             process = self._process(number)
-            document = process.read(task.path.absolute(), task.name, task.wait_for_room)
+            document = process.read(task.path.absolute(), task.name, task.turn.wait)
         except DataError as error:
             return ReadResult(task.name, task.path, error=_line(str(error)))
         return ReadResult(task.name, task.path, document)

@@ -23,12 +23,13 @@ from typing import IO, Any
 
 from adapt.errors import AdaptError
 from adapt.records import Document, Page
-from retrieval.frames import MOST_MESSAGE, receive, send, send_bytes
+from retrieval.frames import MOST_MESSAGE, SMALL, put, put_bytes, receive, send
 from retrieval.readers import read
 
 MOST_SENTENCE = 2_000  # characters
 PAGE_CHARACTERS = 200  # what the record of a page takes beside its text, in characters of text
 DESCRIPTORS = 64
+LARGE = 50_000  # bytes of a file that has more time than the least, for which the parent must know its size
 CPU_MARGIN = 5.0  # seconds by which the kernel comes after the parent, who can say why
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 OCR_PROGRAMS = {"tesseract", "tesseract.exe"}
@@ -66,13 +67,15 @@ class Child:
 
     def _answer(self, path: Path, name: str) -> None:
         document, message = self._read(path, name)
-        send(self._replies, message)
-        if document is None:
-            return
-        receive(self._requests)  # the parent takes the text when it has room for it
-        for page in document.pages:
-            send(self._replies, fields_without_text(page))
-            send_bytes(self._replies, page.text.encode("utf-8", "replace"))
+        put(self._replies, message)
+        if document is not None:
+            if message["size"] > SMALL:
+                self._replies.flush()
+                receive(self._requests)  # the parent takes the text when it has room for it
+            for page in document.pages:
+                put(self._replies, fields_without_text(page))
+                put_bytes(self._replies, page.text.encode("utf-8", "replace"))
+        self._replies.flush()
 
     def _read(self, path: Path, name: str) -> tuple[Document | None, dict[str, Any]]:
         """Return the document and its message, or what to say instead.
@@ -103,7 +106,8 @@ class Child:
 
     def _begin(self, size: int) -> None:
         limit_processor(self._settings["most_seconds"])
-        send(self._replies, {"kind": "begin", "size": size})
+        if size > LARGE:
+            send(self._replies, {"kind": "begin", "size": size})
 
     def _before_ocr(self) -> None:
         """Tell the parent that the recognition of a page starts, which takes longer than reading one."""

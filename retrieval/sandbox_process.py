@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 
 from adapt.errors import AdaptError, DataError
 from adapt.records import Document
-from retrieval.frames import FrameError, receive, receive_bytes, send
+from retrieval.frames import SMALL, FrameError, receive, receive_bytes, send
 from retrieval.reader_limits import MB, OCR_PAGE_SECONDS, WALL, ReaderLimits
 
 ROOT = Path(__file__).parents[1]
@@ -72,11 +72,11 @@ class ReaderProcess:
         self._process, self._requests, self._replies, self._life = _start()
         self._seen = psutil.Process(self._process.pid)
 
-    def read(self, path: Path, name: str, wait_for_room: Callable[[int], None]) -> Document:
+    def read(self, path: Path, name: str, wait_for_room: Callable[[], object]) -> Document:
         """Return the document of a file.
 
         Args:
-            wait_for_room: called with the bytes that the text will take, before any of it is taken.
+            wait_for_room: called before a text is taken that is not small; returns when there is room for it.
 
         Raises:
             DataError: one sentence; the file cannot be read, or not within the limits.
@@ -90,10 +90,11 @@ class ReaderProcess:
             send(self._requests, {"path": str(path), "name": name})
             answer = self._answer()
             if answer["kind"] == "document":
-                self._stop_clock()
-                wait_for_room(int(answer["size"]))
-                self._set_clock(self._limits.seconds)
-                send(self._requests, {"kind": "send"})
+                if int(answer["size"]) > SMALL:
+                    self._stop_clock()
+                    wait_for_room()
+                    self._set_clock(self._limits.seconds)
+                    send(self._requests, {"kind": "send"})
                 return self._take(answer["fields"], int(answer["pages"]))
         except (EOFError, OSError, FrameError, KeyError, ValueError, psutil.Error) as error:
             cause = self._cause or ("" if isinstance(error, (EOFError, OSError)) else "nonsense")

@@ -16,7 +16,7 @@ from retrieval.sandbox import ReaderPool
 from tests.retrieval.bombs import BOMBS
 
 HOSTILE = Path(__file__).parents[2].parent / "shared" / "data" / "docs_hostile"
-LIMITS = ReaderLimits(seconds=1.5, most_seconds=5)  # shorter than ours: there are many bombs
+LIMITS = ReaderLimits(seconds=1, most_seconds=2)  # shorter than ours: there are many bombs
 MARGIN = 3.0  # seconds: a machine that tests has other work
 MOST_GROWTH = 50 * MB
 
@@ -114,6 +114,7 @@ def test_a_bomb_is_read_or_refused_in_one_sentence(
 def test_each_hostile_file_is_over_in_time_and_memory() -> None:
     limits = ReaderLimits()
     files = sorted(HOSTILE.iterdir())
+    others = psutil.Process().children(recursive=True)
     results, seconds = [], []
 
     with Peak() as peak, ReaderPool(limits=limits) as pool:
@@ -136,7 +137,7 @@ def test_each_hostile_file_is_over_in_time_and_memory() -> None:
         "made_no_spaces_200kB.txt",
     }
     assert peak.growth <= MOST_GROWTH
-    assert psutil.Process().children(recursive=True) == []
+    assert psutil.Process().children(recursive=True) == others
 
 
 def test_there_are_at_least_forty_bombs() -> None:
