@@ -68,7 +68,7 @@ def test_words_count_as_rare_as_they_are_in_the_whole_collection(rules: Collecti
     settings = SearchSettings(min_coverage=0, dense=False)
     whole = {
         one.chunk.chunk_id: one.score
-        for one in search(rules, QUESTION, top_k=100, settings=settings)
+        for one in search(rules, QUESTION, top_k=300, settings=settings)
     }
 
     found = search(rules, QUESTION, top_k=2, settings=settings, only=only)

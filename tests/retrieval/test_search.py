@@ -153,23 +153,25 @@ def test_only_the_best_are_read_again_and_the_last_part_measured_is_the_search(
     assert set(quality.gains) == {"dense", "lexical", "fused"}
 
 
-def test_what_is_measured_as_fused_is_what_a_search_gives(hotel: Collection) -> None:
+def test_what_is_measured_as_fused_is_the_order_of_a_search(hotel: Collection) -> None:
     question = "money returned in the morning"
     for changes in (
         {},
         {"dense": False},
         {"lexical": False},
         {"distinct": False},
-        {"min_score": 0.4},
+        {"diversity": 0.5},
     ):
-        settings = SearchSettings(top_k=3).model_copy(update=changes)
-
+        settings = SearchSettings(top_k=3, min_score=-1, min_coverage=0).model_copy(update=changes)
         found = [one.chunk.chunk_id for one in search(hotel, question, settings=settings)]
+        strict = settings.model_copy(update={"min_score": 0.9, "min_coverage": 1.0})
 
         ranked = rankings(hotel, question, settings)
+
         assert list(ranked) == ["dense", "lexical", "fused"]
         assert ranked["fused"][:3] == found
-    assert ranked["dense"]
+        assert len(found) == 3
+        assert rankings(hotel, question, strict) == ranked
 
 
 def test_settings_with_both_parts_off_are_refused_as_they_are_read(workspace: Workspace) -> None:
