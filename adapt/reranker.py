@@ -13,6 +13,7 @@ from typing import Any
 
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from safetensors import SafetensorError
 
 from adapt.errors import ModelError
 from adapt.protocols import TextReranker
@@ -83,7 +84,9 @@ def _open(folder: Path) -> Any:
             trust_remote_code=False,
             model_kwargs={"use_safetensors": True},
         )
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError, SafetensorError,
+    ) as error:  # fmt: skip
         why = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ModelError(
             f"search.rerank: sentence-transformers cannot open {folder} ({why}); name a cross-encoder"

@@ -4,6 +4,7 @@ What depends on the whole collection (its size, mean length, in how many chunks 
 from the chunks that are live then: so the scores are those of one index of all live chunks, whatever ingests they came by.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9,
 # Measured in `README.md`; a document's length counts in full, for long ones hold more words of any kind.
 OF_DOCUMENT, OF_OPENING = 2.0, 0.5
 DOCUMENT_B = 1.0
+WORDS = 128  # that an index remembers: those that are in every other question are the long ones to reckon
 
 
 class LivePart:
@@ -54,6 +56,15 @@ class Found:
 
     weight: float
     rows: tuple[Rows, ...]
+
+
+@dataclass(frozen=True)
+class Added:
+    """What a word adds to the scores of chunks and of documents: for each segment who holds it, ascending, and how much."""
+
+    idf: float
+    chunks: tuple[Postings, ...]
+    documents: tuple[Postings, ...]
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,7 @@ class Bm25:
         self._document_norms = [_norms(part.document_lengths, mean, DOCUMENT_B) for part in parts]
         self._openings = [part.segment.openings for part in parts]
         self._shares = _shares(parts)
+        self._word = functools.lru_cache(maxsize=WORDS)(self._add)
 
     def score(self, question: str, masks: Sequence[Live | None] | None = None) -> Scored:
         """Return the scores of chunks for a question.
@@ -103,76 +115,78 @@ class Bm25:
         Args:
             masks: of each segment, which chunks count; None for all that are live. How rare a word is they do not change.
         """
-        own = [_Sum(len(part.live)) for part in self._parts]
-        whole = [_Sum(len(part.live_documents)) for part in self._parts]
-        words = []
-        for group, times in groups(question, self._shares).items():
-            found = [part.segment.postings(group) for part in self._parts]
-            chunks, documents = [one for one, _ in found], [one for _, one in found]
-            weight = times * self._add_own(own, chunks)
-            self._add_whole(whole, documents, times)
-            words.append(Found(weight, tuple(rows for rows, _ in chunks)))
+        words, added, times = [], [], []
+        for group, asked in groups(question, self._shares).items():
+            word = self._word(group)
+            added.append(word)
+            times.append(asked)
+            words.append(Found(asked * word.idf, tuple(rows for rows, _ in word.chunks)))
         rows, scores = [], []
         for place, mask in enumerate(masks or [part.mask for part in self._parts]):
-            held, score = self._together(place, own[place], whole[place], mask)
+            held, score = self._together(place, added, times, mask)
             rows.append(held)
             scores.append(score)
         return Scored(rows, scores, words)
 
     def _together(
-        self, place: int, own: "_Sum", whole: "_Sum", mask: Live | None
+        self, place: int, words: Sequence[Added], times: Sequence[int], mask: Live | None
     ) -> tuple[Rows, Scores]:
         """Return the chunks of a segment that share a word, and their scores with those of document and opening."""
-        score = own.total()
-        rows = np.flatnonzero(score)
+        part = self._parts[place]
+        own = _summed([one.chunks[place] for one in words], len(part.live))
+        asked = [
+            (rows, score if count == 1 else score * np.float32(count))
+            for (rows, score), count in zip(
+                (one.documents[place] for one in words), times, strict=True
+            )
+        ]
+        about = OF_DOCUMENT * _summed(asked, len(part.live_documents))
+        about += OF_OPENING * own[self._openings[place]]
+        rows = np.flatnonzero(own)
         if mask is not None:
             rows = rows[mask[rows]]
-        document = self._parts[place].of_document[rows]
-        opening = self._openings[place][document]
-        found = score[rows] + OF_DOCUMENT * whole.total()[document] + OF_OPENING * score[opening]
+        found = own[rows] + about[part.of_document[rows]]
         return rows.astype(np.int32), found.astype(np.float32)
 
-    def _add_own(self, sums: "Sequence[_Sum]", found: Sequence[Postings]) -> float:
-        """Add a word's part to the scores of chunks and return its idf."""
-        holding = sum(
-            part.holding(rows) for part, (rows, _) in zip(self._parts, found, strict=True)
+    def _add(self, group: frozenset[str]) -> Added:
+        """Reckon what a word adds, whatever it is asked with; those that were asked last are remembered (`_word`)."""
+        found = [part.segment.postings(group) for part in self._parts]
+        chunks, documents = [one for one, _ in found], [one for _, one in found]
+        holding = [part.holding(rows) for part, (rows, _) in zip(self._parts, chunks, strict=True)]
+        idf = _idf(self._size, sum(holding))
+        holding = [
+            part.holding_documents(rows)
+            for part, (rows, _) in zip(self._parts, documents, strict=True)
+        ]
+        weight = _idf(self._documents, sum(holding))
+        return Added(
+            idf,
+            _weighted(chunks, self._norms, idf * (K1 + 1)),
+            _weighted(documents, self._document_norms, weight * (K1 + 1)),
         )
-        idf = _idf(self._size, holding)
-        for one, norm, (rows, counts) in zip(sums, self._norms, found, strict=True):
-            one.add(rows, counts, norm, idf * (K1 + 1))
-        return idf
-
-    def _add_whole(self, sums: "Sequence[_Sum]", found: Sequence[Postings], times: int) -> None:
-        """Add a word's part to the scores of documents."""
-        holding = sum(
-            part.holding_documents(rows) for part, (rows, _) in zip(self._parts, found, strict=True)
-        )
-        weight = times * _idf(self._documents, holding) * (K1 + 1)
-        for one, norm, (rows, counts) in zip(sums, self._document_norms, found, strict=True):
-            one.add(rows, counts, norm, weight)
 
 
-class _Sum:
-    """What the words of a question add to the scores of chunks or documents, summed in one pass at the end."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._rows: list[Rows] = []
-        self._parts: list[Scores] = []
-
-    def add(self, rows: Rows, counts: Scores, norms: Scores, weight: float) -> None:
-        part = norms.take(rows)
+def _weighted(
+    found: Sequence[Postings], norms: Sequence[Scores], weight: float
+) -> tuple[Postings, ...]:
+    """Return who holds a word, and what it adds to each one's score."""
+    added = []
+    for (rows, counts), norm in zip(found, norms, strict=True):
+        part = norm.take(rows)
         part += counts
         np.divide(counts, part, out=part)
         part *= np.float32(weight)
-        self._rows.append(rows)
-        self._parts.append(part)
+        added.append((rows, part))
+    return tuple(added)
 
-    def total(self) -> npt.NDArray[np.float64]:
-        if not self._rows:
-            return np.zeros(self._size)
-        rows, parts = np.concatenate(self._rows), np.concatenate(self._parts)
-        return np.bincount(rows, parts, minlength=self._size).astype(np.float64, copy=False)
+
+def _summed(added: Sequence[Postings], size: int) -> npt.NDArray[np.float64]:
+    """Return the sums of what words add, shape [size]."""
+    if not added:
+        return np.zeros(size)
+    rows = np.concatenate([rows for rows, _ in added])
+    parts = np.concatenate([part for _, part in added])
+    return np.bincount(rows, parts, minlength=size).astype(np.float64, copy=False)
 
 
 def _within(held: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:

@@ -5,8 +5,9 @@ import re
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from adapt.errors import DataError
 from retrieval.texts import NO_PAGE, ChunkTexts
 
 Mask = npt.NDArray[np.bool_]
@@ -21,14 +22,22 @@ class Filter(BaseModel):
     documents: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()  # codes, one of which must be its document's
     heading: str = ""  # words that the headings above it contain, in any case
-    first_page: int | None = Field(None, ge=1)
-    last_page: int | None = Field(None, ge=1)
+    first_page: int | None = None
+    last_page: int | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> "Filter":
-        if self.first_page and self.last_page and self.first_page > self.last_page:
-            raise ValueError(
-                f"pages {self.first_page} to {self.last_page}: the first is above the last"
+        """Check the pages.
+
+        Raises:
+            DataError: there can be none such.
+        """
+        first, last = self.first_page, self.last_page
+        if min(first or 1, last or 1) < 1 or 0 in (first, last):
+            raise DataError("pages count from 1; name others")
+        if first and last and first > last:
+            raise DataError(
+                f"pages {first} to {last}: the first comes after the last; turn them round"
             )
         return self
 

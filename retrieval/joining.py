@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapt.records import Chunk, Passage
-from retrieval.chunking import chunk_id
+from retrieval.ids import chunk_id
 
 
 @dataclass

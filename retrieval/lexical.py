@@ -29,7 +29,7 @@ from safetensors.numpy import save_file
 from adapt.errors import WorkspaceError
 from adapt.records import Chunk
 from retrieval.analysis import terms
-from retrieval.chunking import chunk_id
+from retrieval.ids import chunk_id
 
 FILE = "lexical.safetensors"
 NAMES = (

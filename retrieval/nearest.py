@@ -127,7 +127,8 @@ def save(folder: Path, vectors: Vectors) -> None:
 
 def _open(path: Path) -> npt.NDArray[Any]:
     try:
-        found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        # without numpy's own class for memory maps, which is slow to index
+        found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (OSError, ValueError, EOFError) as error:
         raise WorkspaceError(
             f"{path}: the index cannot be used ({error}); ingest the documents into a new collection"

@@ -75,10 +75,11 @@ def run(
 
 
 def rankings(index: Index, question: str, settings: SearchSettings) -> dict[str, list[str]]:
-    """Return the chunks that each part finds, best first, and last what a search with these settings goes by.
+    """Return the chunks that each part finds, best first, and last the order that a search with these settings goes by.
 
     `dense` and `lexical` are each part alone, switched on or not; `fused` is what a search makes of those that are on;
-    `reranked` the same where a cross-encoder is named.
+    `reranked` the same where a cross-encoder is named. Which of them are too far from the question to be shown
+    (`min_score`, `min_coverage`) is not asked here: that decides whether there is an answer, not which is the better one.
 
     Raises:
         DataError: the question is empty.
@@ -99,7 +100,9 @@ def rankings(index: Index, question: str, settings: SearchSettings) -> dict[str,
     reread = max(settings.rerank_top, settings.top_k)
     for name, reranker in {"fused": "", "reranked": settings.rerank}.items():
         if name == "fused" or reranker:
-            chosen = settings.model_copy(update={"rerank": reranker})
+            chosen = settings.model_copy(
+                update={"rerank": reranker, "min_score": -1.0, "min_coverage": 0.0}
+            )
             last = refine(index, question, asked, chosen, limit=CANDIDATES, reread=reread)
             found[name] = [one.chunk_id for one in last.found]
     return found

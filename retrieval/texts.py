@@ -81,8 +81,7 @@ class ChunkTexts:
             with safe_open(folder / TABLE, framework="numpy") as file:
                 self._offsets: npt.NDArray[np.int64] = file.get_tensor("offsets")
                 self._columns: Numbers = file.get_tensor("columns")
-            with (folder / STRINGS).open("rb") as strings:
-                self._bytes = mmap.mmap(strings.fileno(), 0, access=mmap.ACCESS_READ)
+            self._bytes = _mapped(folder / STRINGS)
         except (OSError, SafetensorError, ValueError) as error:
             raise WorkspaceError(
                 f"{folder / TABLE}: the texts cannot be used ({error}); ingest the documents into a new collection"
@@ -129,6 +128,13 @@ class ChunkTexts:
     @functools.lru_cache(maxsize=8)  # noqa: B019  as many as there are columns; it goes with its object
     def _strings(self, name: str) -> dict[int, str]:
         return {one: self.string(one) for one in np.unique(self.column(name)).tolist()}
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        if not path.stat().st_size:
+            return b""  # which cannot be mapped
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _bytes(text: str) -> bytes:

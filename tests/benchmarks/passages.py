@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adapt.records import Chunk
-from retrieval.chunking import chunk_id, document_key
+from retrieval.ids import chunk_id, document_key
 from tests.benchmarks.bench_starter import DATA
 
 DIMENSIONS = 384  # of MiniLM
