@@ -51,7 +51,7 @@ def test_a_processor_that_cuts_signed_products_off_gets_unsigned_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signed = MiniLm(minilm_folder()).encode(TEXTS)
-    monkeypatch.setattr("adapt.minilm._adds_signed", lambda: False)
+    monkeypatch.setattr("adapt.minilm_graph._adds_signed", lambda: False)
     unsigned = MiniLm(minilm_folder()).encode(TEXTS)
 
     assert np.abs(signed - unsigned).max() < 1e-5
