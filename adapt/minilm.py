@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from adapt.minilm_graph import WIDTH, WINDOW, open_session
 
 ROWS = 512  # tokens of a batch; of 416 to 8,192 the fewer were the faster for each token, by a fifth for long texts
+FEW = 8  # texts that are not worth waking the tokenizer's other threads for
 
 Vectors = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.int32]
@@ -39,6 +40,8 @@ class WordPieces:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, special ones not counted."""
+        if len(texts) < FEW:
+            return [len(self._counter.encode(text, add_special_tokens=False)) for text in texts]
         found = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
         return list(map(len, found))
 

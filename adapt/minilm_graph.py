@@ -170,7 +170,7 @@ def _attended(graph: _Graph, part: Weights, rows: str, flat: str, whole: str) ->
 
 
 def _normalised(graph: _Graph, part: Weights, name: str, found: str, rows: str) -> str:
-    """Add the bias and what went in, and normalise; six times as fast as `SkipLayerNormalization`, which is one loop of scalars."""
+    """Add the bias and what went in, and normalise: six times as fast as `SkipLayerNormalization`, a loop of scalars."""
     biased = graph.one("Add", found, graph.keep(part[f"{name}.dense.bias"]))
     parameters = (graph.keep(part[f"{name}.LayerNorm.{one}"]) for one in ("weight", "bias"))
     added = graph.one("Add", biased, rows)

@@ -4,7 +4,7 @@ Sizes of lines are summed, so a piece may be a little longer than its limit; who
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from retrieval.counting import TokenCounts
@@ -29,7 +29,15 @@ class Piece:
     heading: str = ""
 
 
-Size = Callable[[Line], int]
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line with its size and how deep it is indented; None where it is blank."""
+
+    start: int
+    end: int
+    text: str
+    size: int
+    indent: int | None
 
 
 def cut_table(block: Block, counts: TokenCounts, *, tokens: int) -> list[Piece]:
@@ -37,9 +45,8 @@ def cut_table(block: Block, counts: TokenCounts, *, tokens: int) -> list[Piece]:
     lines = block.lines
     head = 2 if len(lines) > 1 and is_delimiter(lines[1]) else 1
     header = _cells(lines[0].text)
-    groups = list(
-        _packed([lines[:head], *((line,) for line in lines[head:])], _size(counts), tokens)
-    )
+    rows = _rows(lines, counts)
+    groups = list(_packed([rows[:head], *([row] for row in rows[head:])], tokens))
     return [
         Piece(group[0].start, group[-1].end, header if place else "")
         for place, group in enumerate(groups)
@@ -48,11 +55,16 @@ def cut_table(block: Block, counts: TokenCounts, *, tokens: int) -> list[Piece]:
 
 def cut_code(block: Block, counts: TokenCounts, *, tokens: int) -> list[Piece]:
     """Return pieces in which functions are whole where they fit; the parts of those that do not are named by them."""
-    return list(_outlined(block.lines, _size(counts), tokens, ()))
+    return list(_outlined(_rows(block.lines, counts), tokens, ()))
 
 
-def _size(counts: TokenCounts) -> Size:
-    return lambda line: counts.size(line.text) if not line.blank else 0
+def _rows(lines: Sequence[Line], counts: TokenCounts) -> list[_Row]:
+    found = []
+    for line in lines:
+        bare = line.text.lstrip()
+        size, indent = (counts.size(line.text), len(line.text) - len(bare)) if bare else (0, None)
+        found.append(_Row(line.start, line.end, line.text, size, indent))
+    return found
 
 
 def _cells(row: str) -> str:
@@ -66,12 +78,12 @@ def _cells(row: str) -> str:
     return kept
 
 
-def _packed(groups: Sequence[Sequence[Line]], size: Size, tokens: int) -> Iterator[list[Line]]:
+def _packed(groups: Sequence[Sequence[_Row]], tokens: int) -> Iterator[list[_Row]]:
     """Yield groups of lines joined to as many as fit; one that is too long is yielded alone."""
-    held: list[Line] = []
+    held: list[_Row] = []
     used = 0
     for group in groups:
-        needed = sum(map(size, group))
+        needed = _total(group)
         if held and used + needed > tokens:
             yield held
             held, used = [], 0
@@ -81,75 +93,69 @@ def _packed(groups: Sequence[Sequence[Line]], size: Size, tokens: int) -> Iterat
         yield held
 
 
-def _outlined(
-    lines: Sequence[Line], size: Size, tokens: int, above: tuple[str, ...]
-) -> Iterator[Piece]:
-    heading = " > ".join(filter(None, above))
-    for group in _packed(_items(lines), size, tokens):
-        if sum(map(size, group)) <= tokens:
-            yield Piece(group[0].start, group[-1].end, heading)
+def _total(rows: Sequence[_Row]) -> int:
+    return sum(row.size for row in rows)
+
+
+def _outlined(rows: Sequence[_Row], tokens: int, above: tuple[str, ...]) -> Iterator[Piece]:
+    for group in _packed(_items(rows), tokens):
+        if _total(group) <= tokens:
+            yield _piece(group, above)
         else:
-            yield from _opened(group, size, tokens, above)
+            yield from _opened(group, tokens, above)
 
 
-def _opened(
-    item: Sequence[Line], size: Size, tokens: int, above: tuple[str, ...]
-) -> Iterator[Piece]:
+def _opened(item: Sequence[_Row], tokens: int, above: tuple[str, ...]) -> Iterator[Piece]:
     """Yield the pieces of what is too long to be whole: its head with the first of its body, the rest below its name."""
-    outer = min(map(_indent, (line for line in item if not line.blank)))
-    first = next((i for i, one in enumerate(item) if not one.blank and _indent(one) > outer), None)
+    outer = _outer(item)
+    first = next((i for i, row in enumerate(item) if (row.indent or 0) > outer), None)
     if first is None or len(above) >= DEEPEST:
-        for group in _packed([[line] for line in item], size, tokens):
-            yield Piece(group[0].start, group[-1].end, " > ".join(filter(None, above)))
+        yield from (_piece(group, above) for group in _packed([[row] for row in item], tokens))
         return
     if first == 0:  # it begins deeper than it goes on
-        turn = next(i for i, one in enumerate(item) if not one.blank and _indent(one) == outer)
-        yield from _outlined(item[:turn], size, tokens, (*above, ""))
-        yield from _outlined(item[turn:], size, tokens, (*above, ""))
+        turn = next(i for i, row in enumerate(item) if row.indent == outer)
+        yield from _outlined(item[:turn], tokens, (*above, ""))
+        yield from _outlined(item[turn:], tokens, (*above, ""))
         return
-    name = _name(item[:first])
-    body = list(_outlined(item[first:], size, tokens, (*above, name)))
-    heads = list(_packed([[line] for line in item[:first]], size, tokens))
+    body = list(_outlined(item[first:], tokens, (*above, _name(item[:first]))))
+    heads = list(_packed([[row] for row in item[:first]], tokens))
     last = heads.pop()
-    for group in heads:
-        yield Piece(group[0].start, group[-1].end, " > ".join(filter(None, above)))
-    held = sum(map(size, last))
-    opening = sum(size(line) for line in item[first:] if line.start < body[0].end)
-    if held + opening <= tokens:
-        yield Piece(last[0].start, body[0].end, " > ".join(filter(None, above)))
+    yield from (_piece(group, above) for group in heads)
+    opening = [row for row in item[first:] if row.start < body[0].end]
+    if _total(last) + _total(opening) <= tokens:
+        yield _piece([*last, *opening], above)
         yield from body[1:]
     else:
-        yield Piece(last[0].start, last[-1].end, " > ".join(filter(None, above)))
+        yield _piece(last, above)
         yield from body
 
 
-def _items(lines: Sequence[Line]) -> list[list[Line]]:
+def _piece(rows: Sequence[_Row], above: tuple[str, ...]) -> Piece:
+    return Piece(rows[0].start, rows[-1].end, " > ".join(filter(None, above)))
+
+
+def _items(rows: Sequence[_Row]) -> list[list[_Row]]:
     """Return what stands at the outermost indentation, each with what is indented below it."""
-    outer = min(map(_indent, (line for line in lines if not line.blank)), default=0)
-    items: list[list[Line]] = []
-    before: Line | None = None
-    for line in lines:
-        opens = (
-            not line.blank
-            and _indent(line) == outer
-            and not GOES_ON.match(line.text.lstrip())
-            and (before is None or before.blank or _indent(before) > outer)
-        )
+    outer = _outer(rows)
+    items: list[list[_Row]] = []
+    apart = True  # whether what stands before is blank or indented deeper
+    for row in rows:
+        opens = apart and row.indent == outer and not GOES_ON.match(row.text.lstrip())
         if opens or not items:
             items.append([])
-        items[-1].append(line)
-        before = line
+        items[-1].append(row)
+        apart = row.indent is None or row.indent > outer
     return items
 
 
-def _indent(line: Line) -> int:
-    return len(line.text) - len(line.text.lstrip())
+def _outer(rows: Sequence[_Row]) -> int:
+    return min((row.indent for row in rows if row.indent is not None), default=0)
 
 
-def _name(head: Sequence[Line]) -> str:
+def _name(head: Sequence[_Row]) -> str:
     """Return the line that says what is defined, without what opens its body."""
-    for line in head:
-        bare = line.text.strip()
+    for row in head:
+        bare = row.text.strip()
         if bare and not DECORATION.match(bare):
             return bare.rstrip(" {:(")[:NAME_LENGTH]
     return ""
