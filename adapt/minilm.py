@@ -95,13 +95,13 @@ class MiniLm(WordPieces):
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
     """Return the places of texts in batches of at most `ROWS` tokens, padding counted, the longest first."""
     batches: list[list[int]] = []
-    room = 0
+    left = 0  # texts that the last batch has room for
     for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-        if room < lengths[place]:
+        if not left:
             batches.append([])
-            longest = room = max(lengths[place], ROWS // lengths[place] * lengths[place])
+            left = max(1, ROWS // lengths[place])
         batches[-1].append(place)
-        room -= longest
+        left -= 1
     return batches
 
 
