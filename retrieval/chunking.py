@@ -1,35 +1,35 @@
-"""Documents to chunks: along headings, then sentences, by llama-index's node parsers, counted by the embedder's tokenizer.
+"""Documents to chunks: along headings, tables, code and sentences, counted by the embedder's tokenizer.
 
 Every chunk is a span of its page: `page.text[chunk.start : chunk.end] == chunk.text`. Together the chunks of a page cover
-all of it but white space. Not here: what becomes of a chunk (`retrieval.ingest`).
+all of it but white space. A table or a fenced block that fits into a chunk is in one; a longer table is cut at row ends, and
+its header stands in the heading of the later pieces. Not here: what becomes of a chunk (`retrieval.ingest`).
 """
 
 import hashlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
-from llama_index.core.node_parser import MarkdownNodeParser, SentenceSplitter
-from llama_index.core.schema import Document as IndexDocument
 from pydantic import Field
 
 from adapt.config import Settings
 from adapt.records import Chunk, Document, Page
 from retrieval.analysis import language_of
+from retrieval.counting import CountAll, TokenCounts
+from retrieval.pieces import Piece, cut_code, cut_table
+from retrieval.prose import ProseCutter, sentences
+from retrieval.structure import Block, Line, Section, sections
 
 CountTokens = Callable[[str], int]
 
-CHUNKER_VERSION = 3  # raised when the same text is cut differently; collections then cut anew
-CHARACTERS_PER_TOKEN = (
-    8  # a word of over 100 characters is one unknown token to WordPiece: length counts as well
-)
-LONG_RUN = re.compile(r"\S{200}(?=\S)")
-SENTENCE_END = re.compile(r"(?<=[.!?…。])[\"'”»)\]]*\s+|\n\s*\n")
-SENTENCE_LENGTH = 600  # characters; what runs on longer is a table or a list: cut at line ends
-HEADING = re.compile(r"(#+) (.*)")
-OPENING = re.compile(r"(?:#+ [^\n]*\n\s*)+")
-ROOM = 50  # below it llama-index prints a warning to stdout
+CHUNKER_VERSION = 4  # raised when the same text is cut differently; collections then cut anew
+ROOM = 50  # tokens that a heading has to leave to its text; else it is cut with it
 SAMPLED_PAGES = 10  # that tell a document's language
 HEADING_LENGTH = 200  # characters of a heading path that are kept
+HEADING_TOKENS = 64  # the same in tokens: it is embedded before its chunk's text
+ENDS_OPEN = (
+    ":",
+    "\uff1a",
+)  # how a line ends that leads to what stands below it; the second is Chinese
 
 
 class ChunkSettings(Settings):
@@ -40,36 +40,40 @@ class ChunkSettings(Settings):
     overlap: int = Field(20, ge=0, le=500)
 
 
-def chunk(document: Document, settings: ChunkSettings, *, count_tokens: CountTokens) -> list[Chunk]:
+def chunk(
+    document: Document,
+    settings: ChunkSettings,
+    *,
+    count_tokens: CountTokens,
+    count_all: CountAll | None = None,
+) -> list[Chunk]:
     """Return the chunks of a document, in order.
 
     Args:
         count_tokens: the embedder's own count; no chunk has more than `settings.tokens` by it.
+        count_all: the same for many texts at once, where the embedder has a faster way for them.
     """
-    splitter = _splitter(settings, count_tokens)
+    counts = TokenCounts(count_all or (lambda texts: list(map(count_tokens, texts))))
+    cutter = _Cutter(document.pages, settings, counts)
+    found = [(part, piece) for part in range(len(document.pages)) for piece in cutter.cut(part)]
+    headings = _headings(document.pages, found, counts)
     key = document_key(document.name, document.sha256)
     language = language_of("\n".join(page.text for page in document.pages[:SAMPLED_PAGES]))
-    chunks: list[Chunk] = []
-    for part, page in enumerate(document.pages):
-        sections = _sections(page) if page.form == "markdown" else _whole(page)
-        for start, end, heading in sections:
-            section = page.text[start:end]
-            for first, last in _split(section, splitter, settings.tokens):
-                chunks.append(
-                    Chunk(
-                        chunk_id=chunk_id(key, len(chunks)),
-                        document=document.name,
-                        revision=document.sha256,
-                        text=section[first:last],
-                        page=page.number,
-                        heading=" > ".join(filter(None, (page.heading, heading)))[-HEADING_LENGTH:],
-                        start=start + first,
-                        end=start + last,
-                        language=language,
-                        part=part,
-                    )
-                )
-    return chunks
+    return [
+        Chunk(
+            chunk_id=chunk_id(key, place),
+            document=document.name,
+            revision=document.sha256,
+            text=document.pages[part].text[piece.start : piece.end],
+            page=document.pages[part].number,
+            heading=heading,
+            start=piece.start,
+            end=piece.end,
+            language=language,
+            part=part,
+        )
+        for place, ((part, piece), heading) in enumerate(zip(found, headings, strict=True))
+    ]
 
 
 def document_key(name: str, revision: str) -> str:
@@ -82,88 +86,153 @@ def chunk_id(key: str, position: int) -> str:
     return f"{key}-{position:05d}"
 
 
-def _split(section: str, splitter: SentenceSplitter, tokens: int) -> list[tuple[int, int]]:
-    """Return the spans of a section's chunks; headings stay with the text that follows, however long it is."""
-    opening = OPENING.match(section)
-    headings = opening.group() if opening else ""
-    body = section[len(headings) :]
-    room = tokens - splitter._token_size(headings)  # noqa: SLF001  the count that it will subtract itself
-    if not headings or not body or room < max(ROOM, tokens // 2):
-        return _spans(section, splitter.split_text(section))
-    pieces = splitter.split_text_metadata_aware(body, headings)
-    spans = [(first + len(headings), last + len(headings)) for first, last in _spans(body, pieces)]
-    return [(0, spans[0][1]), *spans[1:]]
+class _Cutter:
+    """The pages of one document on their way to pieces."""
+
+    def __init__(self, pages: Sequence[Page], settings: ChunkSettings, counts: TokenCounts) -> None:
+        self._pages = pages
+        self._tokens = settings.tokens
+        self._counts = counts
+        self._prose = ProseCutter(counts, overlap=settings.overlap)
+        self._sections = [sections(page) for page in pages]
+        self._learn()
+
+    def cut(self, part: int) -> list[Piece]:
+        """Return the pieces of a page, in order, none longer than the setting."""
+        text = self._pages[part].text
+        pieces = [
+            Piece(piece.start, piece.end, _joined(section.heading, piece.heading))
+            for section in self._sections[part]
+            for piece in self._section(text, section)
+        ]
+        self._counts.learn(text[piece.start : piece.end] for piece in pieces)
+        return [short for piece in pieces for short in self._shortened(text, piece)]
+
+    def _learn(self) -> None:
+        """Count in two calls whatever the cutting will ask for: whole sections, and the parts of those that are too long."""
+        every = [
+            (page.text, section)
+            for page, found in zip(self._pages, self._sections, strict=True)
+            for section in found
+        ]
+        self._counts.learn(text[one.start : one.end].strip() for text, one in every)
+        parts: list[str] = []
+        for text, one in every:
+            if self._counts.size(text[one.start : one.end].strip()) > self._tokens:
+                parts += sentences(text[one.start : one.body])
+                for block in one.blocks:
+                    parts += sentences(text[block.start : block.end])
+                    if block.kind != "prose":
+                        parts += [line.text for line in block.lines]
+        self._counts.learn(parts)
+
+    def _section(self, text: str, section: Section) -> list[Piece]:
+        whole = _stripped(text, Piece(section.start, section.end))
+        if whole.start == whole.end:
+            return []
+        if self._counts.size(text[whole.start : whole.end]) <= self._tokens:
+            return [whole]
+        opening = self._sum(text, section.start, section.body)
+        blocks = section.blocks
+        if opening and (not blocks or self._tokens - opening < max(ROOM, self._tokens // 2)):
+            title = Line(section.start, section.body, text[section.start : section.body])
+            joined = blocks[0].lines if blocks and blocks[0].kind == "prose" else ()
+            blocks = (Block("prose", (title, *joined)), *blocks[bool(joined) :])
+            opening = 0
+        units: list[list[Piece]] = []
+        for place, block in enumerate(blocks):
+            found = self._block(text, block, self._tokens - (0 if place else opening))
+            if found and opening and not place:
+                found[0] = Piece(section.start, found[0].end, found[0].heading)
+            units.append(found)
+        return self._led(text, self._merged(text, units))
+
+    def _block(self, text: str, block: Block, tokens: int) -> list[Piece]:
+        own = text[block.start : block.end]
+        if self._counts.sum(sentences(own)) <= tokens:
+            found = [Piece(block.start, block.end)]
+        elif block.kind == "table":
+            found = cut_table(block, self._counts, tokens=tokens)
+        elif block.kind == "code":
+            found = cut_code(block, self._counts, tokens=tokens)
+        else:
+            spans = self._prose.cut(own, tokens=tokens)
+            found = [Piece(block.start + first, block.start + last) for first, last in spans]
+        bare = (_stripped(text, piece) for piece in found)
+        return [piece for piece in bare if piece.start < piece.end]
+
+    def _merged(self, text: str, units: Sequence[Sequence[Piece]]) -> list[Piece]:
+        """Join the first piece of a block to the last one of the block before, where both fit into one chunk."""
+        pieces: list[Piece] = []
+        for unit in units:
+            for place, piece in enumerate(unit):
+                before = pieces[-1] if pieces and not place else None
+                if before is not None and before.heading == piece.heading:
+                    joined = self._sum(text, before.start, before.end) + self._sum(
+                        text, piece.start, piece.end
+                    )
+                    if joined <= self._tokens:
+                        pieces[-1] = Piece(before.start, piece.end, piece.heading)
+                        continue
+                pieces.append(piece)
+        return pieces
+
+    def _led(self, text: str, pieces: list[Piece]) -> list[Piece]:
+        """Repeat the line that leads to a list, table or code before it, if it ended the chunk before and there is room."""
+        led = pieces[:1]
+        for before, piece in pairwise(pieces):
+            start = text.rfind("\n", before.start, before.end) + 1
+            gap = before.end <= piece.start
+            if gap and start > before.start and text.endswith(ENDS_OPEN, start, before.end):
+                joined = self._sum(text, start, before.end) + self._sum(
+                    text, piece.start, piece.end
+                )
+                if joined <= self._tokens:
+                    piece = Piece(start, piece.end, piece.heading)  # noqa: PLW2901
+            led.append(piece)
+        return led
+
+    def _sum(self, text: str, start: int, end: int) -> int:
+        return self._counts.sum(sentences(text[start:end]))
+
+    def _shortened(self, text: str, piece: Piece) -> Iterator[Piece]:
+        """Yield a piece, or its parts where it is longer than the sum of its parts promised, or one row, line or word."""
+        own = text[piece.start : piece.end]
+        if self._counts.size(own) <= self._tokens or len(own) == 1:
+            yield piece
+            return
+        spans = self._prose.cut(own, tokens=self._tokens)
+        if len(spans) == 1:
+            middle = len(own) // 2
+            spans = [(0, middle), (middle, len(own))]
+        for first, last in spans:
+            part = _stripped(text, Piece(piece.start + first, piece.start + last, piece.heading))
+            if part.start < part.end:
+                yield from self._shortened(text, part)
 
 
-def _splitter(settings: ChunkSettings, count_tokens: CountTokens) -> SentenceSplitter:
-    def tokens(text: str) -> range:  # llama-index takes the length of what its tokenizer returns
-        return range(max(count_tokens(text), -(-len(text) // CHARACTERS_PER_TOKEN)))
-
-    return SentenceSplitter(
-        chunk_size=settings.tokens,
-        chunk_overlap=min(settings.overlap, settings.tokens // 2),
-        tokenizer=tokens,
-        paragraph_separator="\n\n",
-        # llama-index's own is nltk's for English, and slow on text without an end of sentence
-        chunking_tokenizer_fn=_sentences,
-    )
-
-
-def _sentences(text: str) -> list[str]:
-    """Return pieces that joined give the text: sentences, lines of what is too long for one, parts of endless words."""
-    pieces = []
-    for sentence in _cut(text, SENTENCE_END):
-        lines = (
-            sentence.splitlines(keepends=True) if len(sentence) > SENTENCE_LENGTH else [sentence]
-        )
-        for line in lines:
-            pieces.extend(_cut(line, LONG_RUN))
-    return pieces
+def _headings(
+    pages: Sequence[Page], found: Sequence[tuple[int, Piece]], counts: TokenCounts
+) -> list[str]:
+    """Return the heading path of each piece; of one that is too long, the end."""
+    paths = [_joined(pages[part].heading, piece.heading)[-HEADING_LENGTH:] for part, piece in found]
+    short: dict[str, str] = {}
+    counts.learn(paths)
+    for path in paths:
+        if path not in short:
+            kept = path
+            while kept and counts.size(kept) > HEADING_TOKENS:
+                cut = kept[len(kept) - len(kept) * HEADING_TOKENS // counts.size(kept) :]
+                kept = cut[cut.find(" ") + 1 :]
+            short[path] = kept.strip()
+    return [short[path] for path in paths]
 
 
-def _cut(text: str, border: re.Pattern[str]) -> list[str]:
-    ends = [match.end() for match in border.finditer(text)]
-    starts = [0, *ends]
-    return [text[a:b] for a, b in zip(starts, [*ends, len(text)], strict=True) if a < b]
+def _joined(above: str, below: str) -> str:
+    return " > ".join(filter(None, (above, below)))
 
 
-def _whole(page: Page) -> list[tuple[int, int, str]]:
-    return [(0, len(page.text), "")]
-
-
-def _sections(page: Page) -> Iterator[tuple[int, int, str]]:
-    """Yield (start, end, heading path) of the parts between headings; a heading without text goes with the next part."""
-    nodes = MarkdownNodeParser(header_path_separator="\n").get_nodes_from_documents(
-        [IndexDocument(text=page.text)]
-    )
-    texts = [node.get_content() for node in nodes]
-    spans = _spans(page.text, texts)
-    start: int | None = None
-    for i, (node, (first, last)) in enumerate(zip(nodes, spans, strict=True)):
-        start = first if start is None else start
-        opening = HEADING.fullmatch(texts[i].split("\n", 1)[0])
-        if opening and "\n" not in texts[i] and i + 1 < len(nodes):
-            continue
-        path = [part for part in str(node.metadata["header_path"]).split("\n") if part]
-        path += [opening.group(2)] if opening else []
-        yield start, last, " > ".join(path)[-HEADING_LENGTH:]
-        start = None
-
-
-def _spans(text: str, pieces: list[str]) -> list[tuple[int, int]]:
-    """Return where each piece stands in the text.
-
-    A piece begins at or before the first letter that is not covered yet. Of the places that qualify the last is
-    taken: in a text that repeats itself it may be later than the true one, never earlier, so that no gap can open.
-    """
-    spans: list[tuple[int, int]] = []
-    covered = 0
-    for piece in pieces:
-        while covered < len(text) and text[covered].isspace():
-            covered += 1
-        start = text.rfind(piece, 0, covered + len(piece))
-        if start < 0:
-            raise ValueError(f"a piece of {len(piece)} characters is not part of its text")
-        spans.append((start, start + len(piece)))
-        covered = max(covered, start + len(piece))
-    return spans
+def _stripped(text: str, piece: Piece) -> Piece:
+    own = text[piece.start : piece.end]
+    start = piece.start + len(own) - len(own.lstrip())
+    return Piece(start, max(start, piece.start + len(own.rstrip())), piece.heading)

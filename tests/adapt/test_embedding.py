@@ -8,7 +8,7 @@ import pytest
 
 from adapt.embedding import HashEmbedder, check_weights, load_embedder, minilm_folder
 from adapt.errors import ModelError
-from adapt.minilm import MiniLm
+from adapt.minilm import ROWS, MiniLm, _batches
 from adapt.minilm_torch import TorchMiniLm
 
 TEXTS = ["The office opens at nine.", "¿Cuándo abre la oficina?", "word " * 400, "", "short"]
@@ -51,10 +51,21 @@ def test_a_processor_that_cuts_signed_products_off_gets_unsigned_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signed = MiniLm(minilm_folder()).encode(TEXTS)
-    monkeypatch.setattr("adapt.minilm._adds_signed", lambda: False)
+    monkeypatch.setattr("adapt.minilm_graph._adds_signed", lambda: False)
     unsigned = MiniLm(minilm_folder()).encode(TEXTS)
 
     assert np.abs(signed - unsigned).max() < 1e-5
+
+
+def test_batches_are_as_full_as_their_room_of_tokens_allows() -> None:
+    lengths = [12] * 100 + [256] * 5 + [3, 700]
+
+    batches = _batches(lengths)
+
+    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
+    sizes = [len(batch) * max(lengths[place] for place in batch) for batch in batches]
+    assert max(sizes[1:]) <= ROWS  # the first one is of one text that is longer than that
+    assert len(batches) == 1 + 3 + 3
 
 
 def test_the_languages_of_a_model_are_those_of_its_card(tmp_path: Path) -> None:

@@ -1,66 +1,87 @@
-"""Ingest and search against llama-index and plain Chroma on the same documents, with the same model and chunk size."""
+"""Ingest against llama-index's `IngestionPipeline`, each side in a process of its own; search against Chroma by hand."""
 
+import gzip
+import json
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 
 import chromadb
 import numpy as np
 from chromadb.config import Settings as ChromaSettings
-from llama_index.core import Document as IndexDocument
-from llama_index.core import StorageContext, VectorStoreIndex
-from llama_index.core.embeddings import BaseEmbedding
-from llama_index.core.node_parser import SentenceSplitter
-from llama_index.vector_stores.chroma import ChromaVectorStore
-from pydantic import PrivateAttr
-from sentence_transformers import SentenceTransformer
 
-from adapt.embedding import load_embedder, minilm_folder
-from adapt.protocols import TextEmbedder
+from adapt.embedding import load_embedder
 from adapt.workspace import Workspace
-from retrieval.chunking import ChunkSettings
 from retrieval.collection import Collection
 from retrieval.search import SearchSettings
+from tests.benchmarks.bench_starter import DATA, ROOT
 from tests.benchmarks.report import Row
 
-DOCUMENTS = 60
+PAIRS = 3
+SIDES = ("ours", "peer", "peer-our-embedder")
 QUERIES = 30
-ROUNDS = 2
+LONGEST = 3_000  # characters of a file, so that two hundred of them take a few seconds
+TAKEN = {"docs_es_tech": 60, "scifact_beir": 100, "leyes_uy": 40}
 TOPICS = ("holidays", "expenses", "travel", "safety", "training", "pensions", "meetings", "parking")
 VERBS = ("must be asked for", "are approved", "are described", "may be refused", "are checked")
 WHEN = ("within ten days", "before the end of the month", "by the head of the office", "in writing")
 
 
-class PlainEmbedding(BaseEmbedding):
-    """What llama-index-embeddings-huggingface does: sentence-transformers, batches of ten in document order."""
-
-    _model: SentenceTransformer = PrivateAttr()
-
-    def __init__(self, model: SentenceTransformer) -> None:
-        super().__init__(model_name="minilm")
-        self._model = model
-
-    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        vectors: list[list[float]] = self._model.encode(texts, show_progress_bar=False).tolist()
-        return vectors
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        return self._get_text_embeddings([query])[0]
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
+def run() -> list[Row]:
+    """Measure, in turn on one machine."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        folder = root / "documents"
+        folder.mkdir()
+        what = write_documents(folder)
+        sides = {side: [] for side in SIDES}  # type: dict[str, list[dict[str, float]]]
+        for pair in range(PAIRS):
+            for side in SIDES if pair % 2 == 0 else SIDES[::-1]:
+                sides[side].append(_side(side, folder, root / f"{side}-{pair}"))
+        return [*_ingested(sides, what), *_searched(root, folder)]
 
 
-def write_documents(folder: Path) -> None:
-    """Write handbooks of uneven length."""
+def write_documents(folder: Path) -> str:
+    """Write real documents, or where there are none handbooks of uneven length; return what they are."""
+    if not all((DATA / name).is_dir() for name in TAKEN):
+        _write_handbooks(folder)
+        return "60 made handbooks"
+    pages = sorted((DATA / "docs_es_tech").rglob("*.md"))
+    found: dict[str, Iterable[tuple[str, str]]] = {
+        "docs_es_tech": (
+            (f"{i}.md", one.read_text(encoding="utf-8")) for i, one in enumerate(pages)
+        ),
+        "scifact_beir": (
+            (f"{row['_id']}.txt", f"{row['title']}\n\n{row['text']}")
+            for row in _rows(DATA / "scifact_beir" / "corpus.jsonl.gz")
+        ),
+        "leyes_uy": (
+            (f"{row['_id']}.md", row["text"])
+            for row in _rows(DATA / "leyes_uy" / "corpus.jsonl.gz")
+        ),
+    }
+    for source, files in found.items():
+        short = (one for one in files if 500 < len(one[1]) <= LONGEST)
+        for name, text in islice(short, TAKEN[source]):
+            (folder / f"{source}-{name}").write_text(text, encoding="utf-8")
+    written = [path.stat().st_size for path in folder.iterdir()]
+    return f"{len(written)} pages, abstracts and laws, {sum(written) / 1e6:.1f} MB"
+
+
+def _rows(path: Path) -> Iterable[dict[str, str]]:
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def _write_handbooks(folder: Path) -> None:
     chance = random.Random(1)
-    for i in range(DOCUMENTS):
+    for i in range(60):
         parts = []
         for section in range(chance.randint(1, 6)):
             topic = chance.choice(TOPICS)
@@ -69,14 +90,103 @@ def write_documents(folder: Path) -> None:
                 for _ in range(chance.randint(1, 14))
             ]
             parts.append(f"# {topic.capitalize()} {section}\n\n" + " ".join(lines))
-        (folder / f"{i:03d}.md").write_text("\n\n".join(parts))
+        (folder / f"{i:03d}.md").write_text("\n\n".join(parts), encoding="utf-8")
 
 
-def timed(work: Callable[[int], int], number: int) -> float:
-    """Return how many chunks a second were brought in."""
+def _side(side: str, folder: Path, scratch: Path) -> dict[str, float]:
+    scratch.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "tests.benchmarks.ingest_side",
+        side,
+        str(folder),
+        str(scratch),
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{side}: {done.stderr[-2_000:]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _ingested(sides: dict[str, list[dict[str, float]]], what: str) -> list[Row]:
+    middle = {
+        side: {key: statistics.median(one[key] for one in found) for key in found[0]}
+        for side, found in sides.items()
+    }
+    rows = []
+    for side, name in (
+        ("peer", "llama-index IngestionPipeline, sentence-transformers, Chroma"),
+        ("peer-our-embedder", "the same pipeline with our embedder"),
+    ):
+        pairs = zip(sides["ours"], sides[side], strict=True)
+        ratios = [theirs["seconds"] / mine["seconds"] for mine, theirs in pairs]
+        rows.append(
+            Row(
+                f"ingest, against {name}",
+                f"{middle['ours']['seconds']:.1f} s, {middle['ours']['chunks']:,.0f} chunks",
+                f"{middle[side]['seconds']:.1f} s, {middle[side]['chunks']:,.0f} chunks",
+                round(statistics.median(ratios), 3),
+                f"median of {PAIRS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), a process each; {what}",
+            )
+        )
+    mine, theirs = middle["ours"]["peak"], middle["peer"]["peak"]
+    rows.append(
+        Row(
+            "peak memory of the ingest, against the first of these",
+            f"{mine / 2**20:,.0f} MiB",
+            f"{theirs / 2**20:,.0f} MiB",
+            round(theirs / mine, 3),
+            "of the whole process, libraries and models in it",
+        )
+    )
+    return rows
+
+
+def _searched(root: Path, folder: Path) -> list[Row]:
+    embedder = load_embedder()
+    embedder.embed(["warm"])
+    collection = Collection.open_or_create(Workspace(root / "searched"), "bench", embedder)
     started = time.perf_counter()
-    chunks = work(number)
-    return chunks / (time.perf_counter() - started)
+    collection.ingest([folder])
+    whole = time.perf_counter() - started
+    started = time.perf_counter()
+    collection.ingest([folder])
+    again = time.perf_counter() - started
+
+    client = chromadb.PersistentClient(
+        str(root / "chroma"), settings=ChromaSettings(anonymized_telemetry=False)
+    )
+    raw = client.create_collection(
+        "raw", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+    )
+    texts = [path.read_text(encoding="utf-8")[:600] for path in sorted(folder.iterdir())]
+    raw.add(
+        ids=list(map(str, range(len(texts)))), embeddings=embedder.embed(texts), documents=texts
+    )
+    questions = [f"When are the {TOPICS[i % 8]} of unit {i} approved?" for i in range(QUERIES)]
+    everything = SearchSettings(min_score=-1)
+    mine = median_ms(lambda q: collection.search(q, top_k=4, settings=everything), questions)
+    theirs = median_ms(
+        lambda q: raw.query(query_embeddings=np.asarray(embedder.embed([q])), n_results=4),
+        questions,
+    )
+    return [
+        Row(
+            "ingest of an unchanged folder, against its first ingest",
+            f"{again * 1_000:.0f} ms",
+            f"{whole * 1_000:.0f} ms",
+            round(whole / again, 1),
+        ),
+        Row(
+            "search p50, against our embedder and Chroma's query by hand",
+            f"{mine:.1f} ms",
+            f"{theirs:.1f} ms",
+            round(theirs / mine, 3),
+            "the peer looks by vectors alone, among one chunk a file",
+        ),
+    ]
 
 
 def median_ms(ask: Callable[[str], object], questions: list[str]) -> float:
@@ -87,98 +197,3 @@ def median_ms(ask: Callable[[str], object], questions: list[str]) -> float:
         ask(question)
         times.append(1_000 * (time.perf_counter() - started))
     return statistics.median(times[3:])
-
-
-def run() -> list[Row]:
-    """Measure, in one run after another on one machine."""
-    embedder = load_embedder()
-    plain = SentenceTransformer(str(minilm_folder()))
-    embedder.embed(["warm"])
-    plain.encode(["warm"])
-    with tempfile.TemporaryDirectory() as scratch:
-        return _measure(Path(scratch), embedder, plain)
-
-
-def _measure(root: Path, embedder: TextEmbedder, plain: SentenceTransformer) -> list[Row]:
-    folder = root / "docs"
-    folder.mkdir()
-    write_documents(folder)
-    workspace = Workspace(root / "workspace")
-    client = chromadb.PersistentClient(
-        str(root / "chroma"), settings=ChromaSettings(anonymized_telemetry=False)
-    )
-    settings = ChunkSettings()
-    splitter = SentenceSplitter(
-        chunk_size=settings.tokens,
-        chunk_overlap=settings.overlap,
-        tokenizer=lambda text: range(embedder.count_tokens(text)),
-    )
-    texts = [path.read_text() for path in sorted(folder.iterdir())]
-
-    def ours(number: int) -> int:
-        target = Collection.open_or_create(workspace, f"bench-{number}", embedder)
-        return target.ingest([folder]).chunks
-
-    def theirs(number: int) -> int:
-        store = ChromaVectorStore(chroma_collection=client.create_collection(f"index-{number}"))
-        VectorStoreIndex.from_documents(
-            [IndexDocument(text=text) for text in texts],
-            storage_context=StorageContext.from_defaults(vector_store=store),
-            embed_model=PlainEmbedding(plain),
-            transformations=[splitter],
-        )
-        return client.get_collection(f"index-{number}").count()
-
-    def by_hand(number: int) -> int:
-        raw = client.create_collection(
-            f"raw-{number}", embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-        )
-        chunks = [piece for text in texts for piece in splitter.split_text(text)]
-        vectors = plain.encode(chunks, show_progress_bar=False)
-        raw.add(ids=[str(i) for i in range(len(chunks))], embeddings=vectors, documents=chunks)
-        return len(chunks)
-
-    # In turn, and the best of each: the speed of a shared machine swings within a minute.
-    rates = [[timed(work, number) for work in (ours, theirs, by_hand)] for number in range(ROUNDS)]
-    best, index, hand = map(max, zip(*rates, strict=True))
-    collection = Collection.open(workspace, "bench-0", embedder)
-    raw = client.get_collection("raw-0", embedding_function=None)
-    whole = sum(entry.chunks for entry in collection.documents().values()) / best
-    started = time.perf_counter()
-    collection.ingest([folder])
-    again = time.perf_counter() - started
-
-    questions = [f"When are the {TOPICS[i % 8]} of unit {i} approved?" for i in range(QUERIES)]
-    everything = SearchSettings(min_score=-1)
-    search_ms = median_ms(lambda q: collection.search(q, top_k=4, settings=everything), questions)
-    raw_ms = median_ms(
-        lambda q: raw.query(query_embeddings=np.asarray(plain.encode([q])), n_results=4), questions
-    )
-    rate = f"{best:.0f} chunks/s"
-    return [
-        Row(
-            "ingest, against llama-index VectorStoreIndex on Chroma",
-            rate,
-            f"{index:.0f} chunks/s",
-            best / index,
-        ),
-        Row(
-            "ingest, against sentence-transformers encode and Chroma add",
-            rate,
-            f"{hand:.0f} chunks/s",
-            best / hand,
-            "the peer reads no files and keeps no versions",
-        ),
-        Row(
-            "ingest of an unchanged folder, against its first ingest",
-            f"{again * 1_000:.0f} ms",
-            f"{whole * 1_000:.0f} ms",
-            whole / again,
-        ),
-        Row(
-            "search p50, against encode and Chroma query by hand",
-            f"{search_ms:.1f} ms",
-            f"{raw_ms:.1f} ms",
-            raw_ms / search_ms,
-        ),
-    ]
