@@ -1,7 +1,7 @@
 """all-MiniLM-L6-v2 in eight bits on ONNX Runtime; no torch, no transformers.
 
-Texts are sorted by tokens and cut into batches small enough for the processor's caches; each core takes batches of its own,
-which needs no waiting for each other within a layer. Not here: the graph (`adapt.minilm_graph`).
+Texts of as many tokens go in batches small enough for the processor's caches; each core takes batches of its own, which
+needs no waiting for each other within a layer. Not here: the graph (`adapt.minilm_graph`).
 """
 
 import os
@@ -93,13 +93,18 @@ class MiniLm(WordPieces):
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Return the places of texts in batches of at most `ROWS` tokens, padding counted, the longest first."""
+    """Return the places of texts in batches of one length and at most `ROWS` tokens, the longest first.
+
+    Nothing is padded, so a vector does not depend, to the last bit, on what it is embedded with: an index that took up what
+    a killed ingest had made equals one made at once.
+    """
     batches: list[list[int]] = []
-    left = 0  # texts that the last batch has room for
+    left, length = 0, 0  # texts of that length that the last batch has room for
     for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-        if not left:
+        if not left or lengths[place] != length:
             batches.append([])
-            left = max(1, ROWS // lengths[place])
+            length = lengths[place]
+            left = max(1, ROWS // length)
         batches[-1].append(place)
         left -= 1
     return batches

@@ -5,7 +5,6 @@ all of it but white space. A table or a fenced block that fits into a chunk is i
 its header stands in the heading of the later pieces. Not here: what becomes of a chunk (`retrieval.ingest`).
 """
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
@@ -15,6 +14,7 @@ from adapt.config import Settings
 from adapt.records import Chunk, Document, Page
 from retrieval.analysis import language_of
 from retrieval.counting import CountAll, TokenCounts
+from retrieval.ids import chunk_id, document_key
 from retrieval.pieces import Piece, cut_code, cut_table
 from retrieval.prose import ProseCutter, sentences
 from retrieval.structure import Block, Line, Section, sections
@@ -74,16 +74,6 @@ def chunk(
         )
         for place, ((part, piece), heading) in enumerate(zip(found, headings, strict=True))
     ]
-
-
-def document_key(name: str, revision: str) -> str:
-    """Return what the ids of all chunks of one revision of one document begin with."""
-    return hashlib.sha256(f"{name}\0{revision}".encode()).hexdigest()[:20]
-
-
-def chunk_id(key: str, position: int) -> str:
-    """Return the id of a chunk, the same whenever the same document is cut the same way."""
-    return f"{key}-{position:05d}"
 
 
 class _Cutter:

@@ -16,14 +16,13 @@ from adapt.records import Passage, PassageView
 from adapt.workspace import Workspace, check_name
 from retrieval.access import Access, load_access, save_access, visible_names
 from retrieval.chroma import ChromaSettings
-from retrieval.chunking import ChunkSettings
+from retrieval.chunking import HEADING_TOKENS, ChunkSettings
 from retrieval.files import find_files, locate
 from retrieval.filters import Filter
 from retrieval.ingest import Distribute, Ingest, IngestReport, IngestSettings
 from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept
 from retrieval.names import MANIFEST
 from retrieval.pages import view
-from retrieval.preparing import HEADING_TOKENS
 from retrieval.quality import Quality, evaluate, read_questions
 from retrieval.reader_limits import ReaderLimits
 from retrieval.search import SearchResult, SearchSettings, rankings, run

@@ -34,6 +34,10 @@ INVISIBLE = dict.fromkeys(
     + list(range(0x7F, 0xA0))
     + list(range(0xD800, 0xE000))
 )
+# composing is quadratic in a run of marks, of which no language puts ten on a letter
+MARKS_RUN = re.compile(
+    r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{30})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
+)
 CLEAN = str.maketrans(LIGATURES) | INVISIBLE | {0xA0: " ", 0x202F: " ", 0x2028: "\n", 0x2029: "\n"}
 
 
@@ -75,7 +79,7 @@ def clean(text: str) -> str:
     Hidden characters can carry instructions that a person does not see, and keep equal words from being equal.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n").replace("\v", "\n")
-    return unicodedata.normalize("NFC", text.translate(CLEAN))
+    return unicodedata.normalize("NFC", MARKS_RUN.sub(r"\1", text.translate(CLEAN)))
 
 
 def _try(data: bytes, encoding: str) -> str | None:

@@ -21,7 +21,7 @@ UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE
 LAYOUT = ["table", *(f"h{level}" for level in range(1, 7))]  # what no cell of a table of data holds
 LONGEST_CELL = 1_500  # characters; a longer one is a column of the page's layout
 MAX_SPAN = 100
-XML_LINE = re.compile(r"\s*<\?xml[^>]*\?>")
+XML_LINE = re.compile(r"\A\s*<\?xml[^>]*\?>")
 HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 BLOCKS = {
     *("address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "figcaption", "figure"),

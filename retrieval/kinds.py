@@ -66,8 +66,9 @@ MAGIC = (  # what a name can hide
     (b"SQLite format 3\0", "a database"),
 )
 PICTURE = "a picture"
+# possessive throughout: nothing of what opens a page can be taken in two ways, and thousands of comments are no riddle
 HTML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]{0,200}\?>\s*|<!--.{0,2000}?-->\s*)*(?:<!doctype\s+html|<html|<head\b|<body\b)",
+    rb"\s*+(?:<\?xml[^>]{0,200}\?>\s*+|<!--(?:(?!-->).){0,2000}-->\s*+)*+(?:<!doctype\s+html|<html|<head\b|<body\b)",
     re.IGNORECASE | re.DOTALL,
 )
 XML_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*<\?xml\s")

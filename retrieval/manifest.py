@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from adapt.errors import WorkspaceError
 from adapt.workspace import write_atomic
-from retrieval.chunking import document_key
+from retrieval.ids import document_key
 from retrieval.names import MANIFEST
 
-FORMAT = 3
+FORMAT = 4
 VERSIONS = "versions"
 
 

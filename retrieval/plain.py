@@ -1,5 +1,6 @@
 """Text files: plain text, Markdown, source code, notebooks, and XML, which is either data or a document."""
 
+import bisect
 import json
 import re
 from collections.abc import Iterator
@@ -15,12 +16,11 @@ from retrieval.rows import CELL, tidy
 
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
-HEADING = re.compile(r"^(#{1,6})\s+(.+?)[ \t]*#*[ \t]*$", re.MULTILINE)
-HEADING_ID = re.compile(r"[ \t]*\{[ \t]*#[^}\n]*\}[ \t]*$", re.MULTILINE)  # `## Title {#anchor}`
-COMMENT = re.compile(
-    r"<!--.*?-->|\{/\*.*?\*/\}", re.DOTALL
-)  # of HTML and of MDX: not shown, so not read
-FENCE = re.compile(r"^(```|~~~)[^\n]*\n.*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^(#{1,6})[ \t]+(\S.*)$", re.MULTILINE)
+# `## Title {#anchor}`
+HEADING_ID = re.compile(r"(?<![ \t])[ \t]*+\{[ \t]*+#[^{}\n]*+\}[ \t]*+$", re.MULTILINE)
+COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))  # of HTML and of MDX: not shown, so not read
+FENCES = ("```", "~~~")
 BLOCKS = frozenset(
     ("p", "para", "title", "sec", "section", "abstract", "caption", "label", "li", "list-item", "item", "ref", "fn",
      "article-title", "tr", "row", "td", "th", "entry", "head", "div", "body", "l", "lg", "quote", "table", "fig", "list",
@@ -58,15 +58,58 @@ def read_markdown(raw: RawFile, text: str) -> Reading:
 def _outside_fences(text: str) -> str:
     """Return Markdown with comments gone and headings in one form; what stands between fences is code and stays."""
     parts: list[str] = []
-    done = 0
-    for fence in FENCE.finditer(text):
-        parts += [_plain_marks(text[done : fence.start()]), fence.group(0)]
-        done = fence.end()
-    return "".join([*parts, _plain_marks(text[done:])])
+    for code, lines in _parts(text):
+        part = "".join(lines)
+        parts.append(part if code else _plain_marks(part))
+    return "".join(parts)
+
+
+def _parts(text: str) -> Iterator[tuple[bool, list[str]]]:
+    """Yield runs of lines, and whether each is a fenced block; a fence that is not closed opens none."""
+    lines = text.splitlines(keepends=True)
+    closing = {
+        mark: [i for i, line in enumerate(lines) if line.rstrip() == mark] for mark in FENCES
+    }
+    start = place = 0
+    while place < len(lines):
+        ends = closing.get(lines[place][:3], [])
+        following = bisect.bisect_right(ends, place)
+        if following == len(ends):
+            place += 1
+            continue
+        yield False, lines[start:place]
+        start = ends[following] + 1
+        yield True, lines[place:start]
+        place = start
+    yield False, lines[start:]
 
 
 def _plain_marks(text: str) -> str:
-    return HEADING.sub(r"\1 \2", HEADING_ID.sub("", COMMENT.sub("", text)))
+    for opening, closing in COMMENTS:
+        text = _without(text, opening, closing)
+    return HEADING.sub(_heading, HEADING_ID.sub("", text))
+
+
+def _without(text: str, opening: str, closing: str) -> str:
+    """Return a text without what stands between two marks; an opening one that is never closed stays."""
+    parts: list[str] = []
+    done = 0
+    while (start := text.find(opening, done)) >= 0:
+        end = text.find(closing, start + len(opening))
+        if end < 0:
+            break
+        parts.append(text[done:start])
+        done = end + len(closing)
+    return "".join([*parts, text[done:]])
+
+
+def _heading(found: re.Match[str]) -> str:
+    """Return a heading without the `#` that may close it: after a blank, so that C# stays C#."""
+    body = found[2].rstrip()
+    bare = body.rstrip("#")
+    if bare != body and (not bare or bare[-1] in " \t"):
+        body = bare.rstrip()
+    return f"{found[1]} {body}"
 
 
 def read_notebook(raw: RawFile, text: str) -> Reading:

@@ -11,7 +11,7 @@ import numpy as np
 
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk, Document
-from retrieval.chunking import CHUNKER_VERSION, ChunkSettings, chunk
+from retrieval.chunking import CHUNKER_VERSION, HEADING_TOKENS, ChunkSettings, chunk
 from retrieval.index import Vectors
 from retrieval.reader_limits import ReaderLimits
 from retrieval.readers import READER_VERSION
@@ -19,7 +19,6 @@ from retrieval.sandbox import ReaderPool
 from retrieval.staged import Prepared, Source, Staged, Text
 
 GROUP = 512  # chunks embedded together: enough to sort by length, few enough to lose on a kill
-HEADING_TOKENS = 64  # room for the heading path that is embedded before a chunk's text
 
 
 @dataclass(frozen=True)
@@ -82,14 +81,19 @@ class Preparer:
 
     def vectors(self, chunks: Sequence[Chunk]) -> Vectors:
         """Return a vector for each chunk, shape [n, dimensions]."""
-        parts = []
-        for start in range(0, len(chunks), GROUP):
-            texts = [self._text(one) for one in chunks[start : start + GROUP]]
-            parts.append(np.asarray(self._embedder.embed(texts), dtype=np.float32))
+        parts = [
+            self._embedder.embed_array(self._texts(chunks[start : start + GROUP]))
+            for start in range(0, len(chunks), GROUP)
+        ]
         return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
 
     def _cut(self, document: Document) -> Text:
-        chunks = chunk(document, self._settings, count_tokens=self._embedder.count_tokens)
+        chunks = chunk(
+            document,
+            self._settings,
+            count_tokens=self._embedder.count_tokens,
+            count_all=self._embedder.count_tokens_batch,
+        )
         return Text(
             name=document.name,
             revision=document.sha256,
@@ -113,10 +117,12 @@ class Preparer:
             self._staged.save(source, prepared)
             yield prepared
 
-    def _text(self, chunk: Chunk) -> str:
+    def _texts(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return what is embedded: a chunk from the middle of a section tells little without its heading."""
-        if not chunk.heading or chunk.text.startswith("#"):
-            return chunk.text
-        if self._embedder.count_tokens(chunk.heading) > HEADING_TOKENS:
-            return chunk.text
-        return f"{chunk.heading}\n{chunk.text}"
+        counts = self._embedder.count_tokens_batch([one.heading for one in chunks])
+        return [
+            f"{one.heading}\n{one.text}"
+            if one.heading and tokens <= HEADING_TOKENS and not one.text.startswith("#")
+            else one.text
+            for one, tokens in zip(chunks, counts, strict=True)
+        ]

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from adapt.errors import WorkspaceError
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk
@@ -76,7 +74,7 @@ class Snapshot:
         self, question: str, *, dense: bool, lexical: bool, limit: int, only: Filter | None = None
     ) -> list[Candidate]:
         """Return the `limit` best chunks of each part that runs, with their scores by all of them."""
-        vector = np.asarray(self._embedder.embed([question])[0], np.float32) if dense else None
+        vector = self._embedder.embed_array([question])[0] if dense else None
         return self.candidates_near(question, vector, lexical=lexical, limit=limit, only=only)
 
     def candidates_near(

@@ -120,3 +120,14 @@ def test_a_folder_that_is_no_embedding_model_gets_a_sentence(
 def test_an_unknown_name_says_what_to_use() -> None:
     with pytest.raises(ModelError, match=r"'nothing/such'.*use 'minilm', a local folder"):
         load_embedder("nothing/such")
+
+
+def test_a_vector_does_not_depend_on_its_company_to_the_last_bit() -> None:
+    embedder = load_embedder()
+    texts = [f"The office number {i} opens at {i % 24}. " * (1 + i % 7) for i in range(60)]
+
+    together = embedder.embed_array(texts)
+    alone = np.concatenate([embedder.embed_array([text]) for text in texts])
+    mixed = np.concatenate([embedder.embed_array(texts[i : i + 7]) for i in range(0, 60, 7)])
+
+    assert together.tobytes() == alone.tobytes() == mixed.tobytes()

@@ -26,7 +26,22 @@ from ui.context import Context
 QUERIES = int(os.environ.get("ADAPT_QUERIES", "20000"))
 BY_PAGE, BY_COMMAND = 60, QUERIES // 10
 CANARY = "zanzibar"
-WORDS = "the word of vault opens at midnight who when contracts secret museum zanzibar key".split()
+WORDS = [
+    "the",
+    "word",
+    "of",
+    "vault",
+    "opens",
+    "at",
+    "midnight",
+    "who",
+    "when",
+    "contracts",
+    "secret",
+    "museum",
+    "zanzibar",
+    "key",
+]
 VIEWS = ("views/chat.py", "views/documents.py")
 
 
@@ -105,9 +120,12 @@ def _command(workspace: Path, draw: random.Random, seen: list[str]) -> bool:
     ]
     words = [*draw.choice(ways), "--user", user, "--json", "--workspace", str(workspace)]
     out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        with contextlib.suppress(SystemExit):
-            main(words)
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        contextlib.suppress(SystemExit),
+    ):
+        main(words)
     said = (out.getvalue() + err.getvalue()).replace("'contracts'", "").replace(asked, "")
     return any(word in said for word in (CANARY, "vault-", "contracts"))
 
