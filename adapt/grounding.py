@@ -8,10 +8,14 @@ Three ways:
     sentences   the answer is sentences of the passages with their [n], a correction from feedback, a refusal, or a call
     quotes      free text, but what stands in quotation marks stands so in a passage; not with tools
     auto        `sentences`, unless the model, left free, would not begin with any of these: then nothing is held
+
+Where the grounding says that the passages do not hold the answer (`absent`), that sentence takes the place of quotations and
+refusals; in `auto` whatever would have begun as one of them is held to it.
 """
 
 import json
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -76,7 +80,7 @@ def grammar(grounding: Grounding, way: str) -> str:
         ValueError: there is nothing to quote or to call.
         ModelError: `quotes` with tools, whose calls are full of quotation marks.
     """
-    if not grounding.passages and not grounding.uncited and not grounding.tools:
+    if not (grounding.passages or grounding.uncited or grounding.tools or grounding.absent):
         raise ValueError("nothing to ground an answer in")
     if way == "quotes" and grounding.tools:
         raise ModelError("grounding = 'quotes' does not go with tools; set it to auto or sentences")
@@ -86,7 +90,7 @@ def grammar(grounding: Grounding, way: str) -> str:
 def _sentences(grounding: Grounding) -> str:
     rules: list[str] = []
     names: list[str] = []
-    for index, (number, text) in enumerate(grounding.passages):
+    for index, (number, text) in enumerate(() if grounding.absent else grounding.passages):
         lines = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
         if not lines:
             continue
@@ -101,7 +105,10 @@ def _sentences(grounding: Grounding) -> str:
         rules.append(f"cited: {' | '.join(names)}")
         answers.append('cited ((" " | "\\n") cited)*')
     answers += [_literal(one) for one in grounding.uncited]
-    answers += [_literal(one) for one in REFUSALS if grounding.passages or grounding.uncited]
+    if grounding.absent:
+        answers.append(_literal(grounding.absent))
+    elif grounding.passages or grounding.uncited:
+        answers += [_literal(one) for one in REFUSALS]
     for index, tool in enumerate(grounding.tools):
         rules.append(f"t{index}: %json {json.dumps(call_schema(tool))}")
         answers.append(f"t{index}")
@@ -155,9 +162,18 @@ class GroundedLogits(LogitsProcessor):
 
         self._masks: Any = llguidance.numpy
         known = _known_tokens(tokenizer)
-        self._matcher = LLMatcher(known, LLMatcher.grammar_from_lark(grammar(grounding, way)))
-        if self._matcher.is_error():
-            raise ModelError(f"the passages or tools make no grammar: {self._matcher.get_error()}")
+
+        def matcher(held: Grounding) -> Any:
+            made = LLMatcher(known, LLMatcher.grammar_from_lark(grammar(held, way)))
+            if made.is_error():
+                raise ModelError(f"the passages or tools make no grammar: {made.get_error()}")
+            return made
+
+        self._matcher = matcher(grounding)
+        # what an answer may begin with to be held, where it is more than what it is then held to
+        wider = replace(grounding, absent="")
+        quoting = grounding.absent and way == "auto" and (grounding.passages or grounding.uncited)
+        self._beginning = matcher(wider) if quoting else None
         self._mask = self._masks.allocate_token_bitmask(1, known.vocab_size)
         self._seen = prompt_length
         self._held: bool | None = None if way == "auto" else True
@@ -170,16 +186,20 @@ class GroundedLogits(LogitsProcessor):
         self._seen += len(new)
         if new and not self._matcher.consume_tokens(new):
             raise ModelError(f"grounded decoding lost its place: {self._matcher.get_error()}")
-        self._masks.fill_next_token_bitmask(self._matcher, self._mask, 0)
-        allowed = self._allowed(scores.shape[-1])
+        allowed = self._allowed(self._matcher, scores.shape[-1])
         if self._held is None:
-            self._held = bool(allowed[int(scores[0].argmax())])
+            likeliest = int(scores[0].argmax())
+            self._held = bool(allowed[likeliest]) or (
+                self._beginning is not None
+                and bool(self._allowed(self._beginning, scores.shape[-1])[likeliest])
+            )
             if not self._held:
                 return scores
         return scores.masked_fill(~allowed[None].to(scores.device), float("-inf"))  # type: ignore[return-value]
 
-    def _allowed(self, size: int) -> torch.Tensor:
-        """Return one flag per token, [tokens]."""
+    def _allowed(self, matcher: Any, size: int) -> torch.Tensor:
+        """Return which tokens may come next: one flag per token, [tokens]."""
+        self._masks.fill_next_token_bitmask(matcher, self._mask, 0)
         bits = np.unpackbits(self._mask[0].astype("<i4").view(np.uint8), bitorder="little")[:size]
         # a model may have more rows than its tokenizer has tokens
         return torch.from_numpy(np.pad(bits, (0, size - len(bits))).astype(bool))

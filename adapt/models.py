@@ -218,6 +218,8 @@ class ModelRuntime:
         way = self.grounding_way
         if grounding is None or way == "off":
             return None
+        if way == "quotes" and not (grounding.passages or grounding.uncited):
+            return None  # nothing to quote
         from adapt.grounding import GroundedLogits
 
         held = GroundedLogits(grounding, self.tokenizer, way=way, prompt_length=prompt_length)

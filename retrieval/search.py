@@ -146,5 +146,6 @@ def _fits(candidate: Candidate, settings: SearchSettings) -> bool:
 
 
 def _scores(candidate: Candidate) -> dict[str, float]:
-    parts = {"dense": candidate.dense, "lexical": candidate.lexical}
+    covered = None if candidate.lexical is None else candidate.coverage
+    parts = {"dense": candidate.dense, "lexical": candidate.lexical, "coverage": covered}
     return {name: score for name, score in parts.items() if score is not None}
