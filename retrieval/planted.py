@@ -13,7 +13,7 @@ import re
 import unicodedata
 
 from adapt.grounding import sentence_spans
-from retrieval.planted_patterns import STRONG, WEAK
+from retrieval.planted_patterns import RUN_TOGETHER, STRONG, WEAK
 
 # invisible, or turning the direction of writing; the joiners of Persian, Hindi and emoji among them matter to no pattern
 INVISIBLE = re.compile(
@@ -23,13 +23,19 @@ INVISIBLE = re.compile(
 LOOKALIKES = str.maketrans("авеікмнорстухѕјԁɡοαενικρτυχ", "abeikmhopctyxsjdgoaevikptux")
 LEET = str.maketrans("013457@$", "oieastas")
 APART = re.compile(r"(?<!\w)\w(?:[ ._*-]\w){4,}(?!\w)")  # i g n o r e
+ALL_APART = re.compile(
+    r"(?<!\w)\w(?: +[^\W_]){7,}(?!\w)"
+)  # w h e n a s k e d: where words end is not to be seen
 ENCODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9a-fA-F]{2}){12,}")
+MARK_AFTER_END = re.compile(
+    r"(?<=[.!?\u2026])\s+(?=[^\w\s])"
+)  # a sentence that opens with a mark: <, [, #, {
 FOLLOWING = 3  # sentences after a planted one that may belong to it
 
 
 def planted_spans(text: str) -> list[tuple[int, int]]:
     """Return (start, end) of each sentence of a text that speaks to the assistant, in order."""
-    spans = sentence_spans(text)
+    spans = _sentences(text)
     found: list[tuple[int, int]] = []
     follows = 0
     for place, (start, end) in enumerate(spans):
@@ -50,7 +56,22 @@ def planted_spans(text: str) -> list[tuple[int, int]]:
 
 def speaks_to_assistant(sentence: str) -> bool:
     """Return whether a sentence, or what is disguised in it, is worded as an instruction to an assistant."""
-    return any(one.search(reading) for reading in _readings(sentence) for one in STRONG)
+    if any(one.search(reading) for reading in _readings(sentence) for one in STRONG):
+        return True
+    apart = ALL_APART.findall(_plain(sentence))
+    return any(RUN_TOGETHER.search(run.replace(" ", "")) for run in apart)
+
+
+def _sentences(text: str) -> list[tuple[int, int]]:
+    """Return (start, end) of the sentences of a text, those that open with a mark apart from the one before."""
+    spans = []
+    for start, end in sentence_spans(text):
+        place = start
+        for match in MARK_AFTER_END.finditer(text, start, end):
+            spans.append((place, match.start()))
+            place = match.end()
+        spans.append((place, end))
+    return spans
 
 
 def _readings(sentence: str) -> list[str]:
@@ -79,7 +100,7 @@ def _decoded(text: str) -> list[str]:
             said = data.decode()
         except UnicodeDecodeError:
             continue
-        if said.isprintable():
+        if all(sign.isprintable() or sign.isspace() for sign in said):
             found.append(said)
     return found
 

@@ -28,14 +28,15 @@ STRONG = tuple(
         rf"\b(?:ignor[ae]|olvid[ae]|descart[ae]|omit[ea]|no sigas|deja de seguir|anul[ae])\b[^.!?]{{0,20}}\b(?:tod[ao]s|tus|cualquier)\b[^.!?]{{0,20}}\b{_RULES_ES}\b",
         r"\b(?:olvid[ae]|ignor[ae]) (?:todo|cuanto) lo (?:anterior|previo|dicho|que)\b",
         r"\b(?:these|the following|estas|las siguientes) (?:instructions|instrucciones|rules|reglas) (?:override|supersede|replace|take precedence|anulan|sustituyen|prevalecen|tienen prioridad)\b",
+        r"\b(?:stop|drop|abandon) (?:what(?:ever)? )?you(?: are|'re| were) doing\b|\bdej[ae] (?:de hacer )?lo que est(?:ás|abas|aba|é)\b",
         # you are someone else now
         r"\byou are (?:now|no longer) (?:a|an|the|in|my|bound|restricted|dan\b|free|called|assistant|adapt)\b",
         r"\b(?:ahora eres|ya no eres|eres ahora|pasas a ser|finge (?:ser|que eres))\b",
         r"^\W*(?:act as|pretend (?:to be|that you|you are)|roleplay as|act[uú]a como)\b[^.!?]{0,60}",
-        r"\bfrom (?:now|here|this point) on(?:wards?)?,? (?:you|always|every|all|only|answer|reply|respond|say|end|begin|start|refuse|your|act)\b",
+        r"\bfrom (?:now|here|this (?:point|message|line|moment)) on(?:wards?)?,? (?:speak|write|translate)\b|\bfrom (?:now|here|this (?:point|message|line|moment)) on(?:wards?)?,? (?:you|always|every|all|only|answer|reply|respond|say|end|begin|start|refuse|your|act)\b",
         r"\b(?:a partir de|desde) (?:ahora|este momento|aqu[ií])(?: en adelante)?,? (?:eres|siempre|todas?|cada|solo|responde|contesta|debes|act[uú]a|tu|tus|tú|termina|empieza|nieg|di\b)",
-        r"\b(?:new|updated|real|actual|special|secret|hidden) (?:system |assistant )?(?:instructions?|prompt|task|directives?|orders)\b ?(?:\w+ ){0,5}?:",
-        r"\b(?:nuevas?|verdaderas?|secretas?) (?:instrucci[oó]n(?:es)?|[oó]rden(?:es)?|tareas?|directrices)\b ?(?:\w+ ){0,5}?:",
+        r"\b(?:new|updated|real|actual|special|secret|hidden) (?:system |assistant )?(?:instructions?|prompt|task|directives?|orders)\b(?: \w+){0,5} ?:",
+        r"\b(?:nuevas?|verdaderas?|secretas?) (?:instrucci[oó]n(?:es)?|[oó]rden(?:es)?|tareas?|directrices)\b(?: \w+){0,5} ?:",
         r"\b(?:jailbreak|developer mode|modo desarrollador|dan mode)\b[^.!?]{0,30}\b(?:enabled|on|activated|activado|activa)\b",
         # to whom it speaks
         rf"\b(?:note|message|instructions?|attention|important|notice|memo|reminder|dear|hey|hello) ?(?:(?:to|for),? )?(?:the |any |all |every )?(?:{_ASSISTANT_EN}|assistants?|models?)\b(?= ?[,:.!(\u2014\u2013-]| (?:reading|that|who|which|processing|answering|summar))",
@@ -44,6 +45,9 @@ STRONG = tuple(
         rf"\b(?:si eres|como) (?:una? )?{_ASSISTANT_ES}\b[^.!?]{{0,30}}(?:,|\bdebes|\btienes)",
         rf"\b(?:the|any|all|every|this|{_ASSISTANT_EN}) ?(?:{_ASSISTANT_EN}|assistant|model)?\b (?:must|should|shall|has to|have to|needs to) (?:always |now |only |never |also )*(?:{_SAY_EN}|ignore|disregard|refuse|begin|end|start|append|include|reveal)\b[^.!?]{{0,60}}(?:\bwith\b|\bthat\b|\buser|[\"'“«:]|\banswer|\bresponse|\binstruction)",
         rf"\b(?:el|la|todo|cualquier) (?:asistente|ia|modelo|{_ASSISTANT_ES})\b (?:debe|deberá|tiene que|ha de) (?:siempre |ahora |solo |nunca )*(?:responder|contestar|decir|ignorar|negarse|empezar|terminar|añadir|incluir|revelar|repetir|afirmar)\b",
+        rf"\b(?:in case|if) (?:an?|any|the) (?:assistant|{_ASSISTANT_EN})\b[^.!?]{{0,20}}\b(?:reads?|reading|process(?:es|ing)|sees|answers|summari[sz]es)\b",
+        r"\b(?:whoever|anyone who|anything that) (?:summari[sz]es|answers|processes)\b[^.!?]{0,50}\b(?:must|has to|should|shall)\b",
+        r"\bquien(?:es|quiera que)? (?:resum[ae]n?|responda|conteste|procese)\b[^.!?]{0,50}\b(?:debe|ha de|tiene que|deberá)\b",
         # what to answer
         rf"^\W*(?:and |then |now |please |you must |you should |you will |always |instead,? )*(?:{_SAY_EN})\b(?: \w+){{0,4}}? (?:only|exactly|always|verbatim|with|the) (?:the )?(?:exact |single |following )*(?:word|words|phrase|text|code|token|string|sentence|line)\b",
         rf"\b(?:you|assistant) (?:must|should|will|are to|have to|need to) (?:always |now |only |never |instead )*{_SAY_EN}\b(?: \w+){{0,5}} ?[\"'“«:]",
@@ -65,6 +69,9 @@ STRONG = tuple(
         rf"\b(?:revel[ae]|muestr[ae]|imprim[ea]|repit[ea]|env[ií][ae]|divulg[ae]|compart[ae]|filtr[ae]|escrib[ea]|list[ae]|di|copia)\b[^.!?]{{0,50}}\b{_SECRETS}",
         rf"^\W*(?:and |now |please )*(?:reveal|print|output|leak|disclose|expose|exfiltrate|tell me|give me|show me)\b[^.!?]{{0,50}}\b{_KEYS}",
         rf"^\W*(?:y |ahora |por favor,? )*(?:revela|divulga|filtra|imprime|dime|dame|muéstrame|envíame)\b[^.!?]{{0,50}}\b{_KEYS}",
+        r"\byour (?:hidden|internal|initial|original|secret|system) (?:prompt|variables|instructions)\b|\b(?:the|el) (?:hidden|secret) (?:prompt|variables|instructions)\b",
+        r"^\W*(?:todo:? |and |then |now |please )*(?:send|e-?mail|forward|upload|post|transmit|exfiltrate)\b[^.!?]{0,30}\b(?:summary|history|source code|conversation|chat|database|user data|all data|context|contents?)\b[^!?]{0,40}(?:@|https?://|\w\.(?:com|net|org|io|example)\b|endpoint|server)",
+        r"\b(?:manda|envía|reenvía|sube)\b[^.!?]{0,30}\b(?:historial|conversaci[oó]n|resumen|contenido|datos del usuario|base de datos)\b[^!?]{0,40}(?:@|https?://|\w\.(?:com|net|org|io|example)\b)",
         # what to do with tools
         r"\b(?:call|invoke|use|run|execute|trigger)\b[^.!?]{0,30}\b(?:tool|plugin)s?\b[^.!?]{0,60}(?:\bwith\b|\bto (?:send|delete|email|transfer|post|open|pay|buy|fetch|remove)|\bnow\b|\bimmediately\b)",
         r"\b(?:llama|invoca|usa|utiliza|ejecuta)\b[^.!?]{0,20}\b(?:la|las|tu|tus) herramientas?\b",
@@ -73,12 +80,21 @@ STRONG = tuple(
         # a picture whose address carries something out
         r"!\[[^\]]*\]\( ?https?://[^)\s]*(?:[?{]|%7b|\$\{)",
         r"<img\b[^>]*\bsrc ?= ?[\"']?https?://[^\"'>\s]*[?{]",
-        # posing as another turn
+        # posing as another turn, or as the end of the documents
+        r"</?passage\b|\bthe only (?:correct|valid|acceptable|allowed) (?:answer|reply|response)\b|\bla única (?:respuesta|contestaci[oó]n) (?:correcta|válida|aceptable|permitida)\b",
+        r"\bsystem override\b",
         r"^\W*(?:system|sistema|developer|assistant|asistente)(?: (?:message|prompt|override|note|update|notice|mensaje))? ?[:>\])]",
         r"<\|[^|>]{1,40}\|>|<\uff5c[^\uff5c>]{1,40}\uff5c>|\[/?inst\]|<</?sys>>|<(?:start|end)_of_turn>",
         r"^\W*(?:begin|end|start) (?:of )?(?:system|admin|developer|new|hidden|secret) (?:prompt|instructions?|message|override)\b",
     )
 )  # fmt: skip
+# the same without spaces, for letters that all stand apart
+RUN_TOGETHER = re.compile(
+    "ignoreall|ignorethe|ignoreprevious|disregard|instruction|systemprompt|languagemodel|chatbot|whenasked|iftheuser|youmust|youare(?:now|nolonger)"
+    "|(?:reply|respond|answer)(?:with|only|every)|youranswer|yourrepl|yourresponse|insteadof|developermode|tooltosend|revealyour|fromnowon"
+    "|instrucciones|asistente|delsistema|apartirdeahora|(?:responde|contesta)(?:s[oó]lo|siempre|[uú]nicamente|a)|tepregunten|elusuario|turespuesta|cadarespuesta|respuestas"
+    "|enlugarde|insteadof|herramienta|estaconversaci|tellthe|actas"
+)
 # orders or promises that by themselves stand in every manual; beside a planted sentence they are part of it
 WEAK = re.compile(
     rf"\b(?:{_SAY_EN}|{_SAY_ES}|include|append|send|call|open|click|visit|use|run|execute|fetch|render|display|translate|pretend|refuse|comply|obey|remember|follow|do not|don't|never|"
