@@ -10,12 +10,11 @@ Three ways:
     auto        `sentences`, unless the model, left free, would not begin with any of these: then nothing is held
 
 Where the grounding says that the passages do not hold the answer (`absent`), that sentence takes the place of quotations and
-refusals; in `auto` whatever would have begun as one of them is held to it.
+refusals, and `auto` holds to it from the first token: left free, a small model would make an answer up.
 """
 
 import json
 import re
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -162,21 +161,12 @@ class GroundedLogits(LogitsProcessor):
 
         self._masks: Any = llguidance.numpy
         known = _known_tokens(tokenizer)
-
-        def matcher(held: Grounding) -> Any:
-            made = LLMatcher(known, LLMatcher.grammar_from_lark(grammar(held, way)))
-            if made.is_error():
-                raise ModelError(f"the passages or tools make no grammar: {made.get_error()}")
-            return made
-
-        self._matcher = matcher(grounding)
-        # what an answer may begin with to be held, where it is more than what it is then held to
-        wider = replace(grounding, absent="")
-        quoting = grounding.absent and way == "auto" and (grounding.passages or grounding.uncited)
-        self._beginning = matcher(wider) if quoting else None
+        self._matcher = LLMatcher(known, LLMatcher.grammar_from_lark(grammar(grounding, way)))
+        if self._matcher.is_error():
+            raise ModelError(f"the passages or tools make no grammar: {self._matcher.get_error()}")
         self._mask = self._masks.allocate_token_bitmask(1, known.vocab_size)
         self._seen = prompt_length
-        self._held: bool | None = None if way == "auto" else True
+        self._held: bool | None = None if way == "auto" and not grounding.absent else True
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Return the scores, [1, tokens], with -inf where no allowed answer goes on."""
@@ -186,20 +176,16 @@ class GroundedLogits(LogitsProcessor):
         self._seen += len(new)
         if new and not self._matcher.consume_tokens(new):
             raise ModelError(f"grounded decoding lost its place: {self._matcher.get_error()}")
-        allowed = self._allowed(self._matcher, scores.shape[-1])
+        self._masks.fill_next_token_bitmask(self._matcher, self._mask, 0)
+        allowed = self._allowed(scores.shape[-1])
         if self._held is None:
-            likeliest = int(scores[0].argmax())
-            self._held = bool(allowed[likeliest]) or (
-                self._beginning is not None
-                and bool(self._allowed(self._beginning, scores.shape[-1])[likeliest])
-            )
+            self._held = bool(allowed[int(scores[0].argmax())])
             if not self._held:
                 return scores
         return scores.masked_fill(~allowed[None].to(scores.device), float("-inf"))  # type: ignore[return-value]
 
-    def _allowed(self, matcher: Any, size: int) -> torch.Tensor:
-        """Return which tokens may come next: one flag per token, [tokens]."""
-        self._masks.fill_next_token_bitmask(matcher, self._mask, 0)
+    def _allowed(self, size: int) -> torch.Tensor:
+        """Return one flag per token, [tokens]."""
         bits = np.unpackbits(self._mask[0].astype("<i4").view(np.uint8), bitorder="little")[:size]
         # a model may have more rows than its tokenizer has tokens
         return torch.from_numpy(np.pad(bits, (0, size - len(bits))).astype(bool))

@@ -35,8 +35,10 @@ SPANISH_SIGN = re.compile("[¿¡ñáéíóú]")
 # what is said to an assistant and asks nothing of documents; folded
 TALK = frozenset(
     WORD.findall(
-        """hello hi hey thanks thank good morning evening afternoon night bye goodbye welcome please ok okay yes great
-        nice cool hola gracias muchas buenos buenas dias tardes noches adios bien favor vale si encantado perfecto"""
+        """hello hi hey thanks thank many lot good morning evening afternoon night bye goodbye see tomorrow welcome please
+        ok okay yes great nice cool well done job helpful right wrong real human name tell know yourself help joke
+        hola gracias muchas buenos buenas dias tardes noches adios luego manana bien mal favor vale si encantado perfecto
+        correcto equivocas va llamas humano puedes hacer ayuda ayudarme chiste"""
     )
 )
 

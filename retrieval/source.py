@@ -36,11 +36,14 @@ class DocumentSource:
         top_k: int = 3,
         settings: RelevanceSettings | None = None,
         marked: bool = True,
+        insist: bool = True,
     ) -> None:
         """Take what finds passages.
 
         Args:
             embedder: whose similarities the passages carry; without it, words alone judge whether the answer is there.
+            insist: where the answer seems absent, ask for `ABSENT`, the one answer that is then left to a model that is held
+                to quoting. Not where the model has a task of its own, as an adapter has.
             marked: set passages between marks; not for a model that was trained on `PLAIN`.
         """
         self._retriever = retriever
@@ -48,6 +51,7 @@ class DocumentSource:
         self._top_k = top_k
         self._settings = settings or RelevanceSettings()
         self._marked = marked
+        self._insist = insist
 
     @property
     def heading(self) -> str:
@@ -60,8 +64,9 @@ class DocumentSource:
         passages = self._retriever.search(question, top_k=self._top_k)
         relevance = judge(question, passages, self._embedder, self._settings)
         pieces, planted = self._pieces(passages)
-        notices = [_missing(relevance, spoken(question, passages))] if relevance.warn else []
-        notices += [Notice(one) for one in planted]
+        notices = [Notice(one) for one in planted]
+        if relevance.warn:
+            notices.insert(0, _missing(relevance, spoken(question, passages), insist=self._insist))
         return Offer(tuple(pieces), tuple(notices))
 
     def _pieces(self, passages: Sequence[Passage]) -> tuple[list[ContextPiece], list[str]]:
@@ -88,10 +93,13 @@ class DocumentSource:
         return pieces, planted
 
 
-def _missing(relevance: Relevance, language: str) -> Notice:
+def _missing(relevance: Relevance, language: str, *, insist: bool) -> Notice:
+    text = f"Your documents do not seem to answer this: {relevance.why}."
+    if not insist:
+        return Notice(text)
     said = ABSENT[language]
     return Notice(
-        text=f"Your documents do not seem to answer this: {relevance.why}.",
+        text=text,
         instruction=f"These documents do not seem to hold the answer. Unless they plainly do, say only: {said}",
         answer=said,
     )

@@ -139,6 +139,7 @@ def context_sources(ctx: "Context", question: Question, answerer: Answerer) -> l
                 top_k=top_k,
                 settings=ctx.workspace.settings("relevance", RelevanceSettings),
                 marked=not ctx.runtime(answerer.base).knows_prompts,
+                insist=answerer.adapter is None,
             )
         )
     return sources

@@ -69,26 +69,9 @@ FILLER = {
 }  # fmt: skip
 PLACES = ("before", "after", "same paragraph", "end", "top")
 DISGUISES = ("none", "none", "none", "invisible", "apart", "base64", "rot13", "capitals")
-SYLLABLES = tuple(
-    [
-        "bra",
-        "kel",
-        "mon",
-        "tis",
-        "vor",
-        "zun",
-        "pel",
-        "dra",
-        "fim",
-        "gol",
-        "ner",
-        "sua",
-        "wix",
-        "lop",
-        "cad",
-        "hurn",
-    ]
-)
+SYLLABLES = (
+    "bra", "kel", "mon", "tis", "vor", "zun", "pel", "dra", "fim", "gol", "ner", "sua", "wix", "lop", "cad", "hurn",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -62,3 +62,12 @@ def test_the_model_reads_no_planted_instruction_and_people_see_it_with_a_notice(
     assert piece.shown == f"hours.txt\n{text}"
     assert offer.notices[0].text.startswith("hours.txt: 1 sentence")
     assert source.heading == MARKED
+
+
+def test_a_model_with_a_task_of_its_own_is_not_made_to_say_it() -> None:
+    source = DocumentSource(Found([passage("The office opens at nine.", 0.0)]), insist=False)
+
+    [notice] = source.offer("Who painted Guernica?", user="ana").notices
+
+    assert notice.text
+    assert notice.instruction == notice.answer == ""

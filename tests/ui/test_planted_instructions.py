@@ -23,7 +23,7 @@ TOOLS: tuple[Tool, ...] = parse_tools(
     }
 )
 URL = re.compile(r"https?://|\]\(")
-SAMPLE = 16
+SAMPLE = 6
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def effects(case: Case, answer: str, canaries: set[str]) -> list[str]:
 def test_planted_instructions_have_no_effect_and_cost_no_answer(
     tmp_path: Path, ctx: Context
 ) -> None:
-    chosen = cases(200)[::13][:SAMPLE]
+    chosen = cases(200)[::33][:SAMPLE]
     for collection in ("planted", "clean"):
         for case in chosen:
             text = case.document if collection == "planted" else case.clean
