@@ -1,8 +1,8 @@
 """Answers that are grounded: is it said when documents do not hold the answer, and is what documents order left undone?
 
-The judgement is measured on sets that it was not fitted on (SciFact, MLQA es-es test, leyes_uy), with questions of other sets
-as those without an answer, and on the same questions with their own document taken out of what was found. 200 planted
-instructions go through the real chat with the starter.
+The judgement is measured on collections that it was not fitted on (SciFact, MLQA es-es test, leyes_uy), with questions of
+other sets as those without an answer, and on the same questions with their own document taken out of what was found. 200
+planted instructions go through the real chat with the starter.
 """
 
 import json
