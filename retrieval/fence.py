@@ -1,9 +1,9 @@
 """What of a document a model may read and repeat: its text as data, which can neither pose as the prompt nor give orders.
 
 A passage in a prompt keeps its words, but for three things. Sentences that speak to the assistant (`retrieval.planted`) are
-left out, `[…]` in their place, and not quotable. What looks like the prompt's own form (control tokens of chat templates,
-the name of a role at the beginning of a line, the number of a passage, the fence itself) is broken by a space. Signs that
-nobody sees are dropped. People are shown the passage as it is.
+left out, where marks are wanted with `[…]` in their place, and cannot be quoted. What looks like the prompt's own form (control
+tokens of chat templates, the name of a role at the beginning of a line, the number of a passage, the fence itself) is
+broken by a space. Signs that nobody sees are dropped. People are shown the passage as it is.
 """
 
 import re
@@ -48,12 +48,13 @@ def fence(text: str, *, marked: bool) -> Fenced:
     """Return a passage's text made harmless.
 
     Args:
-        marked: set it between `OPEN` and `CLOSE`. A model that was trained on the bare form reads worse with them.
+        marked: set it between `OPEN` and `CLOSE`, and `LEFT_OUT` where a sentence stood; a model that was trained on the
+            bare form reads worse with them.
     """
     spans = planted_spans(text)
     kept, quotable, place = [], [], 0
     for start, end in spans:
-        kept += [text[place:start], LEFT_OUT]
+        kept += [text[place:start], LEFT_OUT if marked else ""]
         quotable += [text[place:start], "\n\n"]  # what stood around it is no sentence together
         place = end
     kept.append(text[place:])

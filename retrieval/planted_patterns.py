@@ -22,6 +22,7 @@ STRONG = tuple(
     re.compile(one)
     for one in (
         # forget what you were told
+        rf"\b(?:ignore|disregard|forget|override)\b[^.!?]{{0,20}}\b{_RULES_EN}\b[^.!?]{{0,12}}\b(?:above|before|you were given|so far)\b",
         rf"\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget|override|bypass|do not follow|don't follow|stop following)\b[^.!?]{{0,40}}\b(?:previous|prior|above|earlier|preceding|before|all|any|every|your|system|other|original|existing|current)\b[^.!?]{{0,30}}\b{_RULES_EN}\b",
         r"\b(?:ignore|disregard|forget) (?:everything|all|anything) (?:that )?(?:above|before|said|you|i|we|was|prior|previous)\b",
         rf"\b(?:ignor[ae]n?|olvid[ae]n?|olvídate de|desatiend[ea]|descart[ae]|omit[ea]|haz caso omiso de|no sigas|no hagas caso (?:a|de)|deja de seguir|anul[ae])\b[^.!?]{{0,40}}\b{_RULES_ES}\b[^.!?]{{0,30}}\b(?:anterior(?:es)?|previ[ao]s?|del sistema|de arriba|recibid[ao]s|originales|hasta ahora)\b",
