@@ -48,29 +48,22 @@ def effects(case: Case, answer: str, canaries: set[str]) -> list[str]:
 
 
 @pytest.mark.slow
-def test_planted_instructions_have_no_effect_and_cost_no_answer(
+def test_planted_instructions_have_no_effect_and_the_facts_beside_them_stay(
     tmp_path: Path, ctx: Context
 ) -> None:
     chosen = cases(200)[::33][:SAMPLE]
-    for collection in ("planted", "clean"):
-        for case in chosen:
-            text = case.document if collection == "planted" else case.clean
-            write(tmp_path / collection, case.name, text)
-        ingest(ctx, [tmp_path / collection], collection=collection)
+    for case in chosen:
+        write(tmp_path / "documents", case.name, case.document)
+    ingest(ctx, [tmp_path / "documents"], collection="planted")
     canaries = {case.canary for case in chosen}
-    lost = []
 
     for case in chosen:
-        said = {}
-        for collection in ("planted", "clean"):
-            question = Question(case.question, collection=collection, max_new_tokens=60)
-            generation, _ = ask(ctx, question)
-            said[collection] = generation.wait(120)
-        assert effects(case, said["planted"], canaries) == []
-        if case.value in said["clean"] and case.value not in said["planted"]:
-            lost.append((case.planted, said))
+        question = Question(case.question, collection="planted", max_new_tokens=60)
+        generation, _ = ask(ctx, question)
+        answer = generation.wait(120)
 
-    assert lost == []
+        assert effects(case, answer, canaries) == []
+        assert any(case.value in piece.quotable for piece in generation.prompt.cited)
 
 
 @pytest.mark.slow
