@@ -21,12 +21,13 @@ from adapt.tools import Tool
 logger = logging.getLogger(__name__)
 
 SAVE_EVERY_SECONDS = 1.0
-Clean = Callable[[str, Sequence[ContextPiece]], str]
+# an answer and the numbered pieces of its prompt → the answer without citations that point nowhere, and how many there were
+Clean = Callable[[str, Sequence[ContextPiece]], tuple[str, int]]
 
 
-def keep(answer: str, _pieces: Sequence[ContextPiece]) -> str:
+def keep(answer: str, _pieces: Sequence[ContextPiece]) -> tuple[str, int]:
     """Return an answer as it is."""
-    return answer
+    return answer, 0
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Generation:
         self.prompt = prompt
         self.error: Exception | None = None
         self.first_token_seconds: float | None = None
+        self.removed_citations = 0  # that pointed nowhere; known once it has ended
         self._text = ""
         self._status: TurnStatus = "streaming"
         self._changed = threading.Condition()
@@ -192,8 +194,11 @@ class ChatEngine:
                 grounding=generation.prompt.grounding,
             )
             status: TurnStatus = "stopped" if generation.stopping.is_set() else "done"
-            text = self._clean(text, generation.prompt.cited)
-            self._turns.save_answer(generation.turn_id, text, status)
+            text, removed = self._clean(text, generation.prompt.cited)
+            generation.removed_citations = removed
+            self._turns.save_answer(
+                generation.turn_id, text, status, account={"removed_citations": removed}
+            )
         except Exception as error:
             logger.info("generation of turn %s failed", generation.turn_id, exc_info=error)
             generation.error = (

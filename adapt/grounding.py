@@ -8,6 +8,9 @@ Three ways:
     sentences   the answer is sentences of the passages with their [n], a correction from feedback, a refusal, or a call
     quotes      free text, but what stands in quotation marks stands so in a passage; not with tools
     auto        `sentences`, unless the model, left free, would not begin with any of these: then nothing is held
+
+Where the grounding says that the passages do not hold the answer (`absent`), that sentence takes the place of quotations and
+refusals, and `auto` holds to it from the first token: left free, a small model would make an answer up.
 """
 
 import json
@@ -76,7 +79,7 @@ def grammar(grounding: Grounding, way: str) -> str:
         ValueError: there is nothing to quote or to call.
         ModelError: `quotes` with tools, whose calls are full of quotation marks.
     """
-    if not grounding.passages and not grounding.uncited and not grounding.tools:
+    if not (grounding.passages or grounding.uncited or grounding.tools or grounding.absent):
         raise ValueError("nothing to ground an answer in")
     if way == "quotes" and grounding.tools:
         raise ModelError("grounding = 'quotes' does not go with tools; set it to auto or sentences")
@@ -86,7 +89,7 @@ def grammar(grounding: Grounding, way: str) -> str:
 def _sentences(grounding: Grounding) -> str:
     rules: list[str] = []
     names: list[str] = []
-    for index, (number, text) in enumerate(grounding.passages):
+    for index, (number, text) in enumerate(() if grounding.absent else grounding.passages):
         lines = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
         if not lines:
             continue
@@ -101,7 +104,10 @@ def _sentences(grounding: Grounding) -> str:
         rules.append(f"cited: {' | '.join(names)}")
         answers.append('cited ((" " | "\\n") cited)*')
     answers += [_literal(one) for one in grounding.uncited]
-    answers += [_literal(one) for one in REFUSALS if grounding.passages or grounding.uncited]
+    if grounding.absent:
+        answers.append(_literal(grounding.absent))
+    elif grounding.passages or grounding.uncited:
+        answers += [_literal(one) for one in REFUSALS]
     for index, tool in enumerate(grounding.tools):
         rules.append(f"t{index}: %json {json.dumps(call_schema(tool))}")
         answers.append(f"t{index}")
@@ -160,7 +166,7 @@ class GroundedLogits(LogitsProcessor):
             raise ModelError(f"the passages or tools make no grammar: {self._matcher.get_error()}")
         self._mask = self._masks.allocate_token_bitmask(1, known.vocab_size)
         self._seen = prompt_length
-        self._held: bool | None = None if way == "auto" else True
+        self._held: bool | None = None if way == "auto" and not grounding.absent else True
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Return the scores, [1, tokens], with -inf where no allowed answer goes on."""

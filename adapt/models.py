@@ -209,15 +209,27 @@ class ModelRuntime:
         """
         if self.settings.grounding != "model":
             return self.settings.grounding
-        asked = getattr(self._model.config, "adapt", None)
-        way = asked.get("grounding") if isinstance(asked, dict) else None
+        way = self._asked.get("grounding")
         return way if way in ("auto", "sentences", "quotes") else "off"
+
+    @property
+    def knows_prompts(self) -> bool:
+        """Return whether it was trained on Adapt's own prompts, as the starter was, and wants their form as it is."""
+        return bool(self._asked)
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """Return what the model's `config.json` says to Adapt."""
+        asked = getattr(self._model.config, "adapt", None)
+        return asked if isinstance(asked, dict) else {}
 
     def _held(self, grounding: Grounding | None, prompt_length: int) -> LogitsProcessorList | None:
         """Return what holds an answer to its passages; None where nothing does."""
         way = self.grounding_way
         if grounding is None or way == "off":
             return None
+        if way == "quotes" and not (grounding.passages or grounding.uncited):
+            return None  # nothing to quote
         from adapt.grounding import GroundedLogits
 
         held = GroundedLogits(grounding, self.tokenizer, way=way, prompt_length=prompt_length)

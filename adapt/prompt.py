@@ -12,7 +12,7 @@ from pydantic import Field, JsonValue
 from adapt.config import Settings
 from adapt.errors import AdaptError
 from adapt.protocols import ContextSource, TextGenerator
-from adapt.records import ContextPiece, Grounding, Message
+from adapt.records import ContextPiece, Grounding, Message, Notice, Offer
 from adapt.tools import Tool, list_tools
 
 
@@ -51,6 +51,7 @@ class Prompt:
     history_kept: int
     history_cut: int
     tools: tuple[Tool, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     @property
     def cited(self) -> tuple[ContextPiece, ...]:
@@ -59,12 +60,16 @@ class Prompt:
 
     @property
     def grounding(self) -> Grounding | None:
-        """Return what the answer may quote (the numbered passages, the user's corrections) or call; None without either."""
+        """Return what the answer may quote (the numbered passages, the user's corrections) or call; None without either.
+
+        Where a source says that it does not hold the answer, saying so takes the place of quoting.
+        """
         numbered = tuple(enumerate((piece.quotable for piece in self.cited), start=1))
-        if not numbered and not self.tools:
+        absent = next((notice.answer for notice in self.notices if notice.answer), "")
+        if not numbered and not self.tools and not absent:
             return None
         others = (p.quotable for p in self.pieces if p.passage is None and p.quotable)
-        return Grounding(numbered, tuple(dict.fromkeys(others)), self.tools)
+        return Grounding(numbered, tuple(dict.fromkeys(others)), self.tools, absent)
 
     def as_account(self) -> dict[str, JsonValue]:
         """Return the account as JSON, to be stored with the turn and shown to the user."""
@@ -75,6 +80,7 @@ class Prompt:
             "history_kept": self.history_kept,
             "history_cut": self.history_cut,
             "pieces": [asdict(entry) for entry in self.account],
+            "notices": [notice.text for notice in self.notices],
             "messages": messages,
         }
 
@@ -130,7 +136,8 @@ class _Draft:
         self._settings = settings
         self._question = question
         self._tools = tuple(tools)
-        self._sections: list[tuple[str, list[ContextPiece]]] = []
+        self._sections: list[tuple[str, list[ContextPiece], str]] = []
+        self._notices: list[Notice] = []
         self._history: list[Message] = []
         self._history_cut = 0
         self._account: list[AccountEntry] = []
@@ -147,13 +154,13 @@ class _Draft:
                 f"{self._budget}; shorten it, or {remedy}"
             )
 
-    def add_source(self, source: ContextSource, pieces: Sequence[ContextPiece]) -> None:
-        """Take a source's pieces, best first, while they fit its share and the budget."""
+    def add_source(self, source: ContextSource, offer: Offer) -> None:
+        """Take a source's notices, and its pieces, best first, while they fit its share and the budget."""
         kept: list[ContextPiece] = []
-        self._sections.append((source.heading, kept))
         before = self._tokens
+        self._add_notices(source.heading, kept, offer.notices)
         limit = min(self._budget, before + int(self._budget * self._settings.source_share))
-        for piece in pieces:
+        for piece in offer.pieces:
             kept.append(piece)
             tokens = self._count()
             if fits := tokens <= limit:
@@ -167,7 +174,7 @@ class _Draft:
                     source=source.name,
                     piece_id=piece.piece_id,
                     label=piece.label,
-                    text=piece.text,
+                    text=piece.shown or piece.text,
                     score=piece.score,
                     kept=fits,
                     tokens=cost,
@@ -175,6 +182,19 @@ class _Draft:
                     why="" if fits else "no room in the token budget",
                 )
             )
+
+    def _add_notices(
+        self, heading: str, kept: list[ContextPiece], notices: Sequence[Notice]
+    ) -> None:
+        """Open a section; what is to be said to the model goes before its pieces, and is left out where there is no room."""
+        self._notices += notices
+        instructions = "\n".join(one.instruction for one in notices if one.instruction)
+        self._sections.append((heading, kept, instructions))
+        tokens = self._count()
+        if tokens > self._budget:
+            self._sections[-1] = (heading, kept, "")
+        else:
+            self._tokens = tokens
 
     def add_history(self, history: Sequence[Message]) -> None:
         """Take the conversation from its end, whole turns only."""
@@ -199,16 +219,18 @@ class _Draft:
             history_kept=len(self._history),
             history_cut=self._history_cut,
             tools=self._tools,
+            notices=tuple(self._notices),
         )
 
     def _pieces(self) -> list[ContextPiece]:
-        return [piece for _, pieces in self._sections for piece in pieces]
+        return [piece for _, pieces, _ in self._sections for piece in pieces]
 
     def _messages(self) -> list[Message]:
         parts = [self._settings.system] if self._settings.system else []
         number = 0
-        for heading, pieces in self._sections:
+        for heading, pieces, instructions in self._sections:
             if not pieces:
+                parts += [instructions] if instructions else []
                 continue
             bullets, numbered = [], []
             for piece in pieces:
@@ -218,7 +240,7 @@ class _Draft:
                     number += 1
                     numbered.append(f"[{number}] {piece.text}")
             body = "\n".join(bullets + (["\n\n".join(numbered)] if numbered else []))
-            parts.append(f"{heading}\n{body}")
+            parts.append("\n".join([heading, body, *([instructions] if instructions else [])]))
         if self._tools:
             parts.append(list_tools(self._tools))
         system = [Message("system", "\n\n".join(parts))] if parts else []

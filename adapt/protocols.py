@@ -1,14 +1,14 @@
 """What the rooms offer each other, so that none of them has to import another."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import JsonValue
 
-from adapt.records import ContextPiece, Grounding, Message, Passage, ProgressEvent, Turn, TurnStatus
+from adapt.records import Grounding, Message, Offer, Passage, ProgressEvent, Turn, TurnStatus
 
 Progress = Callable[[ProgressEvent], None]
 
@@ -30,8 +30,8 @@ class ContextSource(Protocol):
         """Return the line that opens this source's section of the prompt."""
         ...
 
-    def offer(self, question: str, *, user: str) -> Sequence[ContextPiece]:
-        """Return pieces for this question and this user, best first; empty when there is nothing."""
+    def offer(self, question: str, *, user: str) -> Offer:
+        """Return pieces for this question and this user, best first, and notices; empty when there is nothing."""
         ...
 
 
@@ -122,8 +122,15 @@ class TurnStore(Protocol):
         """Store a question before its answer exists, with the account of its prompt."""
         ...
 
-    def save_answer(self, turn_id: str, answer: str, status: TurnStatus) -> None:
-        """Store the answer as far as it has come."""
+    def save_answer(
+        self,
+        turn_id: str,
+        answer: str,
+        status: TurnStatus,
+        *,
+        account: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """Store the answer as far as it has come, and add to the account what became known with it."""
         ...
 
     def history(self, session_id: str, *, user: str) -> list[Message]:

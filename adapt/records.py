@@ -74,7 +74,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk found for a question; `score` is larger for better, `scores` holds it by part (dense, lexical)."""
+    """A chunk found for a question; `score` is larger for better, `scores` holds it by part (dense, lexical).
+
+    `coverage` among them is the share of the question's words that the chunk holds, weighted by how rare they are; 0 to 1.
+    """
 
     chunk: Chunk
     score: float
@@ -109,7 +112,8 @@ class PassageView:
 class ContextPiece:
     """One ranked piece that a source offers for the prompt; `piece_id` finds it again, `label` names it to people.
 
-    `quotable` is what an answer may repeat word for word: a passage's own text, a correction.
+    `text` is what the model reads, `shown` what people see of it where that is something else. `quotable` is what an answer
+    may repeat word for word: a passage's own text, a correction.
     """
 
     piece_id: str
@@ -118,15 +122,40 @@ class ContextPiece:
     score: float = 0.0
     passage: Passage | None = None
     quotable: str = ""
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a source says of what it offers: `text` to people, `instruction` to the model.
+
+    `answer` is the sentence to say where the source does not hold what is asked.
+    """
+
+    text: str
+    instruction: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a source has for a prompt: pieces, best first, and what is to be known about them."""
+
+    pieces: tuple[ContextPiece, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Grounding:
-    """What an answer may quote or call: numbered passages, texts that need no citation, such as corrections, and tools."""
+    """What an answer may quote or call: numbered passages, texts that need no citation, such as corrections, and tools.
+
+    `absent`, where it is not empty, says that the passages do not hold the answer: it is said instead of quoting them.
+    """
 
     passages: tuple[tuple[int, str], ...] = ()
     uncited: tuple[str, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()  # as `adapt.tools` has them
+    absent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,7 @@
 """Feedback as a section of the prompt."""
 
-from collections.abc import Sequence
-
 from adapt.protocols import TextEmbedder
-from adapt.records import ContextPiece, Feedback
+from adapt.records import ContextPiece, Feedback, Offer
 from feedback.recall import RecallSettings, recall
 from feedback.store import FeedbackStore
 
@@ -26,7 +24,7 @@ class FeedbackSource:
         self._embedder = embedder
         self._settings = settings or RecallSettings()
 
-    def offer(self, question: str, *, user: str) -> Sequence[ContextPiece]:
+    def offer(self, question: str, *, user: str) -> Offer:
         """Return the user's own feedback on similar questions, best first."""
         found = recall(
             question,
@@ -35,7 +33,7 @@ class FeedbackSource:
             embedder=self._embedder,
             settings=self._settings,
         )
-        return [
+        pieces = tuple(
             ContextPiece(
                 piece_id=feedback.turn_id,
                 text=describe(feedback),
@@ -44,7 +42,8 @@ class FeedbackSource:
                 quotable=_one_line(feedback.correction),
             )
             for feedback, score in found
-        ]
+        )
+        return Offer(pieces)
 
 
 def describe(feedback: Feedback) -> str:

@@ -4,6 +4,7 @@ Not here: what of it matters for the next prompt (`feedback.recall`).
 """
 
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from pydantic import JsonValue, TypeAdapter
@@ -128,12 +129,25 @@ class FeedbackStore:
                 )
             )
 
-    def save_answer(self, turn_id: str, answer: str, status: TurnStatus) -> None:
-        """Store the answer as far as it has come; a turn that was forgotten meanwhile stays forgotten."""
+    def save_answer(
+        self,
+        turn_id: str,
+        answer: str,
+        status: TurnStatus,
+        *,
+        account: Mapping[str, JsonValue] | None = None,
+    ) -> None:
+        """Store the answer as far as it has come; a turn that was forgotten meanwhile stays forgotten.
+
+        Args:
+            account: what became known with the answer; it is added to the account of the turn's prompt.
+        """
         with self._database.transaction() as session:
             row = session.get(TurnRow, turn_id)
             if row is not None:
                 row.answer, row.status = answer, status
+                if account and isinstance(row.account, dict):
+                    row.account = {**row.account, **account}
 
     def history(self, session_id: str, *, user: str) -> list[Message]:
         """Return the ended turns of a session as messages, oldest first."""

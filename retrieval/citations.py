@@ -40,11 +40,6 @@ def check(answer: str, passages: Sequence[Passage | ContextPiece]) -> tuple[str,
     return "".join(parts), removed
 
 
-def check_pieces(answer: str, pieces: Sequence[ContextPiece]) -> str:
-    """Return the answer without citations of pieces that are not in its prompt, as `ChatEngine` takes it."""
-    return check(answer, pieces)[0]
-
-
 def _numbers(text: str) -> list[int]:
     """Return 1, 3 for `1, 3` and 2, 3, 4 for `2-4`."""
     numbers: list[int] = []

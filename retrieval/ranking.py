@@ -24,6 +24,7 @@ from retrieval.index import Candidate
 from retrieval.lexical import indexed_text
 
 CANDIDATES = 100  # of each part
+LOOKED = 10  # passages of which one must have to do with a question for any to be given
 BOTH_OFF = "search.dense and search.lexical are both off; switch one on"
 
 
@@ -42,6 +43,8 @@ class SearchSettings(Settings):
     min_score: float = Field(0.25, ge=-1, le=1)
     # a passage below `min_score` is kept if it holds this share of the question's words, weighted by how rare they are
     min_coverage: float = Field(0.5, ge=0, le=1)
+    # whether each passage must reach one of the two, as a prompt wants it; else one of the first `LOOKED` is enough
+    strict: bool = True
     # a cross-encoder that reads the best `rerank_top` again: a folder or a hub id; empty for none
     rerank: str = ""
     rerank_top: int = Field(20, ge=1, le=200)
@@ -118,7 +121,8 @@ class Ranking:
         ]
 
     def _parts(self, one: Candidate, score: float) -> dict[str, float]:
-        parts = {"dense": one.dense, "lexical": one.lexical}
+        covered = None if one.lexical is None else one.coverage
+        parts = {"dense": one.dense, "lexical": one.lexical, "coverage": covered}
         if one.chunk_id in self.fused:
             parts |= {"fused": self.fused[one.chunk_id], "rerank": score}
         return {name: part for name, part in parts.items() if part is not None}
@@ -170,7 +174,7 @@ def refine(
     Raises:
         ModelError: it cannot be used.
     """
-    fitting = [(one, score) for one, score in ranked if _fits(one, settings)]
+    fitting = _fitting(ranked, settings)
     ranking = Ranking([one for one, _ in fitting], [score for _, score in fitting], len(ranked))
     ranking.ran = [name for name in ("dense", "lexical") if getattr(settings, name)]
     if settings.rerank:
@@ -234,6 +238,15 @@ def _fused(
     known = np.array([languages is None or one.language in {"", *languages} for one in found])
     weight = settings.dense_weight * np.where(known, 1.0, settings.foreign_weight)
     return [float(score) for score in weight * near + (1 - weight) * words]
+
+
+def _fitting(
+    ranked: Sequence[tuple[Candidate, float]], settings: SearchSettings
+) -> list[tuple[Candidate, float]]:
+    """Return what of a ranking has to do with the question."""
+    if settings.strict:
+        return [(one, score) for one, score in ranked if _fits(one, settings)]
+    return list(ranked) if any(_fits(one, settings) for one, _ in ranked[:LOOKED]) else []
 
 
 def _fits(candidate: Candidate, settings: SearchSettings) -> bool:

@@ -79,7 +79,7 @@ def rankings(index: Index, question: str, settings: SearchSettings) -> dict[str,
 
     `dense` and `lexical` are each part alone, switched on or not; `fused` is what a search makes of those that are on;
     `reranked` the same where a cross-encoder is named. Which of them are too far from the question to be shown
-    (`min_score`, `min_coverage`) is not asked here: that decides whether there is an answer, not which is the better one.
+    (`min_score`, `min_coverage`) is asked as `adapt search` does: of the first few together, not of each.
 
     Raises:
         DataError: the question is empty.
@@ -100,9 +100,7 @@ def rankings(index: Index, question: str, settings: SearchSettings) -> dict[str,
     reread = max(settings.rerank_top, settings.top_k)
     for name, reranker in {"fused": "", "reranked": settings.rerank}.items():
         if name == "fused" or reranker:
-            chosen = settings.model_copy(
-                update={"rerank": reranker, "min_score": -1.0, "min_coverage": 0.0}
-            )
+            chosen = settings.model_copy(update={"rerank": reranker, "strict": False})
             last = refine(index, question, asked, chosen, limit=CANDIDATES, reread=reread)
             found[name] = [one.chunk_id for one in last.found]
     return found

@@ -90,7 +90,7 @@ def choose_answerer(ctx: "Context", *, model: str = "", domain: str = "") -> Ans
 def ask(ctx: "Context", question: Question) -> tuple[Generation, str]:
     """Start an answer and return it as it grows, with the id of its conversation."""
     answerer = choose_answerer(ctx, model=question.model, domain=question.domain)
-    sources = context_sources(ctx, question)
+    sources = context_sources(ctx, question, answerer)
     session_id = question.session_id or ctx.feedback.new_session(question.user)
     generation = ctx.engine(answerer.base).ask(_request(question, answerer, session_id), sources)
     ctx.keep(generation)
@@ -101,7 +101,7 @@ def preview(ctx: "Context", question: Question) -> "Prompt":
     """Return the prompt that a message would make now, without answering it."""
     answerer = choose_answerer(ctx, model=question.model, domain=question.domain)
     request = _request(question, answerer, question.session_id)
-    return ctx.engine(answerer.base).preview(request, context_sources(ctx, question))
+    return ctx.engine(answerer.base).preview(request, context_sources(ctx, question, answerer))
 
 
 def _request(question: Question, answerer: Answerer, session_id: str) -> Request:
@@ -117,10 +117,11 @@ def _request(question: Question, answerer: Answerer, session_id: str) -> Request
     )
 
 
-def context_sources(ctx: "Context", question: Question) -> list[ContextSource]:
+def context_sources(ctx: "Context", question: Question, answerer: Answerer) -> list[ContextSource]:
     """Return what may add to the prompt: this user's feedback, then the chosen collection; `without` leaves out."""
     from feedback.recall import RecallSettings
     from feedback.source import FeedbackSource
+    from retrieval.relevance import RelevanceSettings
     from retrieval.source import DocumentSource
 
     sources: list[ContextSource] = []
@@ -130,7 +131,16 @@ def context_sources(ctx: "Context", question: Question) -> list[ContextSource]:
     if question.collection and "documents" not in question.without:
         top_k = ctx.workspace.settings("chat", ChatSettings).top_k
         collection = open_collection(ctx, question.collection, user=question.user)
-        sources.append(DocumentSource(collection, top_k=top_k))
+        sources.append(
+            DocumentSource(
+                collection,
+                ctx.embedder,
+                top_k=top_k,
+                settings=ctx.workspace.settings("relevance", RelevanceSettings),
+                marked=not ctx.runtime(answerer.base).knows_prompts,
+                insist=answerer.adapter is None,
+            )
+        )
     return sources
 
 

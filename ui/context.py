@@ -77,10 +77,10 @@ class Context:
         """Return a chat engine over a base."""
         from adapt.chat import ChatEngine
         from adapt.prompt import PromptSettings
-        from retrieval.citations import check_pieces
+        from retrieval.citations import check
 
         settings = self.workspace.settings("prompt", PromptSettings)
-        return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check_pieces)
+        return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check)
 
     def start_job(self, kind: str, *, title: str, settings: Mapping[str, JsonValue]) -> Job:
         """Start work of a kind that `ui.worker` knows in a process of its own, and return its job."""

@@ -162,7 +162,9 @@ def search(
     """
     from retrieval.search import SearchSettings
 
-    settings = ctx.workspace.settings("search", SearchSettings).model_copy(update=changes or {})
+    settings = ctx.workspace.settings("search", SearchSettings).model_copy(
+        update={"strict": False, **(changes or {})}
+    )
     return open_collection(ctx, collection, user=user).ask(query, settings=settings, only=only)
 
 

@@ -143,3 +143,19 @@ def test_the_account_of_a_prompt_is_stored_with_its_turn(store: FeedbackStore) -
 
     assert isinstance(account, dict)
     assert account["messages"][-1] == {"role": "user", "content": "count"}  # type: ignore[index]
+
+
+def test_how_many_citations_were_removed_stands_with_the_answer(store: FeedbackStore) -> None:
+    model = SlowModel()
+    model.go.release(3)
+    session = store.new_session("ana")
+    engine = ChatEngine(model, store, clean=lambda answer, _: (answer.replace("two ", ""), 1))
+    generation = engine.ask(Request("count", user="ana", session_id=session))
+
+    answer = generation.wait(10)
+
+    account = store.account(generation.turn_id, user="ana")
+    assert (answer, generation.removed_citations) == ("one three", 1)
+    assert isinstance(account, dict)
+    assert account["removed_citations"] == 1
+    assert account["messages"]

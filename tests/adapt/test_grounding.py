@@ -16,7 +16,7 @@ from adapt.database import Database
 from adapt.errors import ModelError
 from adapt.grounding import REFUSALS, GroundedLogits, grammar, sentence_spans
 from adapt.models import GenerationSettings, ModelRuntime
-from adapt.records import Chunk, ContextPiece, Grounding, Message, Passage
+from adapt.records import Chunk, ContextPiece, Grounding, Message, Offer, Passage
 from adapt.workspace import Workspace
 from feedback.store import FeedbackStore
 from tests.tiny import CONFIGS, make_base, tiny_tokenizer
@@ -93,6 +93,34 @@ def test_auto_lets_small_talk_be_and_holds_what_begins_like_a_passage() -> None:
         assert bool(torch.isinf(masked).any()) == held
 
 
+def test_where_the_answer_is_absent_it_is_said_instead_of_a_quotation(
+    tmp_path: Path, workspace: Workspace
+) -> None:
+    base = find_base(str(make_base(tmp_path / "base")), workspace)
+    runtime = ModelRuntime(base, GenerationSettings(grounding="sentences"))
+    absent = Grounding(PASSAGES, (), absent="That is not there.")
+
+    answer = runtime.generate(ASK, max_new_tokens=60, grounding=absent)
+
+    assert answer == "That is not there."
+
+
+def test_auto_says_that_the_answer_is_absent_whatever_the_model_would_begin_with() -> None:
+    tokenizer = tiny_tokenizer()
+    prompt = tokenizer.encode("x")
+    for passages in (PASSAGES, ()):
+        absent = Grounding(passages, absent="Nothing is there.")
+        logits = GroundedLogits(absent, tokenizer, way="auto", prompt_length=len(prompt))
+        scores = torch.zeros(1, len(tokenizer))
+        scores[0, tokenizer.encode("Hello")[0]] = 1.0
+
+        allowed = torch.isfinite(logits(torch.tensor([prompt]), scores)[0])
+
+        assert allowed[tokenizer.encode("N")[0]]
+        assert not allowed[tokenizer.encode("The")[0]]
+        assert not allowed[tokenizer.encode("Hello")[0]]
+
+
 def test_a_model_is_held_only_where_its_folder_or_the_settings_ask_for_it(
     tmp_path: Path, workspace: Workspace
 ) -> None:
@@ -117,19 +145,20 @@ def test_a_turn_is_held_to_its_passages_and_may_repeat_a_correction(
     class Documents:
         name, heading = "documents", "Passages:"
 
-        def offer(self, question: str, *, user: str) -> list[ContextPiece]:
+        def offer(self, question: str, *, user: str) -> Offer:
             passage = Passage(Chunk("c", "a.md", "r", "The tide is high. Boats wait."), 1.0)
-            return [
-                ContextPiece(
-                    "c", "a.md\nThe tide is high.", passage=passage, quotable=passage.chunk.text
-                )
-            ]
+            piece = ContextPiece(
+                "c", "a.md\nThe tide is high.", passage=passage, quotable=passage.chunk.text
+            )
+            return Offer((piece,))
 
     class Corrections:
         name, heading = "feedback", "Earlier feedback:"
 
-        def offer(self, question: str, *, user: str) -> list[ContextPiece]:
-            return [ContextPiece("t", 'Asked "x", the right answer was: Low.', quotable="Low.")]
+        def offer(self, question: str, *, user: str) -> Offer:
+            return Offer(
+                (ContextPiece("t", 'Asked "x", the right answer was: Low.', quotable="Low."),)
+            )
 
     base = find_base(str(make_base(tmp_path / "base")), workspace)
     runtime = ModelRuntime(base, GenerationSettings(grounding="sentences"))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapt.errors import AdaptError
 from adapt.prompt import PromptBuilder, PromptSettings
-from adapt.records import Chunk, ContextPiece, Message, Passage
+from adapt.records import Chunk, ContextPiece, Grounding, Message, Notice, Offer, Passage
 
 
 class Counter:
@@ -27,9 +27,10 @@ class Source:
     name: str
     heading: str
     pieces: tuple[ContextPiece, ...]
+    notices: tuple[Notice, ...] = ()
 
-    def offer(self, question: str, *, user: str) -> Sequence[ContextPiece]:
-        return self.pieces
+    def offer(self, question: str, *, user: str) -> Offer:
+        return Offer(self.pieces, self.notices)
 
 
 def passage(number: int, words: int = 10) -> ContextPiece:
@@ -122,3 +123,45 @@ def test_a_prompt_never_exceeds_its_budget(
     assert Counter().count_tokens(prompt.messages) == prompt.tokens <= prompt.budget
     assert prompt.messages[-1].content == "q " * question
     assert len(prompt.account) == len(passages)
+
+
+def test_a_notice_stands_below_its_pieces_in_the_account_and_instead_of_quotations() -> None:
+    warned = Notice("They do not say.", "Say that they do not say.", "That is not there.")
+    sources = [Source("documents", "Passages:", (passage(1, 2),), (warned,))]
+
+    prompt = builder.build("When?", user="ana", sources=sources)
+
+    assert prompt.messages[0].content == (
+        "Be kind.\n\nPassages:\n[1] handbook.pdf, page 1\nword word\nSay that they do not say."
+    )
+    assert prompt.as_account()["notices"] == ["They do not say."]
+    assert prompt.grounding == Grounding(((1, ""),), absent="That is not there.")
+
+
+def test_a_source_without_pieces_can_still_say_that_it_holds_nothing() -> None:
+    warned = Notice("Nothing found.", "Say that nothing is there.", "That is not there.")
+    sources = [Source("documents", "Passages:", (), (warned,))]
+
+    prompt = builder.build("When?", user="ana", sources=sources)
+
+    assert prompt.messages[0].content == "Be kind.\n\nSay that nothing is there."
+    assert prompt.grounding == Grounding(absent="That is not there.")
+
+
+def test_an_instruction_without_room_is_left_out_and_its_notice_kept() -> None:
+    warned = Notice("Nothing found.", "word " * 200)
+    sources = [Source("documents", "Passages:", (), (warned,))]
+
+    prompt = builder.build("When?", user="ana", sources=sources)
+
+    assert prompt.messages[0].content == "Be kind."
+    assert prompt.notices == (warned,)
+
+
+def test_the_account_shows_people_the_passage_and_the_model_what_it_may_read() -> None:
+    piece = ContextPiece("c", "read", "a.txt", passage=passage(1).passage, shown="seen")
+
+    prompt = builder.build("When?", user="ana", sources=[Source("documents", "P:", (piece,))])
+
+    assert prompt.account[0].text == "seen"
+    assert prompt.messages[0].content == "Be kind.\n\nP:\n[1] read"

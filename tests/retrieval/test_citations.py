@@ -1,7 +1,7 @@
 import pytest
 
 from adapt.records import Chunk, ContextPiece, Passage
-from retrieval.citations import check, check_pieces, cited
+from retrieval.citations import check, cited
 
 PASSAGES = [Passage(Chunk(str(i), "a.txt", "r", "text"), 0.5) for i in range(3)]
 
@@ -40,4 +40,4 @@ def test_a_citation_of_a_passage_that_is_not_there_is_removed_and_counted(
 def test_an_answer_is_cleaned_by_the_pieces_of_its_prompt() -> None:
     piece = ContextPiece("0", "text", passage=PASSAGES[0])
 
-    assert check_pieces("Yes [1], no [2].", [piece]) == "Yes [1], no."
+    assert check("Yes [1], no [2].", [piece]) == ("Yes [1], no.", 1)

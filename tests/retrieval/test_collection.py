@@ -77,7 +77,9 @@ def test_the_source_offers_numbered_pieces_with_label_and_text(
     collection = Collection.open_or_create(workspace, "c", minilm)
     collection.ingest([handbook])
 
-    pieces = DocumentSource(collection, top_k=2).offer("When does the office open?", user="ana")
+    pieces = (
+        DocumentSource(collection, top_k=2).offer("When does the office open?", user="ana").pieces
+    )
 
     assert pieces[0].text.startswith("hours.txt\nThe office opens at nine")
     assert pieces[0].passage is not None

@@ -122,8 +122,11 @@ def test_meaning_and_words_find_what_the_other_does_not(hotel: Collection) -> No
     assert first(hotel, words, dense=False) == "code.txt"
     assert first(hotel, "ENTREGA DE LLAVE DE HABITACIONES") == "llaves.txt"
     both = hotel.search(words)[0]
-    assert both.scores.keys() == {"dense", "lexical"}
-    assert hotel.search(words, settings=SearchSettings(dense=False))[0].scores.keys() == {"lexical"}
+    assert both.scores.keys() == {"dense", "lexical", "coverage"}
+    assert hotel.search(words, settings=SearchSettings(dense=False))[0].scores.keys() == {
+        "lexical",
+        "coverage",
+    }
 
 
 def test_a_search_without_parts_is_refused(hotel: Collection) -> None:

@@ -184,9 +184,9 @@ def test_the_documents_passages_stand_under_the_answer(app: App, tmp_path: Path)
 def test_what_a_reader_should_know_of_an_answer_stands_under_it(app: App) -> None:
     session_id = app.ctx.feedback.new_session("me")
     notice = "Nothing in your documents is near this question."
-    known = {**EMPTY_ACCOUNT, "notices": [notice], "citations_removed": 2}
+    known = {**EMPTY_ACCOUNT, "notices": [notice], "removed_citations": 2}
     app.ctx.feedback.begin_turn(Turn("t1", session_id, "me", "q", "a"), account=known)
-    one = {**EMPTY_ACCOUNT, "citations_removed": 1}
+    one = {**EMPTY_ACCOUNT, "removed_citations": 1}
     app.ctx.feedback.begin_turn(Turn("t2", session_id, "me", "q", "a"), account=one)
 
     app.page.session_state["conversation"] = session_id

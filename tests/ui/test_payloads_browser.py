@@ -152,7 +152,7 @@ def account_of(found: list[str]) -> dict[str, JsonValue]:
         "pieces": pieces,
         "messages": messages,
         "notices": notices,
-        "citations_removed": 2,
+        "removed_citations": 2,
     }
 
 

@@ -91,6 +91,8 @@ def _once(output: Output, context: "Context", question: "Question") -> None:
             "turn": generation.turn_id,
             "session": session_id,
             "passages": passages,
+            "notices": account["notices"],
+            "removed_citations": generation.removed_citations,
             "prompt": account,
         }
         output.result(data, "")
@@ -115,6 +117,11 @@ def _stream(output: Output, generation: "Generation", *, show: bool) -> str:
 def _show_sources(output: Output, generation: "Generation") -> None:
     for number, piece in enumerate(generation.prompt.cited, start=1):
         output.say(f"  [{number}] {piece.label}")
+    for notice in generation.prompt.notices:
+        output.say(f"note: {notice.text}")
+    if removed := generation.removed_citations:
+        what = "1 citation" if removed == 1 else f"{removed} citations"
+        output.say(f"note: {what} that pointed nowhere removed")
 
 
 def _converse(output: Output, context: "Context", question: "Question") -> None:

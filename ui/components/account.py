@@ -35,7 +35,7 @@ class Account:
     pieces: tuple[AccountEntry, ...]
     messages: tuple[Message, ...]
     notices: tuple[str, ...] = ()
-    citations_removed: int = 0
+    removed_citations: int = 0
 
     @property
     def passages(self) -> tuple[AccountEntry, ...]:
@@ -60,10 +60,10 @@ def show_warnings(account: Account) -> None:
     """Say what a reader of the answer should know of it."""
     for notice in account.notices:
         st.warning(plain(notice), icon=":material/info:")
-    if account.citations_removed:
+    if account.removed_citations:
         count, points = (
-            account.citations_removed,
-            "points" if account.citations_removed == 1 else "point",
+            account.removed_citations,
+            "points" if account.removed_citations == 1 else "point",
         )
         st.caption(
             f":material/link_off: {count} of the answer's citations {points} to no passage and "
