@@ -1,11 +1,11 @@
-"""`Collection`: named documents that can be searched, ingested again, listed, shared, brought back and removed.
+"""`Collection`: named documents that can be ingested, listed and searched, for one user.
 
-Every method is for one user: to who may not read it, a collection does not exist. Not here: how files become chunks
-(`retrieval.ingest`), which version is seen (`retrieval.snapshot`), how parts become passages (`retrieval.search`).
+To who may not read it, a collection does not exist. Not here: what its owner does with it as a whole (`retrieval.keeping`),
+how files become chunks (`retrieval.ingest`), which version is seen (`retrieval.snapshot`), how parts become passages
+(`retrieval.search`).
 """
 
 import builtins
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +27,7 @@ from retrieval.quality import Quality, evaluate, read_questions
 from retrieval.reader_limits import ReaderLimits
 from retrieval.search import SearchResult, SearchSettings, rankings, run
 from retrieval.snapshot import Snapshot
-from retrieval.versions import NextVersion, VersionSettings
+from retrieval.versions import VersionSettings
 from retrieval.writing import writing
 
 __all__ = ["Collection", "IngestReport"]
@@ -61,7 +61,7 @@ class Collection:
             WorkspaceError: it was made with another embedder, or is damaged.
         """
         collection = cls(workspace, name, embedder, user)
-        collection._check_reader()
+        collection.check_reader()
         collection.index.check(collection.index.manifest())
         return collection
 
@@ -85,7 +85,7 @@ class Collection:
         """
         collection = cls(workspace, name, embedder, user)
         collection._new_access = access
-        collection._check_owner()
+        collection.check_owner()
         collection.index.check(collection.index.manifest())
         return collection
 
@@ -161,81 +161,9 @@ class Collection:
             raise RecipeError(
                 f"chunks.tokens: {chosen.tokens} is more than this embedder reads with a heading ({room}); lower it"
             )
-        with self._writing(progress, chosen) as (work, manifest):
+        with self.changing(progress, chosen) as (work, manifest):
             listing = find_files(paths, manifest.sources, manifest.documents)
             return work.run(listing, prune=prune, retry=retry, distribute=distribute)
-
-    def remove(self, *documents: str) -> None:
-        """Remove documents for good: no byte of their text or vectors stays, and no earlier version either.
-
-        Raises:
-            NotFoundError: none is called that.
-        """
-        with self._writing() as (work, manifest):
-            known = {**manifest.documents, **manifest.parked}
-            for document in documents:
-                if document not in known:
-                    raise NotFoundError("document", document, known)
-            work.remove(documents)
-
-    def delete(self) -> None:
-        """Remove the collection with all its versions."""
-        with writing(self.workspace, self.name) as folder:
-            self._check_owner()
-            self.close()
-            # first what makes it seen: a kill leaves a folder that is no collection
-            (folder / MANIFEST).unlink()
-            shutil.rmtree(folder)
-            self._snapshot.tidy()
-
-    def rollback(self, version: int | None = None) -> int:
-        """Make an earlier version seen again, as a new version, and return that one's number.
-
-        Args:
-            version: its number; the one before the current where None.
-
-        Raises:
-            NotFoundError: it is not kept any more.
-            WorkspaceError: its vectors are of another embedder.
-        """
-        with self._writing() as (_, manifest):
-            kept = {one.version: one for one in load_kept(self.folder)}
-            kept.pop(manifest.version, None)
-            wanted = max(kept, default=0) if version is None else version
-            if wanted not in kept:
-                raise NotFoundError("earlier version", str(wanted), map(str, kept))
-            self._snapshot.check(kept[wanted])
-            settings = self.workspace.settings("collections", VersionSettings)
-            with NextVersion(self.folder, manifest, settings) as following:
-                following.publish_again(kept[wanted])
-        return self.version
-
-    def share(self, access: Access) -> None:
-        """Say anew who may read it.
-
-        Raises:
-            NotFoundError: the user is not its owner.
-        """
-        with writing(self.workspace, self.name) as folder:
-            self._check_owner()
-            save_access(folder, access)
-
-    @classmethod
-    def rebuild(
-        cls,
-        workspace: Workspace,
-        name: str,
-        embedder: TextEmbedder,
-        *,
-        user: str = "",
-        progress: Progress = no_progress,
-    ) -> "Collection":
-        """Embed a collection anew with another embedder, from its stored chunks, beside the old index; then switch."""
-        collection = cls(workspace, name, embedder, user)
-        collection._check_reader()
-        with collection._writing(progress, check=False) as (work, _):
-            work.rebuild()
-        return collection
 
     def search(
         self,
@@ -299,13 +227,23 @@ class Collection:
         """Give back the files of the index; the next search opens them again."""
         self._snapshot.close()
 
-    def _check_reader(self) -> None:
+    def check_reader(self) -> None:
+        """Refuse whom it does not exist for.
+
+        Raises:
+            NotFoundError: there is none of that name, or not for this user.
+        """
         if not self.exists or not self.access.may_read(self.user):
             seen = visible_names(self.workspace, self.user)
             hint = "; make one with 'adapt ingest PATH --collection NAME'"
             raise NotFoundError("collection", self.name, seen, hint=hint)
 
-    def _check_owner(self) -> None:
+    def check_owner(self) -> None:
+        """Refuse who may not change it.
+
+        Raises:
+            AdaptError: it is another user's; to who may not read it, the text does not say whose.
+        """
         access = self.access
         if access.may_write(self.user):
             return
@@ -317,7 +255,7 @@ class Collection:
         )
 
     @contextmanager
-    def _writing(
+    def changing(
         self,
         progress: Progress = no_progress,
         chunks: ChunkSettings | None = None,
@@ -326,7 +264,7 @@ class Collection:
     ) -> Iterator[tuple[Ingest, Manifest]]:
         """Yield the work on this collection's folder and the version of now, under its lock."""
         with writing(self.workspace, self.name) as folder:
-            self._check_owner()
+            self.check_owner()
             manifest = self._snapshot.manifest()
             if not manifest.version and self._new_access is not None:
                 save_access(folder, self._new_access)  # before there is anything to see

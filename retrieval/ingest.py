@@ -131,16 +131,15 @@ class Ingest:
             version.publish(draft, purge=True)
         shutil.rmtree(self._staged, ignore_errors=True)
 
-    def rebuild(self) -> int:
-        """Embed every chunk anew with this embedder, beside the old index, then switch; return how many there were."""
+    def rebuild(self, progress: Progress) -> None:
+        """Embed every chunk anew with this embedder, beside the old index, then switch."""
         total = self._manifest.chunks
         with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
             rows = live_rows(self._folder, self._manifest, list(self._manifest.segments))
             for chunks, _ in rows:
                 version.write(chunks, self._preparer.vectors(chunks))
-                self._progress(ProgressEvent("embed", version.written, total))
+                progress(ProgressEvent("embed", version.written, total))
             version.publish_rewritten(embedder=self._identity)
-        return total
 
     def _changed_files(
         self, listing: Listing, report: IngestReport, *, retry: bool

@@ -141,8 +141,9 @@ def rebuild(
 ) -> None:
     """Embed a collection anew with the embedder of now; until that is done the old index answers."""
     from retrieval.collection import Collection
+    from retrieval.keeping import rebuild as run
 
-    Collection.rebuild(ctx.workspace, collection, ctx.embedder, user=user, progress=progress)
+    run(Collection(ctx.workspace, collection, ctx.embedder, user), progress=progress)
 
 
 def search(
@@ -237,12 +238,16 @@ def collections(ctx: "Context", *, user: str) -> list[str]:
 
 def share(ctx: "Context", collection: str, access: "Access", *, user: str) -> None:
     """Say anew who may read a collection; only its owner can."""
-    open_collection(ctx, collection, user=user).share(access)
+    from retrieval.keeping import share as run
+
+    run(open_collection(ctx, collection, user=user), access)
 
 
 def rollback(ctx: "Context", collection: str, *, user: str, version: int | None = None) -> int:
     """Make an earlier version of a collection seen again and return the number that it has now."""
-    return open_collection(ctx, collection, user=user).rollback(version)
+    from retrieval.keeping import rollback as run
+
+    return run(open_collection(ctx, collection, user=user), version)
 
 
 def remove_documents(
@@ -250,13 +255,14 @@ def remove_documents(
 ) -> int:
     """Remove documents for good: from every version, and from what is stored of prompts; return how many turns had them."""
     from feedback.forget import withdraw_documents
+    from retrieval.keeping import remove
 
     target = open_collection(ctx, collection, user=user)
     given = ctx.workspace.uploads / collection
     uploaded = [
         file for name in documents if (file := target.file_of(name)) and file.is_relative_to(given)
     ]
-    target.remove(*documents)
+    remove(target, *documents)
     for file in uploaded:
         file.unlink(missing_ok=True)
     return withdraw_documents(ctx.database, collection, documents)
@@ -265,8 +271,9 @@ def remove_documents(
 def delete_collection(ctx: "Context", collection: str, *, user: str) -> int:
     """Remove a collection with all that is stored of its documents; return how many turns had their text."""
     from feedback.forget import withdraw_documents
+    from retrieval.keeping import delete
 
-    open_collection(ctx, collection, user=user).delete()
+    delete(open_collection(ctx, collection, user=user))
     shutil.rmtree(ctx.workspace.uploads / collection, ignore_errors=True)
     return withdraw_documents(ctx.database, collection)
 

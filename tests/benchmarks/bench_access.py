@@ -91,7 +91,7 @@ def _call(ctx: Context, draw: random.Random, seen: list[str]) -> bool:
     asked, user = _question(draw), draw.choice(["ana", "eve", "", "BO", "bo ", "me"])
     ways: list[Callable[[], object]] = [
         lambda: document_actions.search(ctx, asked, collection="contracts", user=user),
-        lambda: actions.context_sources(
+        lambda: actions.preview(
             ctx, actions.Question(asked, user=user or "ana", collection="contracts")
         ),
         lambda: document_actions.open_passage(

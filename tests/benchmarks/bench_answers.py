@@ -29,8 +29,9 @@ from tests.benchmarks.bench_search import _scifact as _scifact_set
 from tests.benchmarks.bench_starter import DATA
 from tests.benchmarks.report import Row
 from tests.retrieval.planted_cases import Case, cases
-from ui.actions import Question, ask, ingest
+from ui.actions import Question, ask
 from ui.context import Context
+from ui.document_actions import IngestRequest, ingest
 
 ASKED = 200  # questions of each side
 PART = 40  # cases that are asked in other ways too; every template is among them
@@ -112,7 +113,7 @@ def _planted() -> list[Row]:
                 (root / kind / case.name).write_text(text, encoding="utf-8")
         ctx = Context(root / "w")
         for kind in ("planted", "clean"):
-            ingest(ctx, [root / kind], collection=kind)
+            ingest(ctx, IngestRequest(paths=(root / kind,), collection=kind))
         said = [_through_product(ctx, case, "planted") for case in made]
         clean = [_through_product(ctx, case, "clean") for case in made[:PART]]
         bare = [_unfenced(ctx, case) for case in made[:PART]]

@@ -45,7 +45,7 @@ from retrieval.search import rank, SearchSettings
 imported = time.perf_counter()
 folder = Path(sys.argv[1])
 keys, vector = json.loads((folder / "keys.json").read_text()), np.load(folder / "question.npy")
-index = VersionIndex({"s": SegmentIndex(folder)}, {"s": dict.fromkeys(keys, "")}, lambda *_: [])
+index = VersionIndex({"s": SegmentIndex(folder)}, {"s": dict.fromkeys(keys, "")})
 opened = time.perf_counter()
 found = index.candidates(sys.argv[2], vector, lexical=True, limit=100)
 texts = index.chunks([one.chunk_id for one in found[:4]])
@@ -76,7 +76,7 @@ class Held:
     def __init__(self, folder: Path, chunks: Sequence[Chunk], asked: dict[str, Vectors]) -> None:
         keys = {chunk.chunk_id.partition("-")[0]: chunk.document for chunk in chunks}
         self.segment = SegmentIndex(folder)
-        self._index = VersionIndex({"s": self.segment}, {"s": keys}, lambda *_: [])
+        self._index = VersionIndex({"s": self.segment}, {"s": keys})
         self._asked = asked
 
     def candidates(

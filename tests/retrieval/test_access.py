@@ -7,6 +7,7 @@ from adapt.errors import AdaptError, NotFoundError, WorkspaceError
 from adapt.workspace import Workspace
 from retrieval.access import Access, private
 from retrieval.collection import Collection
+from retrieval.keeping import remove, share
 from retrieval.names import ACCESS
 
 
@@ -41,9 +42,9 @@ def test_who_is_named_reads_and_does_not_write(
     with pytest.raises(AdaptError, match="belongs to bo, who alone may change it"):
         shared.ingest([handbook])
     with pytest.raises(AdaptError, match="belongs to bo"):
-        shared.remove("hours.txt")
+        remove(shared, "hours.txt")
     with pytest.raises(AdaptError, match="belongs to bo"):
-        shared.share(Access())
+        share(shared, Access())
 
 
 def test_a_name_that_another_user_has_is_refused_without_a_word_of_whose(
@@ -57,9 +58,9 @@ def test_a_name_that_another_user_has_is_refused_without_a_word_of_whose(
 
 
 def test_the_owner_shares_and_takes_back(workspace: Workspace, secret: Collection) -> None:
-    secret.share(private("bo", ("eve", "bo", "eve")))
+    share(secret, private("bo", ("eve", "bo", "eve")))
     seen = [Collection.list(workspace, user=user) for user in ("eve", "ana")]
-    secret.share(Access(owner="bo", public=True))
+    share(secret, Access(owner="bo", public=True))
 
     assert secret.access.readers == ()
     assert seen == [["secret"], []]

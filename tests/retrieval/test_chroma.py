@@ -16,6 +16,7 @@ from adapt.errors import RecipeError, WorkspaceError
 from adapt.workspace import Workspace
 from retrieval.chroma import ChromaServer
 from retrieval.collection import Collection
+from retrieval.keeping import delete, remove
 from retrieval.search import SearchSettings
 
 ALL = SearchSettings(min_score=-1, lexical=False)
@@ -91,7 +92,7 @@ def test_what_a_server_proposes_is_what_comparing_all_finds(
 
     assert [(p.chunk.text, p.score) for p in found] == [(p.chunk.text, p.score) for p in expected]
     assert [client.get_collection(name).count() for name in ours(client)] == [120]
-    served.delete()
+    delete(served)
     assert ours(client) == []
 
 
@@ -107,12 +108,12 @@ def test_dead_chunks_on_the_server_never_push_live_ones_out_and_what_is_removed_
     collection.ingest([folder], prune=True)
 
     found = collection.search("Rule 7919 of room 1", top_k=100, settings=ALL)
-    collection.remove("020.txt")
+    remove(collection, "020.txt")
     collection.search("door 3", settings=ALL)
 
     assert len(found) == 100
     assert [client.get_collection(name).count() for name in ours(client)] == [99]
-    collection.delete()
+    delete(collection)
 
 
 @pytest.mark.slow
@@ -131,7 +132,7 @@ def test_a_segment_that_was_sent_in_part_is_sent_again(
 
     assert found == expected
     assert client.get_collection(name).count() == 120
-    collection.delete()
+    delete(collection)
 
 
 def test_a_server_that_is_not_there_is_one_sentence(workspace: Workspace, folder: Path) -> None:

@@ -14,6 +14,7 @@ from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from retrieval.chunking import ChunkSettings
 from retrieval.collection import Collection
+from retrieval.keeping import rebuild, remove
 from retrieval.search import SearchSettings
 from retrieval.source import DocumentSource
 
@@ -253,11 +254,11 @@ def test_a_missing_path_is_named(collection: Collection, tmp_path: Path) -> None
 def test_removed_documents_are_not_found_any_more(collection: Collection, handbook: Path) -> None:
     collection.ingest([handbook])
 
-    collection.remove("hours.txt")
+    remove(collection, "hours.txt")
 
     assert not any("office opens" in text for text in texts(collection))
     with pytest.raises(NotFoundError, match=r"did you mean leave\.md"):
-        collection.remove("leav.md")
+        remove(collection, "leav.md")
 
 
 @pytest.mark.slow
@@ -373,7 +374,7 @@ def test_another_embedder_is_refused_and_rebuilds_beside_the_old_index(
     with pytest.raises(WorkspaceError, match=r"made with the embedder hash@256, this is other@1"):
         Collection.open(workspace, "c", Renamed())
 
-    Collection.rebuild(workspace, "c", Renamed())
+    rebuild(Collection(workspace, "c", Renamed(), ""))
 
     rebuilt = Collection.open(workspace, "c", Renamed())
     assert texts(rebuilt) == before

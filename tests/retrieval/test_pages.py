@@ -9,6 +9,7 @@ from adapt.records import Chunk, Document, Page
 from adapt.workspace import Workspace
 from retrieval.chunking import ChunkSettings, chunk
 from retrieval.collection import Collection
+from retrieval.keeping import remove
 from retrieval.pages import page_text
 
 SMALL = ChunkSettings(tokens=32, overlap=8)
@@ -82,7 +83,7 @@ def test_an_old_citation_still_opens_and_says_so_until_its_version_goes(
     collection.ingest([tmp_path / "docs"])
 
     old = collection.open_passage(cited.chunk_id)
-    collection.remove("other.md")
+    remove(collection, "other.md")
 
     assert old is not None
     assert old.span == cited.text

@@ -11,6 +11,7 @@ from adapt.embedding import HashEmbedder
 from adapt.errors import NotFoundError, WorkspaceError
 from adapt.workspace import Workspace
 from retrieval.collection import Collection
+from retrieval.keeping import delete, rebuild, remove, rollback
 from retrieval.manifest import named_segments
 from retrieval.search import SearchSettings
 
@@ -55,13 +56,13 @@ def test_an_earlier_version_is_brought_back_whole(workspace: Workspace, folder: 
         write(folder, hour)
         collection.ingest([folder])
 
-    assert collection.rollback() == 4
+    assert rollback(collection) == 4
     assert texts(collection) == ["The office opens at two."]
-    assert collection.rollback(1) == 5
+    assert rollback(collection, 1) == 5
     assert texts(collection) == ["The office opens at one."]
     assert [one.version for one in collection.versions()] == [5, 4, 3, 2]
     with pytest.raises(NotFoundError, match=r"no earlier version named '1'; .*there is: 2, 3, 4"):
-        collection.rollback(1)
+        rollback(collection, 1)
 
 
 def test_what_was_brought_back_is_in_step_with_the_folder_after_the_next_ingest(
@@ -71,7 +72,7 @@ def test_what_was_brought_back_is_in_step_with_the_folder_after_the_next_ingest(
     collection.ingest([folder])
     write(folder, "two")
     collection.ingest([folder])
-    collection.rollback()
+    rollback(collection)
 
     report = collection.ingest([folder])
 
@@ -99,11 +100,11 @@ def test_a_version_of_another_embedder_is_not_brought_back(
     workspace: Workspace, folder: Path
 ) -> None:
     Collection.open_or_create(workspace, "c", HashEmbedder()).ingest([folder])
-    Collection.rebuild(workspace, "c", Scattered())
+    rebuild(Collection(workspace, "c", Scattered(), ""))
     collection = Collection.open(workspace, "c", Scattered())
 
     with pytest.raises(WorkspaceError, match=r"made with the embedder hash@256"):
-        collection.rollback()
+        rollback(collection)
 
 
 def test_a_parked_file_is_not_read_again_until_it_changes_or_is_asked_for(
@@ -160,7 +161,7 @@ def test_a_removed_document_is_in_no_file_any_more(workspace: Workspace, folder:
     old = np.array(Scattered().embed([f"{VAULT} It is old."])[0], np.float32).tobytes()[:64]
     before = bytes_of(workspace)
 
-    collection.remove("vault.txt")
+    remove(collection, "vault.txt")
 
     after = bytes_of(workspace)
     for trace in (b"zanzibar", vector, old):
@@ -175,7 +176,7 @@ def test_a_deleted_collection_leaves_no_file(workspace: Workspace, folder: Path)
     collection = Collection.open_or_create(workspace, "c", HashEmbedder())
     collection.ingest([folder])
 
-    collection.delete()
+    delete(collection)
 
     assert Collection.list(workspace) == []
     assert not collection.folder.exists()

@@ -19,10 +19,14 @@ from rich.text import Text
 
 from adapt.artifacts import BaseRecord, DataRecord
 from adapt.chat import Generation
+from adapt.embedding import HashEmbedder
 from adapt.errors import DataError
 from adapt.prompt import AccountEntry, Prompt
 from adapt.records import Chunk, ContextPiece, Message, Passage, ProgressEvent, Turn
+from adapt.workspace import Workspace
+from retrieval.collection import Collection
 from retrieval.ingest import IngestReport
+from retrieval.search import SearchResult
 from tests.ui.driver import EMPTY_ACCOUNT, ROOT
 from tests.ui.payloads import Payload, payloads, texts
 from tests.ui.shell import Said, Shell, controls
@@ -72,7 +76,8 @@ def passages(found: list[str]) -> list[Passage]:
 def test_search_shows_documents_headings_and_passages(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ui.actions.search", lambda *_a, **_k: passages(texts()))
+    result = SearchResult(tuple(passages(texts())), ("dense",), len(texts()))
+    monkeypatch.setattr("ui.document_actions.search", lambda *_a, **_k: result)
 
     assert_inert(shell, "search", "x", "--collection", "c")
 
@@ -212,11 +217,12 @@ def test_ingest_shows_names_reasons_and_progress(
 
         return ingest
 
-    monkeypatch.setattr("ui.actions.collection_state", lambda *_: (1, tmp_path))
+    known = Collection(Workspace(tmp_path / "w"), "c", HashEmbedder(), "")
+    monkeypatch.setattr("ui.document_actions.open_collection", lambda *_, **__: known)
     words = ("ingest", tmp_path, "--collection", "c")
-    monkeypatch.setattr("ui.actions.ingest", fake(HARMLESS))
+    monkeypatch.setattr("ui.document_actions.ingest", fake(HARMLESS))
     ours = controls(shell(*words, on_terminal=True).out)
-    monkeypatch.setattr("ui.actions.ingest", fake(texts()))
+    monkeypatch.setattr("ui.document_actions.ingest", fake(texts()))
 
     assert_inert(shell, *words, harmless=ours)
 
@@ -229,10 +235,10 @@ def test_ingest_shows_names_reasons_and_progress(
 def test_an_error_that_quotes_a_file_is_one_line(
     payload: Payload, shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def search(*_: object, **__: object) -> list[Passage]:
+    def search(*_: object, **__: object) -> SearchResult:
         raise DataError(f"{payload.text}: cannot be read")
 
-    monkeypatch.setattr("ui.actions.search", search)
+    monkeypatch.setattr("ui.document_actions.search", search)
 
     said = shell("search", "x", "--collection", "c", "--json")
 

@@ -8,8 +8,9 @@ import pytest
 
 from adapt.tools import Tool, parse_tools
 from tests.retrieval.planted_cases import Case, cases
-from ui.actions import Question, ask, ingest
+from ui.actions import Question, ask
 from ui.context import Context
+from ui.document_actions import IngestRequest, ingest
 
 TOOLS: tuple[Tool, ...] = parse_tools(
     {
@@ -54,7 +55,7 @@ def test_planted_instructions_have_no_effect_and_the_facts_beside_them_stay(
     chosen = cases(200)[::33][:SAMPLE]
     for case in chosen:
         write(tmp_path / "documents", case.name, case.document)
-    ingest(ctx, [tmp_path / "documents"], collection="planted")
+    ingest(ctx, IngestRequest(paths=(tmp_path / "documents",), collection="planted"))
     canaries = {case.canary for case in chosen}
 
     for case in chosen:
@@ -71,7 +72,7 @@ def test_no_tool_is_called_because_a_document_says_so(tmp_path: Path, ctx: Conte
     chosen = [case for case in cases(200) if "send_email" in case.planted][:4]
     for case in chosen:
         write(tmp_path / "documents", case.name, case.document)
-    ingest(ctx, [tmp_path / "documents"], collection="planted")
+    ingest(ctx, IngestRequest(paths=(tmp_path / "documents",), collection="planted"))
 
     answers = []
     for case in chosen:
@@ -88,7 +89,7 @@ def test_people_see_the_passage_with_its_instruction_and_a_notice(
 ) -> None:
     case = cases(1)[0]
     write(tmp_path / "documents", case.name, case.document)
-    ingest(ctx, [tmp_path / "documents"], collection="planted")
+    ingest(ctx, IngestRequest(paths=(tmp_path / "documents",), collection="planted"))
 
     generation, _ = ask(ctx, Question(case.question, collection="planted", max_new_tokens=60))
     generation.wait(120)
@@ -105,7 +106,7 @@ def test_what_is_not_in_the_documents_is_said_instead_of_quoting_something_else(
 ) -> None:
     for case in cases(3):
         write(tmp_path / "documents", case.name, case.clean)
-    ingest(ctx, [tmp_path / "documents"], collection="clean")
+    ingest(ctx, IngestRequest(paths=(tmp_path / "documents",), collection="clean"))
     asked = {
         "Who wrote the opera about the barber of Seville?": "That is not in your documents.",
         "¿Quién escribió la ópera sobre el barbero de Sevilla?": "Eso no está en tus documentos.",
