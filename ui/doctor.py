@@ -33,7 +33,7 @@ def examine(path: Path) -> list[Finding]:
     """Return what was found; a fault of the workspace is a finding, not an error."""
     findings = [Finding("python", f"{platform.python_version()} on {platform.system()}")]
     findings += [_package(name) for name in PACKAGES]
-    findings.append(_device())
+    findings += [_device(), _tesseract()]
     memory = psutil.virtual_memory()
     findings.append(
         Finding("memory", f"{memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f}")
@@ -56,6 +56,11 @@ def _device() -> Finding:
     from adapt.loading import device_name
 
     return Finding("device", device_name())
+
+
+def _tesseract() -> Finding:
+    found = shutil.which("tesseract")
+    return Finding("tesseract", found or "not installed: scanned pages are named, not read")
 
 
 def _workspace(workspace: Workspace) -> list[Finding]:
