@@ -38,6 +38,8 @@ INVISIBLE = dict.fromkeys(
 MARKS_RUN = re.compile(
     r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{30})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
+# of a million empty lines in a row nothing is told by more than three
+BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n){3,}+")
 CLEAN = str.maketrans(LIGATURES) | INVISIBLE | {0xA0: " ", 0x202F: " ", 0x2028: "\n", 0x2029: "\n"}
 
 
@@ -79,7 +81,8 @@ def clean(text: str) -> str:
     Hidden characters can carry instructions that a person does not see, and keep equal words from being equal.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n").replace("\v", "\n")
-    return unicodedata.normalize("NFC", MARKS_RUN.sub(r"\1", text.translate(CLEAN)))
+    text = unicodedata.normalize("NFC", MARKS_RUN.sub(r"\1", text.translate(CLEAN)))
+    return BLANK_LINES.sub("\n\n\n", text)
 
 
 def _try(data: bytes, encoding: str) -> str | None:

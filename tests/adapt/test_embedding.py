@@ -57,15 +57,17 @@ def test_a_processor_that_cuts_signed_products_off_gets_unsigned_weights(
     assert np.abs(signed - unsigned).max() < 1e-5
 
 
-def test_batches_are_as_full_as_their_room_of_tokens_allows() -> None:
+def test_batches_hold_one_length_each_and_are_as_full_as_their_room_of_tokens_allows() -> None:
     lengths = [12] * 100 + [256] * 5 + [3, 700]
 
     batches = _batches(lengths)
 
     assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
-    sizes = [len(batch) * max(lengths[place] for place in batch) for batch in batches]
+    held = [{lengths[place] for place in batch} for batch in batches]
+    assert all(len(one) == 1 for one in held)
+    sizes = [len(batch) * one.pop() for batch, one in zip(batches, held, strict=True)]
     assert max(sizes[1:]) <= ROWS  # the first one is of one text that is longer than that
-    assert len(batches) == 1 + 3 + 3
+    assert len(batches) == 1 + 3 + 3 + 1
 
 
 def test_the_languages_of_a_model_are_those_of_its_card(tmp_path: Path) -> None:

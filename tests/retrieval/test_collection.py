@@ -82,7 +82,8 @@ def test_the_source_offers_numbered_pieces_with_label_and_text(
         DocumentSource(collection, top_k=2).offer("When does the office open?", user="ana").pieces
     )
 
-    assert pieces[0].text.startswith("hours.txt\nThe office opens at nine")
+    assert pieces[0].text.startswith("hours.txt\n<passage>\nThe office opens at nine")
+    assert pieces[0].shown.startswith("hours.txt\nThe office opens at nine")
     assert pieces[0].passage is not None
     assert pieces[0].piece_id == pieces[0].passage.chunk.chunk_id
 

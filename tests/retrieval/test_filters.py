@@ -40,7 +40,7 @@ def rules(workspace: Workspace, tmp_path: Path, hashing: TextEmbedder) -> Collec
 
 def names(collection: Collection, only: Filter, **parts: bool) -> set[str]:
     settings = ALL.model_copy(update=parts)
-    found = search(collection, QUESTION, top_k=100, settings=settings, only=only)
+    found = search(collection.index, QUESTION, top_k=100, settings=settings, only=only)
     return {passage.label for passage in found}
 
 
@@ -69,10 +69,10 @@ def test_words_count_as_rare_as_they_are_in_the_whole_collection(rules: Collecti
     settings = SearchSettings(min_coverage=0, dense=False)
     whole = {
         one.chunk.chunk_id: one.score
-        for one in search(rules, QUESTION, top_k=300, settings=settings)
+        for one in search(rules.index, QUESTION, top_k=300, settings=settings)
     }
 
-    found = search(rules, QUESTION, top_k=2, settings=settings, only=only)
+    found = search(rules.index, QUESTION, top_k=2, settings=settings, only=only)
 
     assert [one.score for one in found] == [whole[one.chunk.chunk_id] for one in found]
     assert len(found) == 2
@@ -80,8 +80,8 @@ def test_words_count_as_rare_as_they_are_in_the_whole_collection(rules: Collecti
 
 def test_a_filter_that_asks_for_nothing_is_none(rules: Collection) -> None:
     assert not Filter()
-    assert run(rules, QUESTION, only=Filter()).ran == run(rules, QUESTION).ran
-    assert run(rules, QUESTION, only=Filter(first_page=1)).ran[0] == "filter"
+    assert run(rules.index, QUESTION, only=Filter()).ran == run(rules.index, QUESTION).ran
+    assert run(rules.index, QUESTION, only=Filter(first_page=1)).ran[0] == "filter"
 
 
 def test_a_filter_sees_only_what_is_live(rules: Collection) -> None:

@@ -42,8 +42,10 @@ def hotel(workspace: Workspace, tmp_path: Path, hashing: TextEmbedder) -> Collec
 def test_a_document_that_is_there_three_times_is_found_once(hotel: Collection) -> None:
     question = "When is money returned?"
 
-    result = run(hotel, question, top_k=3, settings=ALL)
-    everything = run(hotel, question, top_k=3, settings=ALL.model_copy(update={"distinct": False}))
+    result = run(hotel.index, question, top_k=3, settings=ALL)
+    everything = run(
+        hotel.index, question, top_k=3, settings=ALL.model_copy(update={"distinct": False})
+    )
 
     texts = [one.chunk.text.strip() for one in result.passages]
     assert len(texts) == len(set(texts)) == 3
@@ -57,20 +59,20 @@ def test_a_document_that_is_there_three_times_is_found_once(hotel: Collection) -
 def test_the_account_names_the_parts_that_ran(hotel: Collection) -> None:
     settings = SearchSettings(lexical=False, diversity=0.3, join=True, expand=1)
 
-    result = run(hotel, "the key of the room", settings=settings)
+    result = run(hotel.index, "the key of the room", settings=settings)
 
     assert result.ran == ("dense", "diverse", "distinct", "expand", "join")
     assert 0 < result.candidates <= 8
     assert all(one.scores.keys() == {"dense"} for one in result.passages)
-    assert run(hotel, "zebra", settings=SearchSettings()).passages == ()
+    assert run(hotel.index, "zebra", settings=SearchSettings()).passages == ()
 
 
 def test_passages_side_by_side_become_one_and_documents_keep_their_order(hotel: Collection) -> None:
     question = "At what time does the reception open, and where do I leave the key?"
-    apart = search(hotel, question, top_k=8, settings=ALL)
+    apart = search(hotel.index, question, top_k=8, settings=ALL)
     whole = next(one.chunk for one in apart if one.chunk.document == "house.md")
 
-    joined = search(hotel, question, top_k=8, settings=ALL.model_copy(update={"join": True}))
+    joined = search(hotel.index, question, top_k=8, settings=ALL.model_copy(update={"join": True}))
 
     assert len([one for one in apart if one.chunk.document == "house.md"]) == len(SECTIONS)
     (house,) = [one.chunk for one in joined if one.chunk.document == "house.md"]
@@ -85,8 +87,8 @@ def test_passages_side_by_side_become_one_and_documents_keep_their_order(hotel: 
 def test_neighbours_are_added_where_they_are_asked_for(hotel: Collection) -> None:
     question = "key of their room at the reception"
 
-    (alone,) = search(hotel, question, top_k=1, settings=ALL)
-    (wide,) = search(hotel, question, top_k=1, settings=ALL.model_copy(update={"expand": 1}))
+    (alone,) = search(hotel.index, question, top_k=1, settings=ALL)
+    (wide,) = search(hotel.index, question, top_k=1, settings=ALL.model_copy(update={"expand": 1}))
 
     assert SECTIONS[1] in alone.chunk.text
     assert SECTIONS[0] not in alone.chunk.text
@@ -103,7 +105,9 @@ def test_a_cross_encoder_decides_the_order_of_what_it_reads(
     name = str(make_reranker(tmp_path / "reranker"))
     question = "When is money returned?"
     settings = ALL.model_copy(update={"rerank": name, "distinct": False})
-    before = search(hotel, question, top_k=8, settings=ALL.model_copy(update={"distinct": False}))
+    before = search(
+        hotel.index, question, top_k=8, settings=ALL.model_copy(update={"distinct": False})
+    )
     texts = {
         one.chunk.chunk_id: one.chunk.text
         if one.chunk.text.startswith("#")
@@ -114,7 +118,7 @@ def test_a_cross_encoder_decides_the_order_of_what_it_reads(
         zip(texts, load_reranker(name).score(question, list(texts.values())), strict=True)
     )
 
-    result = run(hotel, question, top_k=8, settings=settings)
+    result = run(hotel.index, question, top_k=8, settings=settings)
 
     found = [one.chunk.chunk_id for one in result.passages]
     assert result.ran == ("dense", "lexical", "rerank")
@@ -138,15 +142,15 @@ def test_only_the_best_are_read_again_and_the_last_part_measured_is_the_search(
     settings = ALL.model_copy(update={"rerank": name, "rerank_top": 3, "top_k": 3})
     question = "When is money returned?"
 
-    ranked = rankings(hotel, question, settings)
-    found = [one.chunk.chunk_id for one in search(hotel, question, settings=settings)]
+    ranked = rankings(hotel.index, question, settings)
+    found = [one.chunk.chunk_id for one in search(hotel.index, question, settings=settings)]
 
     assert list(ranked) == ["dense", "lexical", "fused", "reranked"]
     assert ranked["reranked"][: len(found)] == found
     assert set(ranked["reranked"]) <= set(ranked["dense"])
     quality = evaluate(
         [AskedQuestion(question=question, relevant={"x": 1.0})],
-        lambda asked: rankings(hotel, asked, settings),
+        lambda asked: rankings(hotel.index, asked, settings),
         lambda _: "x",
     )
     assert quality.parts[-1].name == "reranked"
@@ -163,15 +167,15 @@ def test_what_is_measured_as_fused_is_the_order_of_a_search(hotel: Collection) -
         {"diversity": 0.5},
     ):
         settings = SearchSettings(top_k=3, min_score=-1, min_coverage=0).model_copy(update=changes)
-        found = [one.chunk.chunk_id for one in search(hotel, question, settings=settings)]
+        found = [one.chunk.chunk_id for one in search(hotel.index, question, settings=settings)]
         strict = settings.model_copy(update={"min_score": 0.9, "min_coverage": 1.0})
 
-        ranked = rankings(hotel, question, settings)
+        ranked = rankings(hotel.index, question, settings)
 
         assert list(ranked) == ["dense", "lexical", "fused"]
         assert ranked["fused"][:3] == found
         assert len(found) == 3
-        assert rankings(hotel, question, strict) == ranked
+        assert rankings(hotel.index, question, strict) == ranked
 
 
 def test_settings_with_both_parts_off_are_refused_as_they_are_read(workspace: Workspace) -> None:
@@ -185,9 +189,9 @@ def test_threads_find_what_one_finds(hotel: Collection) -> None:
     questions = [
         f"{one} {two}" for one in ("key", "pool", "money") for two in ("room", "doors", "rains")
     ]
-    alone = [search(hotel, question, settings=ALL) for question in questions]
+    alone = [search(hotel.index, question, settings=ALL) for question in questions]
 
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda q: search(hotel, q, settings=ALL), questions * 20))
+        together = list(pool.map(lambda q: search(hotel.index, q, settings=ALL), questions * 20))
 
     assert together == alone * 20

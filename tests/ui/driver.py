@@ -36,6 +36,9 @@ SETTINGS = """
 model = "{model}"
 [generation]
 max_new_tokens = {tokens}
+[prompt]
+answer_tokens = 16
+source_share = 1.0
 """
 EMPTY_ACCOUNT: dict[str, JsonValue] = {
     "tokens": 1,

@@ -232,6 +232,10 @@ def test_documents_are_ingested_found_and_cited_in_the_prompt(
     (folder / "office.md").write_text("# Office\n\nThe Marlow office opens at 8:00 on weekdays.\n")
     (folder / "bikes.txt").write_text("The Swift bicycle costs 420 euros.")
     (folder / "empty.txt").write_text("")
+    (tmp_path / "workspace").mkdir()
+    # the tiny model reads 512 tokens
+    room = "[prompt]\nanswer_tokens = 16\nsource_share = 1.0\n"
+    (tmp_path / "workspace" / "adapt.toml").write_text(room)
 
     code, out, err = run("ingest", folder, "--collection", "h", "--json")
     report = json.loads(out)

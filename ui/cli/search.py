@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import ValidationError
 
+from adapt.errors import AdaptError
 from ui.cli.groups import DefaultGroup
 from ui.cli.options import CollectionOption, UserOption, acting_user
 from ui.cli.output import Output, table
@@ -44,6 +45,7 @@ for. Every line says what made it. Example:
 
   adapt search questions --collection handbook --out questions.jsonl --model Qwen/Qwen3-0.6B
 """
+PARTS = ("dense", "lexical", "rerank")  # of a search, that give scores
 PAGES = re.compile(r"(\d{0,9})(-?)(\d{0,9})")
 search_app = typer.Typer(cls=DefaultGroup, help=SEARCH, no_args_is_help=True)
 
@@ -107,15 +109,15 @@ def search(
         only=_filter(document, language, heading, pages),
     )
     rows = [_row(passage) for passage in result.passages]
-    parts = list(result.passages[0].scores) if result.passages else []
-    shown = table("", "score", *parts, "where", "passage")
+    scores = list(result.passages[0].scores) if result.passages else []
+    shown = table("", "score", *scores, "where", "passage")
     for p in result.passages:
-        by_part = [f"{p.scores.get(name, 0.0):.3f}" for name in parts]
+        by_part = [f"{p.scores.get(name, 0.0):.3f}" for name in scores]
         shown.add_row(f"{p.score:.3f}", *by_part, p.label, " ".join(p.chunk.text.split()))
     data: Mapping[str, object] = {
         "query": query,
         "collection": collection,
-        "parts": parts,
+        "parts": [name for name in result.ran if name in PARTS],
         "ran": result.ran,
         "candidates": result.candidates,
         "duplicates": result.duplicates,
@@ -148,7 +150,7 @@ def _filter(
 
     named = PAGES.fullmatch(pages)
     if named is None:
-        raise typer.BadParameter(f"--pages {pages}: write 3, 3-5, 3- or -5")
+        raise AdaptError(f"--pages {pages}: write 3, 3-5, 3- or -5")
     first, dash, last = named.groups()
     if not dash:
         last = first
@@ -161,7 +163,7 @@ def _filter(
             last_page=int(last) if last else None,
         )
     except ValidationError as error:
-        raise typer.BadParameter(f"--pages {pages}: {error.errors()[0]['msg']}") from error
+        raise AdaptError(f"--pages {pages}: {error.errors()[0]['msg']}") from error
 
 
 @search_app.command("evaluate", help=EVALUATE)
