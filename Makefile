@@ -38,7 +38,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/codespell
-	HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -m "not gpu" --cov --cov-report=term
+	HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 -m "not gpu" --cov --cov-report=term
 
 bench: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.benchmarks

@@ -168,14 +168,14 @@ def test_what_is_measured_as_fused_is_the_order_of_a_search(hotel: Collection) -
     ):
         settings = SearchSettings(top_k=3, min_score=-1, min_coverage=0).model_copy(update=changes)
         found = [one.chunk.chunk_id for one in search(hotel.index, question, settings=settings)]
-        strict = settings.model_copy(update={"min_score": 0.9, "min_coverage": 1.0})
+        far = settings.model_copy(update={"min_score": 0.99, "min_coverage": 1.0})
 
         ranked = rankings(hotel.index, question, settings)
 
         assert list(ranked) == ["dense", "lexical", "fused"]
         assert ranked["fused"][:3] == found
         assert len(found) == 3
-        assert rankings(hotel.index, question, strict) == ranked
+        assert rankings(hotel.index, question, far)["fused"] == []
 
 
 def test_settings_with_both_parts_off_are_refused_as_they_are_read(workspace: Workspace) -> None:
@@ -195,3 +195,19 @@ def test_threads_find_what_one_finds(hotel: Collection) -> None:
         together = list(pool.map(lambda q: search(hotel.index, q, settings=ALL), questions * 20))
 
     assert together == alone * 20
+
+
+def test_one_passage_that_fits_is_enough_for_a_search_and_each_must_fit_for_a_prompt(
+    hotel: Collection,
+) -> None:
+    question = "money returned in the morning"
+    every = SearchSettings(top_k=6, min_score=-1)
+    scores = [one.scores["dense"] for one in search(hotel.index, question, settings=every)]
+    bound = sorted(scores)[-2]  # two passages reach it
+    between = every.model_copy(update={"min_score": bound, "min_coverage": 1.0})
+
+    strict = search(hotel.index, question, settings=between)
+    loose = search(hotel.index, question, settings=between.model_copy(update={"strict": False}))
+
+    assert all(one.scores["dense"] >= bound or one.scores["coverage"] == 1 for one in strict)
+    assert len(strict) < len(loose) == len(scores)

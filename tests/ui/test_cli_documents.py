@@ -174,7 +174,7 @@ def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder
     assert documents[1:] == [{"notes/es.md"}, {"notes/es.md"}, {"hours.md"}, set()]
     assert found[()]["ran"] == ["dense", "lexical", "distinct"]
     assert found[("--heading", "hours", "--no-dense")]["ran"] == ["filter", "lexical", "distinct"]
-    assert (wrong, "the first is above the last" in said) == (2, True)
+    assert (wrong, "the first comes after the last" in said) == (2, True)
 
 
 def test_a_parked_file_is_listed_with_its_reason(run: Run, folder: Path) -> None:
