@@ -38,7 +38,8 @@ def show_contents(collection: Collection) -> None:
     if rows:
         show_table(rows)
     if parked:
-        with st.expander(f"{len(parked)} files could not be read", icon=":material/report:"):
+        count = "1 file" if len(parked) == 1 else f"{len(parked)} files"
+        with st.expander(f"{count} could not be read", icon=":material/report:"):
             show_table([{"file": name, "why": one.reason} for name, one in parked.items()])
 
 
