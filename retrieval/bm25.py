@@ -20,7 +20,7 @@ K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9,
 # Measured in `README.md`; a document's length counts in full, for long ones hold more words of any kind.
 OF_DOCUMENT, OF_OPENING = 2.0, 0.5
 DOCUMENT_B = 1.0
-WORDS = 128  # that an index remembers: those that are in every other question are the long ones to reckon
+WORDS = 512  # that an index remembers: those that are in every other question are the long ones to reckon
 
 
 class LivePart:
@@ -184,8 +184,9 @@ def _summed(added: Sequence[Postings], size: int) -> npt.NDArray[np.float64]:
     """Return the sums of what words add, shape [size]."""
     if not added:
         return np.zeros(size)
-    rows = np.concatenate([rows for rows, _ in added])
-    parts = np.concatenate([part for _, part in added])
+    # in the types that bincount would make of them, at once
+    rows = np.concatenate([rows for rows, _ in added], dtype=np.intp)
+    parts = np.concatenate([part for _, part in added], dtype=np.float64)
     return np.bincount(rows, parts, minlength=size).astype(np.float64, copy=False)
 
 

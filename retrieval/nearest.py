@@ -23,6 +23,7 @@ from retrieval.top import best, border
 VECTORS, CODES, SCALES = "vectors.npy", "codes.npy", "scales.npy"
 LARGEST = 127
 ROUNDING = 2.0**-24  # of one operation in float32
+LOWEST = np.finfo(np.float32).min  # of a vector that counts; those that do not are at -inf
 BATCH = 8_192  # vectors that are coded at once
 
 Vectors = npt.NDArray[np.float32]
@@ -97,7 +98,7 @@ def nearest(
     )
     rows, exact = [], []
     for part, estimates, error in zip(parts, near, errors, strict=True):
-        likely = np.flatnonzero((estimates >= least - error) & (estimates > -np.inf))
+        likely = np.flatnonzero(estimates >= max(np.float32(least - error), LOWEST))
         rows.append(likely.astype(np.int32))
         exact.append(similarities(part.vectors[likely], vector))
     return [one[places] for one, places in zip(rows, best(exact, count), strict=True)]
