@@ -149,7 +149,11 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     ("a.jsonl", b"[" * 100_000, "a.jsonl: "),
     ("a.jsonl", '{"prompt": "a", "completion": "ñ"}'.encode("latin-1"), ":1: not UTF-8"),
     ("a.jsonl", b'{"prompt": "a"}\n\0\n', ":2: a null byte"),
-    ("a.jsonl.gz", gzip.compress(b'{"prompt": "a", "completion": "b"}' * 9)[:-9], "damaged gzip"),
+    (
+        "a.jsonl.gz",
+        gzip.compress(b'{"prompt": "a", "completion": "b"}' * 9, mtime=0)[:-9],
+        "damaged gzip",
+    ),
     ("a.csv", b"prompt,prompt\na,b\n", "column 'prompt' occurs twice"),
     ("a.csv", b"prompt,completion\na,b\na\n", ":3: 1 cells where the header has 2"),
     ("a.csv", b'prompt,completion\na,"b\n', "broken table"),
