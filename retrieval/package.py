@@ -62,10 +62,6 @@ class Package:
         """Say whether a member needs a password."""
         return bool(self._entries[self._name(name)].flag_bits & ENCRYPTED)
 
-    def packed_bytes(self, name: str) -> int:
-        """Return the size of a member as it is packed."""
-        return self._entries[self._name(name)].compress_size
-
     def read(self, name: str) -> bytes:
         """Return a member's bytes.
 

@@ -47,7 +47,6 @@ class _Clock:
     """When the file that is being read has had its time: `processor` in seconds of computing, `wall` in all."""
 
     started: float
-    processor_started: float
     wall: float
     processor: float
     seconds: float
@@ -201,7 +200,7 @@ class ReaderProcess:
     def _set_clock(self, seconds: float) -> None:
         processor, now = _processor(self._seen), time.monotonic()
         with self._lock:
-            self._clock = _Clock(now, processor, now + WALL * seconds, processor + seconds, seconds)
+            self._clock = _Clock(now, now + WALL * seconds, processor + seconds, seconds)
 
     def _allow_ocr(self) -> None:
         """A page is about to be recognised: it has its own time, within what all pages of a file have.

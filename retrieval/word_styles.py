@@ -119,7 +119,6 @@ class Numbering:
     def __init__(self, root: etree._Element | None) -> None:
         self._levels: dict[str, dict[int, etree._Element]] = {}
         self._lists: dict[str, str] = {}
-        self._starts: dict[str, dict[int, int]] = {}
         self._counts: dict[str, dict[int, int]] = {}
         for one in root if root is not None else ():
             key = attribute(one, "abstractNumId") or ""
