@@ -19,10 +19,11 @@ from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.as_adapter import write_adapter
 from merge.check import DEFAULT_NAME, Resolved, resolve
-from merge.methods import LINEAR, Terms
+from merge.methods import LINEAR
 from merge.recipe import Recipe
 from merge.stream import write_model
 from merge.tensor_merger import TensorMerger, one_thread
+from merge.terms import Terms
 
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
 
@@ -64,7 +65,10 @@ def merge(
             )
         else:
             merger = TensorMerger(
-                resolved.checkpoint, resolved.adapters, method=recipe.merge_method, terms=terms
+                resolved.checkpoint,
+                resolved.adapters,
+                method=recipe.merge_method,
+                terms=lambda _: terms,
             )
             with one_thread():
                 write_model(resolved.plan, merger, staging.path, progress=progress)
@@ -94,9 +98,8 @@ def _terms(resolved: Resolved) -> Terms:
     recipe = resolved.recipe
     return Terms(
         weights=tuple(recipe.weight(found.source) for found in resolved.sources),
-        densities=tuple(recipe.density(found.source) for found in resolved.sources),
-        normalize=recipe.normalize,
-        lam=recipe.parameters.lam,
+        sources={"density": tuple(recipe.density(found.source) for found in resolved.sources)},
+        shared={"normalize": recipe.normalize, "lambda": recipe.parameters.lam},
         base_weight=sum(recipe.weight(source) for source in resolved.base_sources),
     )
 

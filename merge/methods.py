@@ -7,46 +7,19 @@ Definitions are mergekit's (0.1.5, `generalized_task_arithmetic.py`, `linear.py`
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Terms:
-    """The parameters of a merge, one weight and one density per task vector.
-
-    Attributes:
-        weights: one factor per task vector, any finite number.
-        densities: share of entries kept of each task vector, in (0, 1].
-        normalize: whether the sum is divided by the sum of the weights that took part.
-        lam: the global factor λ.
-        base_weight: the weight of the base itself among the sources; only a mean uses it.
-    """
-
-    weights: tuple[float, ...]
-    densities: tuple[float, ...]
-    normalize: bool
-    lam: float = 1.0
-    base_weight: float = 0.0
-
-    def only(self, places: Sequence[int]) -> "Terms":
-        """Return the parameters of some of the task vectors."""
-        return Terms(
-            tuple(self.weights[i] for i in places),
-            tuple(self.densities[i] for i in places),
-            self.normalize,
-            self.lam,
-        )
+from merge.terms import Terms
 
 
 def task_arithmetic_coefficients(terms: Terms) -> tuple[float, ...]:
     """Return cᵢ of ΔW = Σ cᵢ·ΔWᵢ: λ·wᵢ, divided by Σ wⱼ where normalised (unless that sum is 0, as mergekit)."""
-    total = math.fsum(terms.weights) if terms.normalize else 1.0
+    total = math.fsum(terms.weights) if terms.flag("normalize") else 1.0
     divisor = total if abs(total) >= 1e-8 else 1.0
-    return tuple(terms.lam * weight / divisor for weight in terms.weights)
+    return tuple(terms.number("lambda") * weight / divisor for weight in terms.weights)
 
 
 def linear_coefficients(terms: Terms) -> tuple[float, ...]:
@@ -95,14 +68,16 @@ def ties(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
     """
     trimmed = [
         trim(delta, density=density).mul_(weight)
-        for delta, density, weight in zip(deltas, terms.densities, terms.weights, strict=True)
+        for delta, density, weight in zip(
+            deltas, terms.sources["density"], terms.weights, strict=True
+        )
     ]
     total = torch.zeros_like(trimmed[0])
     for term in trimmed:
         total.add_(term)
     sign = torch.where(total >= 0, 1.0, -1.0).to(total.dtype)
     total.zero_()
-    divisor = torch.zeros_like(total) if terms.normalize else None
+    divisor = torch.zeros_like(total) if terms.flag("normalize") else None
     for term, weight in zip(trimmed, terms.weights, strict=True):
         term.mul_(sign).clamp_(min=0)  # positive where the entry agrees with the elected sign
         total.add_(term)
@@ -112,7 +87,8 @@ def ties(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
     if divisor is not None:
         divisor[divisor == 0] = 1
         total.div_(divisor)
-    return total if terms.lam == 1 else total.mul_(terms.lam)
+    lam = terms.number("lambda")
+    return total if lam == 1 else total.mul_(lam)
 
 
 def trim(delta: Tensor, *, density: float) -> Tensor:

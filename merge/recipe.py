@@ -100,7 +100,8 @@ class Recipe(_RecipePart):
     def normalize(self) -> bool:
         """Return whether the sum is divided by the weights, the method's default where not said."""
         said = self.parameters.normalize
-        return bool(self.spec.normalize if said is None else said)
+        known = self.spec.parameter("normalize")
+        return bool(known is not None and known.default if said is None else said)
 
     def weight(self, source: Source) -> float:
         """Return a source's weight: its own, else the recipe's, else 1."""

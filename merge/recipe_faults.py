@@ -11,6 +11,8 @@ from typing import TypeGuard
 from merge.recipe_yaml import Location
 from merge.specs import SPECS, MethodSpec
 
+KNOWN = frozenset(p.name for spec in SPECS.values() for p in spec.parameters)
+
 
 def all_faults(where: str, sentences: Sequence[str]) -> str:
     """Return one text for all faults: the fault itself where there is one, else a list."""
@@ -79,17 +81,7 @@ def _method_faults(
     spec: MethodSpec, location: Location, group: Mapping[str, object]
 ) -> list[tuple[Location, str]]:
     """Return the parameters that this method would silently ignore."""
-    unused = [
-        key
-        for key, used in (
-            ("density", spec.uses_density),
-            ("lambda", spec.uses_lam),
-            ("normalize", spec.normalize is not None),
-        )
-        if key in group and not used
-    ]
-    if spec.name == "linear" and group.get("normalize") is True:
-        unused.remove("normalize")  # what it does anyway
+    unused = [key for key in group if key in KNOWN and spec.parameter(key) is None]
     return [((*location, key), f"{spec.name} does not use it; remove it") for key in unused]
 
 

@@ -15,8 +15,9 @@ from adapt.errors import ModelError
 from merge.adapters import Adapter
 from merge.checkpoint import Checkpoint
 from merge.deltas import DTYPES, delta, factors, read_tensor
-from merge.methods import LINEAR, METHODS, Terms
+from merge.methods import LINEAR, METHODS
 from merge.plan import Change, OutputTensor
+from merge.terms import Terms, TermsOf
 
 BLOCK = 1 << 17  # entries computed at once: 1 MB of fp64, which stays in the processor's cache
 
@@ -40,14 +41,13 @@ class TensorMerger:
     """Computes the weights of one merge: a base, adapters, a method and its parameters."""
 
     def __init__(
-        self, checkpoint: Checkpoint, adapters: Sequence[Adapter], *, method: str, terms: Terms
+        self, checkpoint: Checkpoint, adapters: Sequence[Adapter], *, method: str, terms: TermsOf
     ) -> None:
-        """Keep what is merged; `terms` has one weight and density per adapter, in order."""
+        """Keep what is merged; `terms` gives a tensor's values, one weight per adapter, in order."""
         self.checkpoint = checkpoint
         self._adapters = adapters
         self._method = method
         self._terms = terms
-        self._coefficients = LINEAR[method](terms) if method in LINEAR else ()
 
     def pieces(self, tensor: OutputTensor) -> Iterator[bytes]:
         """Yield the bytes of one tensor of the output, in order.
@@ -56,7 +56,8 @@ class TensorMerger:
             ModelError: a value is not finite, though the base's weight is; or a source file was changed.
         """
         file = self.checkpoint.home[tensor.origin]
-        changes = self._active(tensor)
+        terms = self._terms(tensor.record.name)
+        changes = _active(tensor, terms)
         if not changes and tensor.record.dtype == file.tensors[tensor.origin].dtype:
             yield from file.chunks(tensor.origin)
             return
@@ -64,10 +65,10 @@ class TensorMerger:
         out_dtype = DTYPES[tensor.record.dtype]
         if not changes:
             blocks: Iterator[Tensor] = iter(torch.split(base.reshape(-1), BLOCK))
-        elif self._coefficients:
-            blocks = self._weighted_sum(base, changes)
+        elif self._method in LINEAR:
+            blocks = self._weighted_sum(base, changes, LINEAR[self._method](terms))
         else:
-            blocks = self._combined(base, changes, out_dtype=out_dtype)
+            blocks = self._combined(base, changes, terms, out_dtype=out_dtype)
         was_finite = bool(torch.isfinite(base).all())
         for block in blocks:
             rounded = block.to(out_dtype)
@@ -78,15 +79,11 @@ class TensorMerger:
                 )
             yield rounded.reshape(-1).view(torch.uint8).numpy().tobytes()
 
-    def _active(self, tensor: OutputTensor) -> list[Change]:
-        """Return the changes that count: with weight 0 the base's bytes stay as they are, the sign of -0 included."""
-        if self._terms.lam == 0:
-            return []
-        return [change for change in tensor.changes if self._terms.weights[change.source] != 0]
-
-    def _weighted_sum(self, base: Tensor, changes: Sequence[Change]) -> Iterator[Tensor]:
+    def _weighted_sum(
+        self, base: Tensor, changes: Sequence[Change], coefficients: Sequence[float]
+    ) -> Iterator[Tensor]:
         """Yield W + Σ cᵢ·ΔWᵢ in fp64, by blocks of rows where every ΔW is a plain product."""
-        scaled = [(self._adapters[c.source], c.part, self._coefficients[c.source]) for c in changes]
+        scaled = [(self._adapters[c.source], c.part, coefficients[c.source]) for c in changes]
         if any(part.needs_base or not part.a for _, part, _ in scaled):
             weight = base.double()
             total = weight.clone()
@@ -106,11 +103,19 @@ class TensorMerger:
             yield total
 
     def _combined(
-        self, base: Tensor, changes: Sequence[Change], *, out_dtype: torch.dtype
+        self, base: Tensor, changes: Sequence[Change], terms: Terms, *, out_dtype: torch.dtype
     ) -> Iterator[Tensor]:
         """Yield W + the method's ΔW, in one block."""
         is_wide = torch.float64 in (out_dtype, base.dtype) or out_dtype == torch.float32
         weight = base.to(torch.float64 if is_wide else torch.float32)
         deltas = [delta(self._adapters[c.source], c.part, weight) for c in changes]
-        terms = self._terms.only([change.source for change in changes])
-        yield weight + METHODS[self._method](deltas, terms)
+        yield weight + METHODS[self._method](
+            deltas, terms.only([change.source for change in changes])
+        )
+
+
+def _active(tensor: OutputTensor, terms: Terms) -> list[Change]:
+    """Return the changes that count: with weight 0 the base's bytes stay as they are, the sign of -0 included."""
+    if terms.number("lambda") == 0:
+        return []
+    return [change for change in tensor.changes if terms.weights[change.source] != 0]

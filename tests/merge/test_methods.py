@@ -3,7 +3,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merge.methods import Terms, kept, linear, task_arithmetic, ties, trim
+from merge.methods import kept, linear, task_arithmetic, ties, trim
+from merge.terms import Terms
+
+
+def terms_of(
+    weights: tuple[float, ...], *, normalize: bool, lam: float = 1.0, base_weight: float = 0.0
+) -> Terms:
+    return Terms(
+        weights,
+        sources={"density": (1.0,) * len(weights)},
+        shared={"normalize": normalize, "lambda": lam},
+        base_weight=base_weight,
+    )
+
 
 DENSITY = st.floats(min_value=1e-6, max_value=1)
 
@@ -57,7 +70,7 @@ def test_a_density_outside_its_range_is_refused(density: float) -> None:
 def test_ties_elects_the_sign_of_the_sum_and_averages_those_that_agree() -> None:
     deltas = [torch.tensor([3.0, 1.0, -1.0, 0.0]), torch.tensor([-1.0, 2.0, 1.0, 0.0])]
 
-    merged = ties(deltas, Terms((1.0, 1.0), (1.0, 1.0), normalize=True))
+    merged = ties(deltas, terms_of((1.0, 1.0), normalize=True))
 
     assert merged.tolist() == [3.0, 1.5, 1.0, 0.0]  # a sum of 0 counts as positive
 
@@ -65,7 +78,7 @@ def test_ties_elects_the_sign_of_the_sum_and_averages_those_that_agree() -> None
 def test_ties_divides_by_the_weights_that_agree() -> None:
     deltas = [torch.tensor([2.0, -2.0]), torch.tensor([4.0, 1.0])]
 
-    merged = ties(deltas, Terms((1.0, 3.0), (1.0, 1.0), normalize=True, lam=2.0))
+    merged = ties(deltas, terms_of((1.0, 3.0), normalize=True, lam=2.0))
 
     assert merged.tolist() == [2 * (2 + 12) / 4, 2 * 3 / 3]
 
@@ -73,7 +86,7 @@ def test_ties_divides_by_the_weights_that_agree() -> None:
 def test_ties_without_normalising_is_the_sum_of_those_that_agree() -> None:
     deltas = [torch.tensor([2.0, -2.0]), torch.tensor([4.0, 1.0])]
 
-    merged = ties(deltas, Terms((1.0, 0.5), (1.0, 1.0), normalize=False))
+    merged = ties(deltas, terms_of((1.0, 0.5), normalize=False))
 
     assert merged.tolist() == [4.0, -2.0]
 
@@ -82,7 +95,7 @@ def test_ties_without_normalising_is_the_sum_of_those_that_agree() -> None:
 def test_merging_a_task_vector_with_itself_changes_nothing(seed: int, count: int) -> None:
     delta = torch.randn(6, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     same = [delta] * count
-    ones = Terms((1.0,) * count, (1.0,) * count, normalize=True)
+    ones = terms_of((1.0,) * count, normalize=True)
 
     assert torch.allclose(ties(same, ones), delta, rtol=1e-15)
     assert torch.allclose(task_arithmetic(same, ones), delta, rtol=1e-14)
@@ -92,7 +105,7 @@ def test_merging_a_task_vector_with_itself_changes_nothing(seed: int, count: int
 def test_task_arithmetic_adds_weighted_and_takes_away_with_a_negative_weight() -> None:
     deltas = [torch.tensor([1.0, 2.0]), torch.tensor([4.0, -1.0])]
 
-    merged = task_arithmetic(deltas, Terms((2.0, -1.0), (1.0, 1.0), normalize=False, lam=0.5))
+    merged = task_arithmetic(deltas, terms_of((2.0, -1.0), normalize=False, lam=0.5))
 
     assert merged.tolist() == [-1.0, 2.5]
 
@@ -100,7 +113,7 @@ def test_task_arithmetic_adds_weighted_and_takes_away_with_a_negative_weight() -
 def test_normalising_weights_that_sum_to_zero_divides_by_one_as_mergekit_does() -> None:
     deltas = [torch.tensor([1.0]), torch.tensor([3.0])]
 
-    merged = task_arithmetic(deltas, Terms((1.0, -1.0), (1.0, 1.0), normalize=True))
+    merged = task_arithmetic(deltas, terms_of((1.0, -1.0), normalize=True))
 
     assert merged.tolist() == [-2.0]
 
@@ -108,8 +121,8 @@ def test_normalising_weights_that_sum_to_zero_divides_by_one_as_mergekit_does() 
 def test_the_base_counts_in_a_mean_and_a_mean_of_nothing_is_refused() -> None:
     deltas = [torch.tensor([6.0])]
 
-    merged = linear(deltas, Terms((1.0,), (1.0,), normalize=True, base_weight=2.0))
+    merged = linear(deltas, terms_of((1.0,), normalize=True, base_weight=2.0))
 
     assert merged.tolist() == [2.0]
     with pytest.raises(ValueError, match="sum to 0"):
-        linear(deltas, Terms((1.0,), (1.0,), normalize=True, base_weight=-1.0))
+        linear(deltas, terms_of((1.0,), normalize=True, base_weight=-1.0))

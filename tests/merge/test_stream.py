@@ -11,8 +11,9 @@ from transformers import AutoModelForCausalLM
 from adapt.errors import ModelError
 from adapt.workspace import Workspace
 from merge.build import merge
-from merge.methods import METHODS, Terms
+from merge.methods import METHODS
 from merge.recipe import Recipe
+from merge.terms import Terms
 from tests.merge.conftest import Zoo, dense_deltas, load, make_recipe, steps_apart, weights
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
@@ -308,7 +309,9 @@ def test_the_streamed_sum_is_the_method_of_the_table(zoo: Zoo, workspace: Worksp
 
     artifact = merge(merge_recipe, workspace=workspace)
 
-    terms = Terms((0.9, 0.55), (1.0, 1.0), normalize=True)
+    terms = Terms(
+        (0.9, 0.55), sources={"density": (1.0, 1.0)}, shared={"normalize": True, "lambda": 1.0}
+    )
     expected = weights(base)[name].double() + METHODS["linear"]([d[name] for d in deltas], terms)
     assert steps_apart(weights(artifact.path)[name], expected) <= 1
 
