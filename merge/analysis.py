@@ -1,8 +1,8 @@
 """How adapters lie to each other, layer by layer: cosines, norms and conflicts of sign of their ΔW; no answer is needed.
 
 Products of plain LoRA parts come from the factors, ⟨B₁A₁, B₂A₂⟩ = Σ (B₁ᵀB₂) ∘ (A₁A₂ᵀ), so ΔW is formed for the signs
-alone, some rows at a time. What the geometry cannot tell: whether two adapters answer one question differently. That is measured
-(`merge.report`, `merge.advice`).
+alone, some rows at a time. What the geometry cannot tell: whether two adapters answer one question differently. That is
+measured (`merge.report`, `merge.advice`).
 """
 
 import re

@@ -70,14 +70,13 @@ def answer_losses(
             logits = model(
                 input_ids=inputs.to(device), attention_mask=mask.to(device), use_cache=False
             ).logits
-            loss = cross_entropy(
-                logits[:, :-1].float().transpose(1, 2),
-                labels[:, 1:].to(device),
-                ignore_index=IGNORED,
-                reduction="none",
-            )
-            sums = loss.sum(1).tolist()
-            for index, total in zip(batch, sums, strict=True):
+            wanted = labels[:, 1:].to(device)
+            learned = wanted != IGNORED
+            # at the answers alone: the vocabulary is long, and most tokens are the prompts'
+            loss = cross_entropy(logits[:, :-1][learned].float(), wanted[learned], reduction="none")
+            place = learned.nonzero()[:, 0]
+            sums = torch.zeros(len(batch), device=device).index_add_(0, place, loss)
+            for index, total in zip(batch, sums.tolist(), strict=True):
                 losses[index] = total / max(1, len(rows[index].answer))
     return tuple(losses)
 

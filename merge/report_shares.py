@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import JsonValue
 
-from adapt.bootstrap import RESAMPLES
+from adapt.bootstrap import AT_ONCE, RESAMPLES
 
 Rows = tuple[
     Sequence[float], Sequence[float], Sequence[float]
@@ -65,8 +65,9 @@ def _ratios(
 ) -> npt.NDArray[np.float64]:
     """Return the ratios of the means of resampled rows; where the gain vanishes it counts as very small."""
     least = 1e-3 / len(under)
+    at_once = max(1, AT_ONCE // len(over))
     made = []
-    for _ in range(RESAMPLES):
-        places = draw.integers(len(over), size=len(over))
-        made.append(over[places].mean() / max(under[places].mean(), least))
-    return np.asarray(made)
+    for start in range(0, RESAMPLES, at_once):
+        places = draw.integers(len(over), size=(min(at_once, RESAMPLES - start), len(over)))
+        made.append(over[places].mean(axis=1) / np.maximum(under[places].mean(axis=1), least))
+    return np.concatenate(made)

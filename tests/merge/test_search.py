@@ -1,4 +1,4 @@
-"""The search on a tiny model: what it tries is what is built, it puts the base back, and a killed one goes on as if it had not been."""
+"""The search on a tiny model: it tries what is built, puts the base back, and goes on after a kill as if there was none."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -97,11 +97,16 @@ def test_the_base_is_back_bit_for_bit_also_after_a_stop(resolved: Resolved) -> N
         terms=Trial("task_arithmetic", (1.0, 1.0), {}).terms_of(),
     )
 
-    with pytest.raises(KeyboardInterrupt), swapped.merged(merger):
-        changed = [
-            n for n, t in swapped.model.state_dict().items() if not torch.equal(t, before[n])
-        ]
-        raise KeyboardInterrupt
+    changed: list[str] = []
+
+    def stopped() -> None:
+        with swapped.merged(merger):
+            now = swapped.model.state_dict().items()
+            changed.extend(n for n, t in now if not torch.equal(t, before[n]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
 
     assert len(changed) == len(swapped.changed)
     assert all(torch.equal(t, before[n]) for n, t in swapped.model.state_dict().items())
