@@ -157,10 +157,12 @@ def resolve(recipe: Recipe, *, workspace: Workspace) -> Resolved:
         check_name("model", recipe.name or DEFAULT_NAME)
     sources = find_sources(recipe, workspace, findings)
     base, checkpoint, plan = None, None, None
-    with findings.at(("base_model",)):
-        base = find_base(base_name(recipe, sources), workspace)
-        checkpoint = open_checkpoint(base.path)
-        _check_layers(checkpoint)
+    # a base that only the adapters name cannot be missed before all of them are found
+    if recipe.base_name is not None or len(sources) == len(recipe.adapters):
+        with findings.at(("base_model",)):
+            base = find_base(base_name(recipe, sources), workspace)
+            checkpoint = open_checkpoint(base.path)
+            _check_layers(checkpoint)
     if base is not None:
         check_bases(recipe, sources, base, workspace, findings)
     if base is not None and checkpoint is not None:

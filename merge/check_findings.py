@@ -35,8 +35,8 @@ class Findings:
         self._notes.append(text)
 
     def add(self, at: Location, error: AdaptError) -> None:
-        """Add a fault of a field."""
-        if self._lines:
+        """Add a fault of a field; what is not written down has no line, and its sentence says what is missing."""
+        if any(at[:n] in self._lines for n in range(1, len(at) + 1)):
             error.args = (place(at, str(error), self._lines),)
         self._faults.append(error)
 

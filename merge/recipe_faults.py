@@ -112,14 +112,17 @@ def _source_faults(sources: Sequence[object], *, given: bool) -> Faults:
     faults: Faults = []
     mappings = [(i, s) for i, s in enumerate(sources) if _is_mapping(s)]
     for i, source in mappings:
-        if ("model" in source) == ("adapter" in source):
+        named = [key for key in source if key != "parameters"]
+        # a key that is misspelt is told as such
+        if named not in (["model"], ["adapter"]) and set(named) <= {"model", "adapter"}:
             faults.append((("models", i), "needs either 'adapter' or 'model: base+adapter'"))
         model = source.get("model")
         if isinstance(model, str) and model.count("+") > 1:
             faults.append((("models", i, "model"), "has more than one '+'; write base+adapter"))
         elif isinstance(model, str) and "+" in model and "" in model.split("+"):
             faults.append((("models", i, "model"), f"names only half of base+adapter: '{model}'"))
-    if given and len(mappings) == len(sources) and not any(map(_adapter, sources)):
+    is_readable = not faults and len(mappings) == len(sources)
+    if given and is_readable and not any(map(_adapter, sources)):
         faults.append(
             (("models",), "names no adapter; add one as 'adapter: name' or 'model: base+folder'")
         )
@@ -237,7 +240,8 @@ def _density_faults(spec: MethodSpec, recipe: Group, groups: Sequence[Group]) ->
         density = _plain("density", 1.0, [(at, group)], recipe)
         spread = _plain("epsilon", float(epsilon.default), [(at, group)], recipe)
         if density and spread and is_out_of_range(density[0], spread[0]):
-            key = "epsilon" if "epsilon" in group else "density"
+            own = [name for name in ("epsilon", "density") if name in group]
+            key = own[0] if own else "epsilon" if "epsilon" in recipe[1] else "density"
             where = (*at, key) if key in group else (*recipe[0], key)
             faults.append((where, out_of_range(density[0], spread[0])))
     return faults

@@ -12,7 +12,7 @@ from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 from merge.specs import SPECS
 
-# keys that only mergekit knows: of mergekit-yaml, then of mergekit-moe
+# keys that only mergekit's side knows: of mergekit-yaml, mergekit-moe and mergekit-extract-lora
 MERGEKIT_KEYS = (
     "slices",
     "modules",
@@ -23,6 +23,7 @@ MERGEKIT_KEYS = (
     "gate_mode",
     "experts_per_token",
     "shared_experts",
+    "extract_lora",
 )
 # methods of mergekit 0.1.5 that need whole models
 MERGEKIT_METHODS = (
@@ -65,7 +66,7 @@ def _source(source: object, at: Location, faults: Faults) -> object:
 
 
 def _short(value: object, at: Location, faults: Faults) -> str:
-    """Return `base+adapter` of a model written as a mapping; a text that names nothing where it has faults."""
+    """Return `base+adapter` of a model written as a mapping; a text in its place where it has faults."""
     before = len(faults)
     whole = value if isinstance(value, Mapping) else {}
     known = ("model", "lora")
@@ -75,7 +76,7 @@ def _short(value: object, at: Location, faults: Faults) -> str:
     parts = [
         _path(whole[key], (*at, key), faults) for key in known if whole.get(key, None) is not None
     ]
-    return "+".join(parts) if len(faults) == before else "?"
+    return "+".join(parts) if len(faults) == before else "?+?"
 
 
 def _path(value: object, at: Location, faults: Faults) -> str:
