@@ -22,9 +22,8 @@ DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch
 def dense(merge_recipe: Recipe, base: Path, adapters: list[Path]) -> dict[str, Tensor]:
     """Return the merged weights in fp64 from whole matrices, by the methods' definitions written out once more."""
     deltas = [dense_deltas(base, adapter) for adapter in adapters]
-    sources = merge_recipe.models
-    w = [merge_recipe.weight(s) for s in sources]
-    density = [merge_recipe.density(s) for s in sources]
+    terms = merge_recipe.terms_of({})("")
+    w, density = terms.weights, terms.sources.get("density", terms.weights)
     merged = {}
     for name, weight in weights(base).items():
         total = torch.zeros(weight.shape, dtype=torch.float64)
