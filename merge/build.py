@@ -19,7 +19,7 @@ from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.as_adapter import write_adapter
 from merge.check import DEFAULT_NAME, Resolved, resolve
-from merge.methods import LINEAR
+from merge.coefficients import LINEAR
 from merge.recipe import Recipe
 from merge.stream import write_model
 from merge.tensor_merger import TensorMerger, one_thread

@@ -47,16 +47,16 @@ class TensorFile:
     path: Path
     tensors: dict[str, TensorRecord]
 
-    def read(self, name: str) -> bytearray:
-        """Return the bytes of one tensor.
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytearray:
+        """Return the bytes of one tensor, or those from `start` to before `stop`.
 
         Raises:
             ModelError: the file ended early, because it was changed since its header was read.
         """
         record = self.tensors[name]
-        data = bytearray(record.bytes)
+        data = bytearray((record.bytes if stop is None else stop) - start)
         with self.path.open("rb", buffering=0) as file:
-            file.seek(record.start)
+            file.seek(record.start + start)
             view = memoryview(data)
             while view:
                 count = file.readinto(view)
