@@ -6,23 +6,23 @@ Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Literal
 
 from pydantic import JsonValue
 
-from adapt.artifacts import Artifact, sha256_file
+from adapt.artifacts import Artifact, FileRecord, sha256_file
 from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError, RecipeError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.as_adapter import write_adapter
 from merge.check import DEFAULT_NAME, Resolved, resolve
 from merge.coefficients import LINEAR
 from merge.recipe import Recipe
 from merge.stream import write_model
-from merge.tensor_merger import TensorMerger, one_thread
+from merge.tensor_merger import TensorMerger
 from merge.terms import Terms
 
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
@@ -54,9 +54,11 @@ def merge(
     resolved = resolve(recipe, workspace=workspace)
     terms = _terms(resolved)
     before = _hashes(resolved)
+    records: dict[str, FileRecord] = {}
     with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
         if output == "adapter":
-            write_adapter(
+            # needs torch, whose import takes longer than merging a small model
+            resolve_name("merge.as_adapter:write_adapter")(
                 resolved.adapters,
                 LINEAR[recipe.merge_method](terms),
                 staging.path,
@@ -70,8 +72,7 @@ def merge(
                 method=recipe.merge_method,
                 terms=lambda _: terms,
             )
-            with one_thread():
-                write_model(resolved.plan, merger, staging.path, progress=progress)
+            records = write_model(resolved.plan, merger, staging.path, progress=progress)
         if _hashes(resolved) != before:
             raise ModelError(
                 "an adapter was changed while it was being merged; run the merge again"
@@ -91,6 +92,7 @@ def merge(
             metrics=metrics,
             licence=licence,
             summary=_summary(resolved),
+            known=records,
         )
 
 

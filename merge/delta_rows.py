@@ -189,7 +189,7 @@ class DeltaRows:
         else:
             whole = np.abs(self._whole(rows, base))
             terms, size = 1, whole.max(axis=1, keepdims=True, initial=0)
-        return size * ((terms + 2 + additions) * np.finfo(self._dtype).eps / 2)
+        return np.asarray(size * ((terms + 2 + additions) * np.finfo(self._dtype).eps / 2))
 
     def _whole(self, rows: slice, base: Array) -> NDArray[np.float64]:
         if self._moved is None:

@@ -7,8 +7,9 @@ are `merge.whole_tensors`, imported only for them: the import of torch takes lon
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -25,15 +26,6 @@ from merge.terms import Terms, TermsOf
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-
-def one_thread() -> threadpool_limits:
-    """Return a context in which every matrix product runs in one thread.
-
-    Tensors are merged side by side instead: threads that wait for each other in every small product took ten times the
-    processor time, and so the bytes cannot depend on their number.
-    """
-    return threadpool_limits(1)
 
 
 class TensorMerger:
@@ -62,6 +54,25 @@ class TensorMerger:
         if terms.number("lambda") == 0:
             return []
         return [change for change in tensor.changes if terms.weights[change.source] != 0]
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the method needs whole matrices, and with them torch."""
+        return SPECS[self.method].space != "entries"
+
+    def one_thread(self) -> AbstractContextManager[object]:
+        """Return a context in which every matrix product runs in one thread.
+
+        Tensors are merged side by side instead: threads that wait for each other in every small product took ten times
+        the processor time; and so the bytes cannot depend on their number.
+        """
+        ours = "merge.whole_tensors:one_thread"
+        context = resolve_name(ours)() if self.is_whole else threadpool_limits(1)
+        return cast("AbstractContextManager[object]", context)
+
+    def threads(self, most: int) -> int:
+        """Return how many tensors may be merged at once: whole ones take memory."""
+        return min(most, 2) if self.is_whole else most
 
     def pieces(self, tensor: OutputTensor) -> Iterator[bytes | memoryview]:
         """Yield the bytes of one tensor of the output, in order.
@@ -96,7 +107,7 @@ class TensorMerger:
     def _blocks(self, tensor: OutputTensor, base: StoredRows) -> Iterator[tuple[slice, Array]]:
         """Yield the merged weight by blocks of rows."""
         changes = self.changes(tensor)
-        if changes and SPECS[self.method].space != "entries":
+        if changes and self.is_whole:
             merged = resolve_name("merge.whole_tensors:merge_whole")
             whole: Array = merged(self, tensor, changes)
             yield from ((rows, whole[rows]) for rows in base.grid)

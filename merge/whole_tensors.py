@@ -4,7 +4,8 @@
 `factors`: f(factors, terms) gets (left, right) of those that change it, in float64, the adapter's scaling in left.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -23,6 +24,17 @@ from merge.terms import Terms
 
 Dense = Callable[[Sequence[Tensor], Tensor, Terms], Tensor]
 Factored = Callable[[Sequence[tuple[Tensor, Tensor]], Terms], tuple[Tensor, Tensor]]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread inside, in this thread and those started here, and give it its threads back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def merge_whole(merger: TensorMerger, tensor: OutputTensor, changes: Sequence[Change]) -> Array:
