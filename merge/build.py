@@ -7,23 +7,23 @@ Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Literal
 
 from pydantic import JsonValue
 
-from adapt.artifacts import Artifact, sha256_file
+from adapt.artifacts import Artifact, FileRecord, sha256_file
 from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError, RecipeError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.as_adapter import write_adapter
 from merge.check import DEFAULT_NAME, Resolved, resolve
-from merge.methods import LINEAR
+from merge.coefficients import LINEAR
 from merge.recipe import Recipe, Source
 from merge.stream import write_model
-from merge.tensor_merger import TensorMerger, one_thread
+from merge.tensor_merger import TensorMerger
 
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
 
@@ -50,6 +50,7 @@ def merge(
     if output == "adapter":
         _refuse_full_rank(resolved)
     before = _hashes(resolved)
+    records: dict[str, FileRecord] = {}
     with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
         if output == "adapter":
             _write_adapter(resolved, staging.path)
@@ -60,8 +61,7 @@ def merge(
                 method=recipe.merge_method,
                 terms=resolved.terms_of,
             )
-            with one_thread():
-                write_model(resolved.plan, merger, staging.path, progress=progress)
+            records = write_model(resolved.plan, merger, staging.path, progress=progress)
         if _hashes(resolved) != before:
             raise ModelError(
                 "an adapter was changed while it was being merged; run the merge again"
@@ -81,6 +81,7 @@ def merge(
             metrics=metrics,
             licence=licence,
             summary=_summary(resolved),
+            known=records,
         )
 
 
