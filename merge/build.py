@@ -12,14 +12,13 @@ from pydantic import JsonValue
 
 from adapt.artifacts import Artifact, sha256_file
 from adapt.cards import CardText, shown, write_card
-from adapt.errors import ModelError, RecipeError
+from adapt.errors import ModelError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.as_adapter import write_adapter
+from merge.as_adapter import refuse_high_rank, write_adapter
 from merge.check import DEFAULT_NAME, Resolved, resolve
-from merge.methods import LINEAR
 from merge.recipe import Recipe
 from merge.stream import write_model
 from merge.tensor_merger import TensorMerger, one_thread
@@ -39,18 +38,15 @@ def merge(
     """Merge and publish, and return the new artifact.
 
     Args:
-        output: a full model, or (only for weighted sums) one adapter for the same base.
+        output: a full model, or (only for weighted sums and methods on factors) one adapter for the same base.
         evaluate: measures the finished folder; what it returns becomes the card's metrics. If it raises, nothing is
             published.
 
     Raises:
         AdaptError: something is missing or does not fit (see `merge.check`), or a weight came out as no number.
     """
-    if output == "adapter" and not recipe.spec.is_linear:
-        raise RecipeError(
-            f"{recipe.merge_method} cannot give an adapter: its result has no low rank; "
-            "merge to a full model, or use task_arithmetic"
-        )
+    if output == "adapter":
+        refuse_high_rank(recipe.merge_method)
     resolved = resolve(recipe, workspace=workspace)
     terms = _terms(resolved)
     before = _hashes(resolved)
@@ -58,8 +54,9 @@ def merge(
         if output == "adapter":
             write_adapter(
                 resolved.adapters,
-                LINEAR[recipe.merge_method](terms),
                 staging.path,
+                method=recipe.merge_method,
+                terms=lambda _: terms,
                 base=resolved.base.id,
                 output_dtype=recipe.output_dtype,
             )
