@@ -14,13 +14,12 @@ from pydantic import JsonValue
 
 from adapt.artifacts import Artifact, FileRecord, sha256_file
 from adapt.cards import CardText, shown, write_card
-from adapt.errors import ModelError, RecipeError
+from adapt.errors import ModelError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.check import DEFAULT_NAME, Resolved, resolve
-from merge.coefficients import LINEAR
 from merge.recipe import Recipe, Source
 from merge.stream import write_model
 from merge.tensor_merger import TensorMerger
@@ -39,7 +38,7 @@ def merge(
     """Merge and publish, and return the new artifact.
 
     Args:
-        output: a full model, or (only for weighted sums) one adapter for the same base.
+        output: a full model, or (only for weighted sums and methods on factors) one adapter for the same base.
         evaluate: measures the finished folder; what it returns becomes the card's metrics. If it raises, nothing is
             published.
 
@@ -95,21 +94,16 @@ def _refuse_full_rank(resolved: Resolved) -> None:
 
 
 def _write_adapter(resolved: Resolved, out: Path) -> None:
-    """Write the merge as one adapter.
+    """Write the merge as one adapter; needs torch, whose import takes longer than merging a small model.
 
     Raises:
-        RecipeError: the parameters differ between tensors, or an adapter is more than B·A.
+        RecipeError: an adapter is more than B·A.
     """
-    changed = [t.record.name for f in resolved.plan.files for t in f.tensors if t.changes]
-    coefficients = {LINEAR[resolved.recipe.merge_method](resolved.terms_of(n)) for n in changed}
-    if len(coefficients) > 1:
-        raise RecipeError(
-            "gradients and filters give each tensor its own weights; merge to a full model, or write plain weights"
-        )
-    write_adapter(
+    resolve_name("merge.as_adapter:write_adapter")(
         resolved.adapters,
-        coefficients.pop(),
         out,
+        method=resolved.recipe.merge_method,
+        terms=resolved.terms_of,
         base=resolved.base.id,
         output_dtype=resolved.recipe.output_dtype,
     )

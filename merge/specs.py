@@ -184,7 +184,10 @@ SPECS: dict[str, MethodSpec] = {
             "sce",
             "arXiv:2408.07990",
             "merge.dense:sce",
-            (Parameter("select_topk", 1.0, "share of entries kept, by variance", low=0, high=1),),
+            (
+                Parameter("select_topk", 1.0, "share of entries kept, by variance", low=0, high=1),
+                _INT8_MASK,
+            ),
             fewest=2,
             space="dense",
         ),
@@ -211,8 +214,8 @@ SPECS: dict[str, MethodSpec] = {
             "merge.dense:nuslerp",
             (
                 Parameter("weight", 1.0, "share of a model on the arc", per_source=True, low=0),
-                Parameter("nuslerp_row_wise", False, "an arc for each row"),
                 Parameter("nuslerp_flatten", True, "one arc for the whole tensor"),
+                Parameter("nuslerp_row_wise", False, "else an arc along the first dimension"),
             ),
             fewest=2,
             most=2,
