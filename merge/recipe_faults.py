@@ -193,6 +193,9 @@ def _weight_faults(
     if spec.parameter("weight") is None:
         return []
     faults: Faults = []
+    if spec.is_mean and recipe[1].get("normalize") is False:
+        text = "scales the base's own weights too, by the sum of the weights; a recipe of whole models can, in mergekit"
+        faults.append(((*recipe[0], "normalize"), text))
     sources = values.get("models")
     models = sources if isinstance(sources, list | tuple) else []
     base = values.get("base_model")

@@ -110,7 +110,7 @@ def is_for_mergekit(values: Mapping[str, object]) -> bool:
     method = values.get("merge_method")
     if method in MERGEKIT_METHODS:
         return True
-    if method not in SPECS:
+    if not isinstance(method, str) or method not in SPECS:
         return False
     named, _ = as_named(values)
     models = list(_models(named))

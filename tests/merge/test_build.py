@@ -219,6 +219,33 @@ def test_a_merged_model_is_a_base_for_the_next_merge(
     assert second.card.base.id == "first@1"
 
 
+def test_a_gradient_gives_every_layer_its_own_weight(workspace: Workspace, two: Path) -> None:
+    gradient = {"adapter": "billing", "parameters": {"weight": [0, 0.5]}}
+    recipe = Recipe.model_validate({"merge_method": "task_arithmetic", "models": [gradient]})
+    half = recipe_from_flags(["billing"], method="task_arithmetic", weights=[0.5])
+
+    merged = merge(recipe, workspace=workspace)
+
+    found = load_file(merged.path / "model.safetensors")
+    base = load_file(two / "model.safetensors")
+    expected = load_file(merge(half, workspace=workspace).path / "model.safetensors")
+    for name, tensor in found.items():
+        assert tensor.equal((expected if "layers.1." in name else base)[name]), name
+    assert not found["model.layers.1.mlp.up_proj.weight"].equal(
+        base["model.layers.1.mlp.up_proj.weight"]
+    )
+    assert merged.card.settings["sources"][0]["parameters"] == {"weight": [0, 0.5]}
+    assert "billing@1 * [0, 0.5]" in merged.card.summary
+
+
+def test_a_recipe_that_was_never_read_is_checked_as_well(workspace: Workspace, two: Path) -> None:
+    source = {"adapter": "billing", "parameters": {"density": 2}}
+    recipe = Recipe.model_validate({"merge_method": "ties", "models": [source]})
+
+    with pytest.raises(RecipeError, match=r"models\[0\]\.parameters\.density: should be in"):
+        check(recipe, workspace=workspace)
+
+
 def test_a_full_disk_is_told_before_anything_is_written(
     workspace: Workspace, two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
