@@ -47,7 +47,7 @@ def merge(
     """
     resolved = resolve(recipe, workspace=workspace)
     if output == "adapter":
-        _refuse_full_rank(resolved)
+        resolve_name("merge.as_adapter:refuse_high_rank")(recipe.merge_method)
     before = _hashes(resolved)
     records: dict[str, FileRecord] = {}
     with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
@@ -81,15 +81,6 @@ def merge(
             licence=licence,
             summary=_summary(resolved),
             known=records,
-        )
-
-
-def _refuse_full_rank(resolved: Resolved) -> None:
-    """Refuse an adapter as the output where the method's result has no low rank."""
-    method = resolved.recipe.merge_method
-    if not resolved.recipe.spec.gives_adapter:
-        raise RecipeError(
-            f"{method} cannot give an adapter: its result has no low rank; merge to a full model, or use task_arithmetic"
         )
 
 

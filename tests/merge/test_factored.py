@@ -11,8 +11,8 @@ from torch import Tensor
 from merge.factored import core_space, iso_c, knots, tsv
 from merge.low_rank import Factors
 from merge.specs import SPECS
-from merge.tensor_merger import one_thread
 from merge.terms import Terms
+from merge.whole_tensors import one_thread
 
 METHODS = {"knots": knots, "core_space": core_space, "tsv": tsv, "iso_c": iso_c}
 # (method, its inner method)

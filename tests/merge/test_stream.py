@@ -188,16 +188,22 @@ def test_weight_zero_leaves_every_byte_of_the_base(
     zoo: Zoo, workspace: Workspace, method: str
 ) -> None:
     base = zoo.base(dtype=torch.bfloat16)
-    adapters = [zoo.adapter(base, **ADAPTERS["plain"]), zoo.adapter(base, **ADAPTERS["wide"])]
+    adapters = [
+        zoo.adapter(base, seed=9, targets=["q_proj"]),
+        zoo.adapter(base, **ADAPTERS["wide"]),
+    ]
 
     artifact = merge(
-        make_recipe(base, adapters, method, sources=[{"weight": 0.0}, {"weight": 0.0}]),
+        make_recipe(base, adapters, method, sources=[{"weight": 0.9}, {"weight": 0.0}]),
         workspace=workspace,
     )
 
     ours, theirs = weights(artifact.path), weights(base)
     assert ours.keys() == theirs.keys()
-    assert all(ours[n].view(torch.int16).equal(theirs[n].view(torch.int16)) for n in theirs)
+    changed = {
+        n for n in theirs if not ours[n].view(torch.int16).equal(theirs[n].view(torch.int16))
+    }
+    assert changed == {n for n in theirs if n.endswith("q_proj.weight")}
 
 
 def test_weights_that_no_adapter_changes_are_copied_as_bytes(
