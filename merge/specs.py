@@ -6,9 +6,10 @@ Not here: the functions themselves; `MethodSpec.function` says where each is.
 """
 
 import math
-import reprlib
 from dataclasses import dataclass
 from typing import Literal
+
+from merge.recipe_quotes import quoted
 
 Value = float | int | bool | str
 
@@ -37,7 +38,7 @@ class Parameter:
 
     def fault(self, value: object) -> str:
         """Return what is wrong with a plain value, as the rest of a sentence; nothing where it is right."""
-        got = f"(got {reprlib.repr(value)})"
+        got = f"(got {quoted(value)})"
         if isinstance(self.default, bool):
             return "" if isinstance(value, bool) else f"should be true or false {got}"
         if isinstance(self.default, str):

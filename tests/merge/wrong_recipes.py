@@ -116,6 +116,8 @@ WRONG = (
     Wrong("a resized vocabulary", _one("resized"), MODEL_0, "98 tokens"),
     Wrong("a tokenizer with other tokens", _one("speaking", base="speaker"), MODEL_0, "<new>"),
     Wrong("a tokenizer with other numbers", _one("renumbered", base="speaker"), MODEL_0, "others in the base's"),
+    Wrong("a tokenizer that is cut off", _one("garbled", base="speaker"), MODEL_0, "not a readable tokenizer"),
+    Wrong("a head of another vocabulary", _one("headed"), MODEL_0, "98 tokens (lm_head.weight)"),
     Wrong("DoRA for a method of factors", _one("dora", "core_space"), MODEL_0, "works on the factors"),
     Wrong("an adapter of another base", "merge_method: ties\nbase_model: '{base}'\nmodels:\n  - adapter: foreign\n", MODEL_0, "was trained on"),
     Wrong("two bases", "merge_method: ties\nmodels:\n  - model: '{base}+{a}'\n  - model: '{gemma}+{a}'\n", "base_model", "different ones", has_line=False),
