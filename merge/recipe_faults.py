@@ -5,13 +5,13 @@ Works on the values as they were read, so that one wrong field does not hide wha
 
 import difflib
 import math
-import reprlib
 from collections.abc import Mapping, Sequence
 from typing import TypeGuard
 
 from pydantic_core import ErrorDetails
 
 from merge.recipe_forms import MERGEKIT_METHODS
+from merge.recipe_quotes import quoted
 from merge.recipe_sections import section_faults
 from merge.recipe_settings import Faults, catches_all, is_plain, setting_faults
 from merge.recipe_yaml import Location
@@ -51,7 +51,7 @@ def explain(fault: ErrorDetails, known: Sequence[str]) -> str:
     if kind in ("model_type", "dict_type"):
         message = "should be a mapping of 'key: value'"
     message = message.removeprefix("Input ").replace("a valid tuple", "a list")
-    return f"{message} (got {reprlib.repr(fault['input'])})"
+    return f"{message} (got {quoted(fault['input'])})"
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:

@@ -4,10 +4,10 @@ A merge of adapters of one base is ours: ΔW exactly, streamed. Whole checkpoint
 and mixtures of experts go to mergekit. Works on the values as they were read; wrong types are left to others.
 """
 
-import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from merge.recipe_quotes import quoted
 from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 from merge.specs import SPECS
@@ -83,7 +83,7 @@ def _path(value: object, at: Location, faults: Faults) -> str:
     if isinstance(value, str) and value:
         return value
     if not isinstance(value, Mapping):
-        faults.append((at, f"should be a name or {{path: …}} (got {reprlib.repr(value)})"))
+        faults.append((at, f"should be a name or {{path: …}} (got {quoted(value)})"))
         return ""
     for key in value:
         if key != "path" and value[key] is not None:

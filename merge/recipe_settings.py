@@ -9,11 +9,11 @@ Not here: what a method takes (`merge.specs`), and what holds where a source say
 """
 
 import re
-import reprlib
 from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
+from merge.recipe_quotes import quoted
 from merge.recipe_yaml import Location
 from merge.specs import Parameter, Value
 
@@ -115,9 +115,7 @@ def setting_faults(parameter: Parameter, setting: object, at: Location) -> Fault
     if not isinstance(setting, list):
         return _value_faults(parameter, setting, at)
     if not parameter.varies:
-        return [
-            (at, f"takes one value for the whole model, not a list (got {reprlib.repr(setting)})")
-        ]
+        return [(at, f"takes one value for the whole model, not a list (got {quoted(setting)})")]
     if not setting:
         return [(at, "is an empty list; write a value, or leave it out")]
     if not any(isinstance(entry, Mapping) for entry in setting):
@@ -128,7 +126,7 @@ def setting_faults(parameter: Parameter, setting: object, at: Location) -> Fault
             faults += _condition_faults(parameter, entry, (*at, i))
         else:
             text = "mixes values and filters; write each entry as {filter: …, value: …}"
-            faults.append(((*at, i), f"{text} (got {reprlib.repr(entry)})"))
+            faults.append(((*at, i), f"{text} (got {quoted(entry)})"))
     return faults or _order_faults(setting, at)
 
 
@@ -148,7 +146,7 @@ def _condition_faults(
         faults.append(
             (
                 (*at, "filter"),
-                f"should be a part of tensors' names, such as mlp (got {reprlib.repr(word)})",
+                f"should be a part of tensors' names, such as mlp (got {quoted(word)})",
             )
         )
     if "value" not in condition:

@@ -175,7 +175,7 @@ models:
   - adapter: {adapter}
     parameters: {{density: [0.5, 0.4, 0.3]}}
   - adapter: {adapter}
-    parameters: {{density: [{{filter: atention, value: 0.2}}, {{value: 0.5}}]}}
+    parameters: {{density: [{{filter: self_attnn, value: 0.2}}, {{value: 0.5}}]}}
   - adapter: {zoo.adapter(other, seed=4)}
     parameters: {{weight: 0}}
 parameters: {{lambda: 0}}
@@ -187,7 +187,7 @@ parameters: {{lambda: 0}}
 
     for text in (
         "has 3 values for 2 layers",
-        "the filter 'atention' matches no tensor that is merged",
+        "the filter 'self_attnn' matches no tensor that is merged",
         "hold the same weights, which then count twice",
         "has weight 0 on all of its tensors",
         "lambda is 0",

@@ -18,11 +18,12 @@ from adapt.errors import AdaptError
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.check import check
-from merge.recipe import Recipe, read_recipe
+from merge.recipe import Recipe, read_recipe, recipe_from_flags
 from tests.merge.conftest import Zoo, make_adapter
 from tests.merge.wrong_recipes import WRONG, Wrong
 
 Q0 = "base_model.model.model.layers.0.self_attn.q_proj"
+HEAD = "base_model.model.lm_head.lora_{}.weight"
 EMBEDDING = "base_model.model.model.embed_tokens.weight"
 Tensors = dict[str, torch.Tensor]
 
@@ -69,6 +70,7 @@ def shelf(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]
         "shapes",
         "layers",
         "resized",
+        "headed",
     ):
         found[name] = copy(a, root / name)
     for name in ("quantised", "int8", "short", "speaker"):
@@ -82,6 +84,8 @@ def shelf(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]
     rewrite(weights["shapes"], lambda t: t | {f"{Q0}.lora_A.weight": torch.ones(4, 32)})
     rewrite(weights["layers"], seventh_layer)
     rewrite(weights["resized"], lambda t: t | {EMBEDDING: torch.ones(98, 48)})
+    head = {"A": torch.ones(4, 48), "B": torch.ones(98, 4)}
+    rewrite(weights["headed"], lambda t: t | {HEAD.format(k): x for k, x in head.items()})
     found["dora"] = zoo.adapter(base, seed=3, use_dora=True)
     found["of_gpt"] = gpt_adapter(root)
     configure(found["quantised"], "config.json", quantization_config={"bits": 8})
@@ -98,6 +102,8 @@ def shelf(zoo: Zoo, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]
     ):
         found[name] = copy(a, root / name)
         speak(found[name], tokens)
+    found["garbled"] = copy(a, root / "garbled")
+    (found["garbled"] / "tokenizer.json").write_text("{")
     for name in ("rows", "same_rows"):
         found[name] = root / f"{name}.jsonl"
         found[name].write_text('{"prompt": "a", "response": "b"}\n')
@@ -219,3 +225,19 @@ def test_a_process_that_checks_takes_under_a_second_and_loads_no_torch(
     assert "line 5: models[1].adapter:" in told
     assert float(seconds) < 1, "processor time, which other programs do not change"
     assert heavy == "[]"
+
+
+def test_a_tokenizer_that_is_only_written_otherwise_is_the_same(
+    stocked: Workspace, shelf: dict[str, Path], tmp_path: Path
+) -> None:
+    adapter = copy(shelf["a"], tmp_path / "adapter")
+    base = copy(shelf["base"], tmp_path / "base")
+    pieces = {"model": {"type": "Unigram", "vocab": [["a", -1.0], ["b", -2.0]]}}
+    (base / "tokenizer.json").write_text(json.dumps(pieces))
+    (adapter / "tokenizer.json").write_text(json.dumps(pieces | {"added_tokens": []}, indent=1))
+
+    report = check(
+        recipe_from_flags([str(adapter)], method="ties", base=str(base)), workspace=stocked
+    )
+
+    assert not any("no tokenizer" in note for note in report.notes)

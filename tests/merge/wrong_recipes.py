@@ -45,9 +45,9 @@ WRONG = (
     # what a recipe may say
     Wrong("a method that does not exist", _two("tise"), "merge_method", "did you mean ties"),
     Wrong("a method near none", _two("average_of_all"), "merge_method", "there is: task_arithmetic"),
-    Wrong("a key with a letter missing", _two("ties", "parmeters: {{}}"), "parmeters", "parameters?"),
+    Wrong("a key with a letter missing", _two("ties", "parameterz: {{}}"), "parameterz", "parameters?"),
     Wrong("a key of a source misspelt", _two("ties").replace("adapter: '{b}'", "adaptor: '{b}'"), "models[1].adaptor", "adapter?"),
-    Wrong("a parameter misspelt", _two("ties", a="{wieght: 1}"), "models[0].parameters.wieght", "did you mean weight"),
+    Wrong("a parameter misspelt", _two("ties", a="{weightt: 1}"), "models[0].parameters.weightt", "did you mean weight"),
     Wrong("a parameter of another method", _two("ties", "parameters: {{gamma: 0.1}}"), "parameters.gamma", "does not use it"),
     Wrong("a shared parameter at a source", _two("ties", a="{normalize: true}"), "models[0].parameters.normalize", "whole merge"),
     Wrong("a key twice", _two("ties", "base_model: other"), "base_model", "written twice (also in line 2)"),
@@ -116,6 +116,8 @@ WRONG = (
     Wrong("a resized vocabulary", _one("resized"), MODEL_0, "98 tokens"),
     Wrong("a tokenizer with other tokens", _one("speaking", base="speaker"), MODEL_0, "<new>"),
     Wrong("a tokenizer with other numbers", _one("renumbered", base="speaker"), MODEL_0, "others in the base's"),
+    Wrong("a tokenizer that is cut off", _one("garbled", base="speaker"), MODEL_0, "not a readable tokenizer"),
+    Wrong("a head of another vocabulary", _one("headed"), MODEL_0, "98 tokens (lm_head.weight)"),
     Wrong("DoRA for a method of factors", _one("dora", "core_space"), MODEL_0, "works on the factors"),
     Wrong("an adapter of another base", "merge_method: ties\nbase_model: '{base}'\nmodels:\n  - adapter: foreign\n", MODEL_0, "was trained on"),
     Wrong("two bases", "merge_method: ties\nmodels:\n  - model: '{base}+{a}'\n  - model: '{gemma}+{a}'\n", "base_model", "different ones", has_line=False),
@@ -135,6 +137,6 @@ WRONG = (
     Wrong("a search over no method", _one("a") + "search: {{methods: [tise], validation: {{a: '{rows}'}}}}\n", "search.methods[0]", "no method named 'tise'"),
     Wrong("a search that sees nothing", _one("a") + "search: {{minutes: 1}}\n", "search.validation", "is missing"),
     Wrong("a search that sees the test", _one("a") + "evaluate: {{a: '{rows}'}}\nsearch: {{validation: {{a: '{same_rows}'}}}}\n", "search.validation.a", "same rows as evaluate.a"),
-    Wrong("a key of the search misspelt", _one("a") + "search: {{minuts: 1, validation: {{a: '{rows}'}}}}\n", "search.minuts", "did you mean minutes"),
+    Wrong("a key of the search misspelt", _one("a") + "search: {{minutez: 1, validation: {{a: '{rows}'}}}}\n", "search.minutez", "did you mean minutes"),
     Wrong("a measured base without a tokenizer", _one("a") + "evaluate: {{a: '{rows}'}}\n", "evaluate", "no tokenizer"),
 )  # fmt: skip
