@@ -5,13 +5,14 @@ Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Literal
 
 from pydantic import JsonValue
 
-from adapt.artifacts import Artifact, FileRecord, sha256_file
+from adapt.artifacts import Artifact, FileRecord
 from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError, RecipeError
 from adapt.protocols import Progress, no_progress
@@ -24,6 +25,7 @@ from merge.recipe import Recipe
 from merge.stream import write_model
 from merge.tensor_merger import TensorMerger
 from merge.terms import Terms
+from merge.unchanged import Watched
 
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
 
@@ -53,9 +55,15 @@ def merge(
         )
     resolved = resolve(recipe, workspace=workspace)
     terms = _terms(resolved)
-    before = _hashes(resolved)
+    adapters = Watched([adapter.file.path for adapter in resolved.adapters])
     records: dict[str, FileRecord] = {}
-    with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
+    with (
+        Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging,
+        ThreadPoolExecutor(
+            1, "merge-hash"
+        ) as side,  # reads at the pace of the disk, beside the merge
+    ):
+        hashed = side.submit(lambda: (resolved.base.sha256, adapters.hashes()))
         if output == "adapter":
             # needs torch, whose import takes longer than merging a small model
             resolve_name("merge.as_adapter:write_adapter")(
@@ -73,9 +81,10 @@ def merge(
                 terms=lambda _: terms,
             )
             records = write_model(resolved.plan, merger, staging.path, progress=progress)
-        if _hashes(resolved) != before:
+        base_sha256, hashes = hashed.result()
+        if not adapters.are_unchanged() or resolved.base.fingerprint_now() != base_sha256:
             raise ModelError(
-                "an adapter was changed while it was being merged; run the merge again"
+                "an adapter or the base was changed while it was being merged; run the merge again"
             )
         metrics: Mapping[str, JsonValue] = {}
         if evaluate is not None:
@@ -88,7 +97,7 @@ def merge(
             output,
             base=resolved.base.record,
             parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
-            settings=_settings(resolved, before),
+            settings=_settings(resolved, hashes),
             metrics=metrics,
             licence=licence,
             summary=_summary(resolved),
@@ -104,10 +113,6 @@ def _terms(resolved: Resolved) -> Terms:
         shared={"normalize": recipe.normalize, "lambda": recipe.parameters.lam},
         base_weight=sum(recipe.weight(source) for source in resolved.base_sources),
     )
-
-
-def _hashes(resolved: Resolved) -> list[str]:
-    return [sha256_file(adapter.file.path) for adapter in resolved.adapters]
 
 
 def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:
