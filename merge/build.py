@@ -6,13 +6,14 @@ Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Literal
 
 from pydantic import JsonValue
 
-from adapt.artifacts import Artifact, FileRecord, sha256_file
+from adapt.artifacts import Artifact, FileRecord
 from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError
 from adapt.protocols import Progress, no_progress
@@ -22,8 +23,11 @@ from adapt.workspace import Workspace
 from merge.check import DEFAULT_NAME, Resolved, resolve
 from merge.recipe import Recipe, Source
 from merge.stream import write_model
+from merge.tensor_file import read_tensor_file
 from merge.tensor_merger import TensorMerger
+from merge.unchanged import Watched
 
+CHANGED = "an adapter or the base was changed while it was being merged; run the merge again"
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
 
 
@@ -48,9 +52,17 @@ def merge(
     resolved = resolve(recipe, workspace=workspace)
     if output == "adapter":
         resolve_name("merge.as_adapter:refuse_high_rank")(recipe.merge_method)
-    before = _hashes(resolved)
+    adapters = Watched([adapter.file.path for adapter in resolved.adapters])
+    if any(read_tensor_file(adapter.file.path) != adapter.file for adapter in resolved.adapters):
+        raise ModelError(CHANGED)  # between the reading of its header and the line before
     records: dict[str, FileRecord] = {}
-    with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
+    with (
+        Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging,
+        ThreadPoolExecutor(
+            1, "merge-hash"
+        ) as side,  # reads at the pace of the disk, beside the merge
+    ):
+        hashed = side.submit(lambda: (resolved.base.sha256, adapters.hashes()))
         if output == "adapter":
             _write_adapter(resolved, staging.path)
         else:
@@ -61,10 +73,9 @@ def merge(
                 terms=resolved.terms_of,
             )
             records = write_model(resolved.plan, merger, staging.path, progress=progress)
-        if _hashes(resolved) != before:
-            raise ModelError(
-                "an adapter was changed while it was being merged; run the merge again"
-            )
+        base_sha256, hashes = hashed.result()
+        if not adapters.are_unchanged() or resolved.base.fingerprint_now() != base_sha256:
+            raise ModelError(CHANGED)
         metrics: Mapping[str, JsonValue] = {}
         if evaluate is not None:
             progress(ProgressEvent("evaluate"))
@@ -76,7 +87,7 @@ def merge(
             output,
             base=resolved.base.record,
             parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
-            settings=_settings(resolved, before),
+            settings=_settings(resolved, hashes),
             metrics=metrics,
             licence=licence,
             summary=_summary(resolved),
@@ -98,10 +109,6 @@ def _write_adapter(resolved: Resolved, out: Path) -> None:
         base=resolved.base.id,
         output_dtype=resolved.recipe.output_dtype,
     )
-
-
-def _hashes(resolved: Resolved) -> list[str]:
-    return [sha256_file(adapter.file.path) for adapter in resolved.adapters]
 
 
 def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:

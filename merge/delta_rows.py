@@ -8,6 +8,7 @@ Not here: what becomes of several of them (`merge.entries`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -18,9 +19,8 @@ from merge.adapters import Adapter, Part
 from merge.float_codes import FLOATS, Array, decode
 from merge.tensor_file import ITEM_BYTES, TensorFile, TensorRecord
 
-BLOCK = (
-    1 << 17
-)  # entries computed at once: half a megabyte of float32, which stays in the processor's cache
+# entries computed at once: half a megabyte of float32, so that a block stays in the processor's cache
+BLOCK = 1 << 17
 
 Places = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows and columns of single entries
 
@@ -58,7 +58,7 @@ class Grid:
         """Return the rows of a block."""
         return slice(block * self._step, min(self.rows, (block + 1) * self._step))
 
-    @property
+    @cached_property
     def _step(self) -> int:
         return max(1, BLOCK // max(1, self.columns))
 
@@ -91,7 +91,11 @@ class Product:
         self._left, right = (a.T, b.T) if part.transposed else (b, a)
         self._right64 = right.astype(np.float64) * part.scaling
         self._right = np.ascontiguousarray(self._right64, dtype)
-        self._longest = float(np.sqrt(np.square(self._right64).sum(axis=0).max(initial=0)))
+        longest = np.sqrt(np.square(self._right64).sum(axis=0).max(initial=0))
+        lengths = np.sqrt(np.einsum("ir,ir->i", self._left, self._left, dtype=np.float64))
+        self._sizes = (lengths * longest)[
+            :, None
+        ]  # of sums of sizes of products, by Cauchy and Schwarz
 
     def block(self, rows: slice) -> Array:
         """Return some rows of the product."""
@@ -106,9 +110,7 @@ class Product:
 
     def size(self, rows: slice) -> tuple[int, NDArray[np.float64]]:
         """Return the number of products summed, and a bound of each row's sums of sizes, of shape (rows, 1)."""
-        left = self._left[rows]
-        lengths = np.sqrt(np.einsum("ir,ir->i", left, left, dtype=np.float64))
-        return self._right.shape[0], (self._longest * lengths)[:, None]  # Cauchy and Schwarz
+        return self._right.shape[0], self._sizes[rows]
 
 
 class Moved:

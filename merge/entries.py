@@ -231,6 +231,11 @@ class EntriesMerge:
             total *= total.dtype.type(self._lam)
 
     def _divisor(self, agreed: Sequence[NDArray[np.bool_]], dtype: type[np.floating]) -> Array:
+        if len(set(self._weights)) == 1:  # counting is three times as fast
+            counts = np.zeros(agreed[0].shape, np.uint8 if len(agreed) < 256 else np.int64)
+            for agrees in agreed:
+                counts += agrees
+            return np.maximum(counts, 1).astype(dtype) * dtype(self._weights[0])
         divisor = np.zeros(agreed[0].shape, dtype)
         for agrees, weight in zip(agreed, self._weights, strict=True):
             divisor += np.multiply(agrees, dtype(weight), dtype=dtype)
