@@ -109,7 +109,7 @@ def write_adapter(  # noqa: PLR0913  what to merge, how, and how large
             tensors |= _rounded(dict(zip(names, (right, left), strict=True)), dtype)
     if not ranks:
         raise RecipeError(
-            "all weights are 0 or cancel out, so the merged adapter would be empty; give one a weight"
+            "all weights are 0, or no adapter changes anything, so the merged adapter would be empty; give one a weight"
         )
     _write_tensors(out / WEIGHTS, tensors, dtype)
     config = _config(ranks, base=base, fan_in_fan_out=adapters[0].config.fan_in_fan_out)
