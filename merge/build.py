@@ -12,12 +12,12 @@ from pydantic import JsonValue
 
 from adapt.artifacts import Artifact, sha256_file
 from adapt.cards import CardText, shown, write_card
-from adapt.errors import ModelError
+from adapt.errors import ModelError, RecipeError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.as_adapter import refuse_high_rank, write_adapter
+from merge.as_adapter import write_adapter
 from merge.check import DEFAULT_NAME, Resolved, resolve
 from merge.recipe import Recipe
 from merge.stream import write_model
@@ -45,8 +45,11 @@ def merge(
     Raises:
         AdaptError: something is missing or does not fit (see `merge.check`), or a weight came out as no number.
     """
-    if output == "adapter":
-        refuse_high_rank(recipe.merge_method)
+    if output == "adapter" and not recipe.spec.gives_adapter:
+        raise RecipeError(
+            f"{recipe.merge_method} cannot give an adapter: its result has no low rank; "
+            "merge to a full model, or use task_arithmetic"
+        )
     resolved = resolve(recipe, workspace=workspace)
     terms = _terms(resolved)
     before = _hashes(resolved)
