@@ -109,7 +109,7 @@ def write_adapter(  # noqa: PLR0913  what to merge, how, and how large
             tensors |= _rounded(dict(zip(names, (right, left), strict=True)), dtype)
     if not ranks:
         raise RecipeError(
-            "all weights are 0 or cancel out, so the merged adapter would be empty; give one a weight"
+            "all weights are 0, or no adapter changes anything, so the merged adapter would be empty; give one a weight"
         )
     _write_tensors(out / WEIGHTS, tensors, dtype)
     config = _config(ranks, base=base, fan_in_fan_out=adapters[0].config.fan_in_fan_out)
@@ -121,24 +121,15 @@ def write_adapter(  # noqa: PLR0913  what to merge, how, and how large
     return WrittenAdapter(ranks, errors, total_cost(costs.values()).error)
 
 
-def refuse_high_rank(method: str) -> None:
-    """Refuse a method whose result cannot be an adapter, before anything is read.
-
-    Raises:
-        RecipeError: that is so.
-    """
+def _check(
+    adapters: Sequence[Adapter], *, method: str, max_rank: int | None, max_error: float | None
+) -> None:
+    """Refuse what cannot be one adapter."""
     if not SPECS[method].gives_adapter:
         raise RecipeError(
             f"{method} cannot give an adapter: its result has no low rank; merge to a full model, or use "
             "task_arithmetic or core_space"
         )
-
-
-def _check(
-    adapters: Sequence[Adapter], *, method: str, max_rank: int | None, max_error: float | None
-) -> None:
-    """Refuse what cannot be one adapter."""
-    refuse_high_rank(method)
     if max_rank is not None and max_rank < 1:
         raise RecipeError(f"the rank of a merged adapter must be at least 1, got {max_rank}")
     if max_error is not None and not 0 <= max_error < 1:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from adapt.artifacts import Artifact, FileRecord
 from adapt.cards import CardText, shown, write_card
-from adapt.errors import ModelError
+from adapt.errors import ModelError, RecipeError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
@@ -49,9 +49,12 @@ def merge(
     Raises:
         AdaptError: something is missing or does not fit (see `merge.check`), or a weight came out as no number.
     """
+    if output == "adapter" and not recipe.spec.gives_adapter:
+        raise RecipeError(
+            f"{recipe.merge_method} cannot give an adapter: its result has no low rank; "
+            "merge to a full model, or use task_arithmetic"
+        )
     resolved = resolve(recipe, workspace=workspace)
-    if output == "adapter":
-        resolve_name("merge.as_adapter:refuse_high_rank")(recipe.merge_method)
     adapters = Watched([adapter.file.path for adapter in resolved.adapters])
     if any(read_tensor_file(adapter.file.path) != adapter.file for adapter in resolved.adapters):
         raise ModelError(CHANGED)  # between the reading of its header and the line before
