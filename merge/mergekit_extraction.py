@@ -42,6 +42,11 @@ def extract(
     """
     base, model = Path(str(config["base_model"])), Path(str(config["model"]))
     checkpoints = open_checkpoint(base), open_checkpoint(model)
+    include = STRINGS.validate_python(config.get("include") or [])
+    exclude = STRINGS.validate_python(config.get("exclude") or [])
+    changes = changed(*checkpoints)
+    touched = {name.rpartition(".")[0] for name in changes}
+    same = {name.rpartition(".")[0] for name in checkpoints[1].home} - touched
     LoaderCache().setup(options)
     plan = plan_extraction(
         base_model_ref=_reference(base),
@@ -50,42 +55,56 @@ def extract(
         out_path=str(out),
         options=options,
         max_rank=int(str(config["rank"])),
-        include_regexes=STRINGS.validate_python(config.get("include") or []),
-        exclude_regexes=[
-            *STRINGS.validate_python(config.get("exclude") or []),
-            *(f"^{re.escape(module)}$" for module in unchanged(*checkpoints)),
-        ],
+        include_regexes=include,
+        exclude_regexes=[*exclude, *(f"^{re.escape(module)}$" for module in sorted(same))],
     )
     for _ in Executor(plan.tasks).run():
         pass
-    return _describe(out, *checkpoints)
+    wanted = [
+        name
+        for name in changes
+        if not any(re.search(e, name.rpartition(".")[0]) for e in exclude)
+        and (not include or any(re.search(i, name.rpartition(".")[0]) for i in include))
+    ]
+    return _describe(out, *checkpoints, wanted)
 
 
 def _reference(folder: Path) -> ModelReference:
     return ModelReference.model_validate({"model": {"path": str(folder)}})
 
 
-def unchanged(base: Checkpoint, model: Checkpoint) -> list[str]:
-    """Return the modules whose tensors are all the same, byte for byte."""
-    same: dict[str, bool] = {}
-    for name, file in model.home.items():
-        module = name.rpartition(".")[0]
-        other = base.home.get(name)
-        equal = (
-            other is not None
-            and base.record(name).dtype == model.record(name).dtype
-            and base.record(name).shape == model.record(name).shape
-            and all(a == b for a, b in zip(other.chunks(name), file.chunks(name), strict=True))
-        )
-        same[module] = same.get(module, True) and equal
-    return [module for module, is_same in same.items() if is_same]
+def changed(base: Checkpoint, model: Checkpoint) -> list[str]:
+    """Return the tensors of a model that are not the base's, byte for byte."""
+    return [name for name in model.home if not _is_same(name, base, model)]
 
 
-def _describe(out: Path, base: Checkpoint, model: Checkpoint) -> dict[str, JsonValue]:
-    """Write peft's configuration of what the file holds, and return what there is to tell of it."""
+def _is_same(name: str, base: Checkpoint, model: Checkpoint) -> bool:
+    if name not in base.home:
+        return False
+    ours, theirs = model.record(name), base.record(name)
+    if (ours.dtype, ours.shape) != (theirs.dtype, theirs.shape):
+        return False
+    pairs = zip(model.home[name].chunks(name), base.home[name].chunks(name), strict=True)
+    return all(a == b for a, b in pairs)
+
+
+def _describe(
+    out: Path, base: Checkpoint, model: Checkpoint, wanted: Sequence[str]
+) -> dict[str, JsonValue]:
+    """Write peft's configuration of what the file holds, and return what there is to tell of it.
+
+    Raises:
+        ModelError: one of the tensors that differ (`wanted`) is not in it.
+    """
     names = [name.removeprefix(PREFIX) for name in read_tensor_file(out / WEIGHTS).tensors]
     modules = sorted(name.removesuffix(A) for name in names if name.endswith(A))
     whole = sorted({n.rpartition(".")[0] for n in names if not n.endswith((A, B, OFFSET))})
+    held = {n.replace(A, ".weight").replace(OFFSET, ".bias") for n in names}
+    lost = [name for name in wanted if name not in held]
+    if lost:
+        raise ModelError(
+            f"{lost[0]} differs from the base's, and mergekit leaves it out; leave its module out with 'exclude'"
+        )
     if not modules:
         raise ModelError("no linear layer of the model differs from the base; nothing to extract")
     if base.is_tied and base.embedding and base.embedding.removesuffix(".weight") in whole:

@@ -157,7 +157,9 @@ WORK: dict[str, Callable[[Job], dict[str, JsonValue]]] = {
 
 def _end_with_parent() -> None:
     """Wait until stdin ends, which it does when the parent has gone, however it went."""
-    while os.read(sys.stdin.fileno(), 1):  # unbuffered: a held buffer cannot be closed when all is done
+    while os.read(
+        sys.stdin.fileno(), 1
+    ):  # unbuffered: a held buffer cannot be closed when all is done
         pass
     os._exit(130)
 

@@ -12,7 +12,7 @@ from mergekit.options import MergeOptions
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Qwen2Config
 
 from adapt.errors import ModelError
 from adapt.workspace import Workspace
@@ -245,10 +245,9 @@ def test_an_extracted_adapter_is_the_truncated_svd(models: list[str], work: Work
 def test_only_what_differs_is_extracted_and_biases_are_not_lost(work: Work, tmp_path: Path) -> None:
     base = tmp_path / "base"
     tiny.make_base(base)
-    config = AutoConfig.from_pretrained(base)
-    config.attention_bias = True
+    config = {**tiny.SHAPE, "vocab_size": 364, "max_window_layers": 2}
     torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(config).save_pretrained(base)
+    AutoModelForCausalLM.from_config(Qwen2Config(**config)).save_pretrained(base)
     tuned = tmp_path / "tuned"
     model = AutoModelForCausalLM.from_pretrained(base)
     with torch.no_grad():
@@ -259,7 +258,7 @@ def test_only_what_differs_is_extracted_and_biases_are_not_lost(work: Work, tmp_
     model.save_pretrained(tuned)
 
     out, _, told = work(
-        {"extract_lora": {"model": str(tuned), "base_model": str(base), "rank": 40}}
+        {"extract_lora": {"model": str(tuned), "base_model": str(base), "rank": 32}}
     )
 
     plain = AutoModelForCausalLM.from_pretrained(base)
@@ -286,3 +285,19 @@ def test_what_does_not_open_is_not_taken_for_a_result(models: list[str], tmp_pat
     save_file(broken, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="answers with no numbers"):
         open_model(tmp_path)
+
+
+def test_a_change_that_mergekit_would_leave_out_is_an_error(work: Work, tmp_path: Path) -> None:
+    base = tiny.make_base(tmp_path / "base")
+    config = AutoConfig.from_pretrained(base)
+    config.attention_bias = True  # its description of Llama has no such biases
+    AutoModelForCausalLM.from_config(config).save_pretrained(base)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    with torch.no_grad():
+        model.model.layers[0].self_attn.q_proj.bias.add_(1.5)
+        model.model.layers[0].self_attn.q_proj.weight.mul_(1.5)
+    model.save_pretrained(tmp_path / "tuned")
+    recipe = {"model": str(tmp_path / "tuned"), "base_model": str(base), "rank": 4}
+
+    with pytest.raises(ModelError, match=r"layers\.0\.self_attn\.q_proj\.bias differs"):
+        work({"extract_lora": recipe})
