@@ -29,6 +29,7 @@ from merge.mergekit_sources import ModelName
 
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
 WAIT_SECONDS = 5.0
+LOGS_KEPT = 5  # of runs that failed or were killed
 
 
 def run(
@@ -78,7 +79,7 @@ def _run(
     names = {str(folder): resolved.found[name].name for name, folder in folders.items()}
     kind: Literal["adapter", "model"] = "adapter" if isinstance(recipe, LoraExtraction) else "model"
     with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
-        log = workspace.jobs / f"mergekit-{time.time_ns()}.log"
+        log = _new_log(workspace.jobs)
         job = job_of(resolved, folders, out=staging.path)
         progress(ProgressEvent("mergekit"))
         told = run_worker(job, log=log, names=names, progress=progress)
@@ -99,6 +100,13 @@ def _run(
         )
     cache.trim()
     return artifact
+
+
+def _new_log(folder: Path) -> Path:
+    """Return a new log's place, and remove the oldest of those that failed runs have left."""
+    for old in sorted(folder.glob("mergekit-*.log"))[: 1 - LOGS_KEPT]:
+        old.unlink()
+    return folder / f"mergekit-{time.time_ns()}.log"
 
 
 def _parents(resolved: ResolvedMergekit) -> list[str]:

@@ -3,7 +3,6 @@
 What is done in there stands in `merge.mergekit_worker`; this side imports neither mergekit nor torch.
 """
 
-import json
 import os
 import re
 import signal
@@ -28,9 +27,10 @@ SECRETS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 TAIL = 20_000  # bytes of the log in which the error is looked for
 RESULT = TypeAdapter(dict[str, JsonValue])
 
+OURS = "{0}"  # a sentence that the worker itself wrote
 # what mergekit, transformers and the system say, and what it means to whoever wrote the recipe
 KNOWN: tuple[tuple[str, type[AdaptError], str], ...] = (
-    (r"adapt\.errors\.ModelError: (.+)", ModelError, "{0}"),
+    (r"adapt\.errors\.ModelError: (.+)", ModelError, OURS),
     (
         r"No space left on device",
         WorkspaceError,
@@ -223,12 +223,13 @@ def explain(text: str, code: int, *, log: Path, names: Mapping[str, str]) -> Ada
         return ModelError(
             "mergekit was ended by the system, mostly for lack of memory; close other programs, or merge smaller models"
         )
+    return ModelError(f"mergekit failed ({_cause(text, code)}); all that it said is in {log}")
+
+
+def _cause(text: str, code: int) -> str:
+    """Return the line that says most: the exception, else the first error that was logged, else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("ERROR:")] or lines[-1:]
-    last = said[-1] if said else f"exit code {code}"
-    return ModelError(f"mergekit failed ({last}); all that it said is in {log}")
-
-
-def as_json(value: object) -> JsonValue:
-    """Return a value as plain JSON."""
-    return TypeAdapter(JsonValue).validate_python(json.loads(json.dumps(value)))
+    if lines and re.match(r"[\w.]*(Error|Exception|Interrupt)\b", lines[-1]):
+        return lines[-1]
+    logged = [line.split(":", 2)[2] for line in lines if line.startswith("ERROR:")]
+    return next(iter([*logged, *lines[-1:]]), f"exit code {code}")
