@@ -203,7 +203,8 @@ def _merge_fits(recipe: ModelMerge, found: Found) -> tuple[Faults, int, str]:
         groups[("models",)].append(Piece(("base_model",), donor))
     listed = list(groups.values())
     pieces = [piece for group in listed for piece in group]
-    merged = [(("base_model",), donor), *((p.location, p.model) for p in pieces)]
+    others = [(p.location, p.model) for p in pieces if p.model is not donor]
+    merged = [(named_models(recipe)[0][0], donor), *others]
     aligns = recipe.tokenizer_source is not None or recipe.tokenizer is not None
     faults = architecture_faults(merged)
     if not faults and not recipe.modules:

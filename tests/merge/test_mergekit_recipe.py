@@ -74,9 +74,7 @@ def test_a_wrong_recipe_is_refused_in_time_with_its_field_and_line(
 
 
 def test_there_are_many_wrong_recipes_and_all_faults_are_told_at_once(tmp_path: Path) -> None:
-    text = (
-        "merge_method: tise\nmodels: [{model: a}, {modle: b}]\ndtype: f16\ntokenizer_source: base\n"
-    )
+    text = "merge_method: tise\nmodels: [{model: a}, {modelx: b}]\ndtype: f16\ntokenizer_source: base\n"
 
     with pytest.raises(RecipeError) as caught:
         read(tmp_path / "recipe.yaml", text)
@@ -84,7 +82,7 @@ def test_there_are_many_wrong_recipes_and_all_faults_are_told_at_once(tmp_path: 
     told = str(caught.value)
     for sentence in (
         "line 1: merge_method: mergekit has no method named 'tise'; did you mean ties?",
-        "line 2: models[1].modle: unknown key, did you mean model?",
+        "line 2: models[1].modelx: unknown key, did you mean model?",
         "line 2: models[1]: needs either 'model' or 'adapter'",
         "line 3: dtype:",
         "line 4: tokenizer_source: is 'base', and there is no base_model",

@@ -12,7 +12,15 @@ from mergekit.options import MergeOptions
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, Qwen2Config
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    PretrainedConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 from adapt.errors import ModelError
 from adapt.workspace import Workspace
@@ -105,6 +113,10 @@ MERGES: dict[str, Callable[[list[str]], dict[str, object]]] = {
         "base_model": m[0],
         "models": sources(m, 1, 2, weight=0.5, density=0.5),
         "seed": 5,
+    },
+    "modules": lambda m: {
+        "merge_method": "linear",
+        "modules": {"default": {"models": sources(m, 0, 1), "parameters": {"weight": 0.5}}},
     },
     "slices": lambda m: {
         "merge_method": "slerp",
@@ -221,6 +233,46 @@ def test_a_union_of_tokenizers_keeps_every_token_and_its_embedding(
     torch.testing.assert_close(table[number], theirs[-1].detach())
     assert "im_start" in merged.chat_template
     assert (out / "generation_config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("config", "shared"), [(LlamaConfig, 0), (Qwen3Config, 0), (LlamaConfig, 1), (Qwen2Config, 1)]
+)
+def test_a_mixture_of_near_copies_answers_as_the_model_does(
+    work: Work, tmp_path: Path, config: type[PretrainedConfig], shared: int
+) -> None:
+    torch.manual_seed(0)
+    rope = {"rope_type": "default", "rope_theta": 500.0}
+    unusual = {"vocab_size": 364, "rms_norm_eps": 1e-3, "rope_parameters": rope}
+    model = AutoModelForCausalLM.from_config(config(**tiny.SHAPE | unusual))
+    folders = []
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        for i in range(3):  # mergekit refuses experts that are the same
+            model.model.layers[0].mlp.up_proj.weight.add_(1e-7)
+            folders.append(str(tiny.make_base(tmp_path / f"m{i}")))
+            model.save_pretrained(folders[-1])
+    experts = [
+        {"source_model": folder, "positive_prompts": [word]}
+        for folder, word in zip(folders[1:], ("refund", "office"), strict=True)
+    ]
+    silent = {"source_model": folders[0], "positive_prompts": ["help"], "residual_scale": 0.0}
+
+    out, _, _ = work(
+        {
+            "base_model": folders[0],
+            "gate_mode": "cheap_embed",
+            "experts_per_token": 1,
+            "experts": experts,
+            "shared_experts": [silent] * shared,
+        }
+    )
+
+    tokens = torch.arange(3, 40)[None]
+    with torch.no_grad():
+        ours = AutoModelForCausalLM.from_pretrained(out)(tokens).logits
+        torch.testing.assert_close(ours, model(tokens).logits, atol=1e-4, rtol=0)
 
 
 def test_an_extracted_adapter_is_the_truncated_svd(models: list[str], work: Work) -> None:

@@ -59,11 +59,11 @@ parameters: {t: 0.5}
     ),
     Wrong(
         "inner key",
-        "models[0].modell",
+        "models[0].models_",
         "did you mean model",
         """\
 merge_method: linear
-models: [{modell: $base}]
+models: [{models_: $base}]
 """,
     ),
     Wrong(
@@ -165,12 +165,12 @@ parameters: {t: [{value: 1}, {filter: mlp, value: 0}]}
     ),
     Wrong(
         "unknown parameter",
-        "parameters.weigth",
+        "parameters.weights",
         "did you mean weight",
         """\
 merge_method: linear
 models: [{model: $base}, {model: $other}]
-parameters: {weigth: 1, weight: 1}
+parameters: {weights: 1, weight: 1}
 """,
     ),
     Wrong(
@@ -562,7 +562,7 @@ experts_per_token: 1
 experts:
 - {source_model: $other, positive_prompts: [a]}
 - {source_model: $third, positive_prompts: [b]}
-gate_mode: hiden
+gate_mode: hiddn
 """,
     ),
     Wrong(
@@ -680,6 +680,154 @@ merge_method: linear
 models: [{model: $base}, {model: $other}]
 parameters: {weight: 1}
 seed: -1
+""",
+    ),
+    Wrong(
+        "no tokenizer",
+        "models[0]",
+        "has no tokenizer",
+        """\
+merge_method: passthrough
+models: [{model: $wide}]
+tokenizer_source: union
+""",
+    ),
+    Wrong(
+        "token of a stranger",
+        "tokenizer.tokens.office.source",
+        "none of the models",
+        """\
+merge_method: linear
+models: [{model: $base}, {model: $other}]
+parameters: {weight: 1}
+tokenizer: {tokens: {office: {source: $third}}}
+""",
+    ),
+    Wrong(
+        "kind of a token",
+        "tokenizer.tokens.office.source",
+        "kind: zero",
+        """\
+merge_method: linear
+models: [{model: $base}, {model: $other}]
+parameters: {weight: 1}
+tokenizer: {tokens: {office: {source: {kind: mean}}}}
+""",
+    ),
+    Wrong(
+        "tokenizer of no base",
+        "tokenizer_source",
+        "no base_model",
+        """\
+merge_method: linear
+models: [{model: $base}, {model: $other}]
+parameters: {weight: 1}
+tokenizer_source: base
+""",
+    ),
+    Wrong(
+        "expert of another size",
+        "experts[1]",
+        "and that of",
+        """\
+base_model: $base
+experts_per_token: 1
+experts:
+- {source_model: $other, positive_prompts: [a]}
+- {source_model: $wide, positive_prompts: [b]}
+""",
+    ),
+    Wrong(
+        "two shared experts",
+        "shared_experts",
+        "one at most",
+        """\
+base_model: $base
+experts_per_token: 1
+experts:
+- {source_model: $other, positive_prompts: [a]}
+- {source_model: $third, positive_prompts: [b]}
+shared_experts:
+- {source_model: $base, positive_prompts: [c]}
+- {source_model: $other, positive_prompts: [d]}
+""",
+    ),
+    Wrong(
+        "two names of an expert",
+        "experts[1]",
+        "either 'source_model' or 'adapter'",
+        """\
+base_model: $base
+experts_per_token: 1
+experts:
+- {source_model: $other, positive_prompts: [a]}
+- {source_model: $third, adapter: $adapter, positive_prompts: [b]}
+""",
+    ),
+    Wrong(
+        "a model as an adapter",
+        "models[1]",
+        "is it an adapter folder",
+        """\
+merge_method: linear
+models: [{model: $base}, {adapter: $other}]
+parameters: {weight: 1}
+""",
+    ),
+    Wrong(
+        "an unknown name",
+        "models[1]",
+        "no model named",
+        """\
+merge_method: linear
+models: [{model: $base}, {model: $base+billing}]
+parameters: {weight: 1}
+""",
+    ),
+    Wrong(
+        "extraction of another size",
+        "extract_lora.model",
+        "change a shape",
+        """\
+extract_lora: {model: $wide, base_model: $base}
+""",
+    ),
+    Wrong(
+        "extraction of another kind",
+        "extract_lora.model",
+        "one architecture",
+        """\
+extract_lora: {model: $qwen, base_model: $base}
+""",
+    ),
+    Wrong(
+        "filter without value",
+        "parameters.weight[0]",
+        "has no 'value'",
+        """\
+merge_method: linear
+models: [{model: $base}, {model: $other}]
+parameters: {weight: [{filter: mlp}, {value: 1}]}
+""",
+    ),
+    Wrong(
+        "filter of a number",
+        "parameters.weight[0].filter",
+        "part of a tensor's name",
+        """\
+merge_method: linear
+models: [{model: $base}, {model: $other}]
+parameters: {weight: [{filter: 3, value: 1}, {value: 1}]}
+""",
+    ),
+    Wrong(
+        "unknown key of a filter",
+        "parameters.weight[0].filters",
+        "'value' and 'filter'",
+        """\
+merge_method: linear
+models: [{model: $base}, {model: $other}]
+parameters: {weight: [{filters: mlp, value: 1}, {value: 1}]}
 """,
     ),
 ]
