@@ -20,7 +20,7 @@ from merge.plan import plan_merge
 from merge.recipe import DType
 from merge.specs import SPECS
 from merge.stream import write_model
-from merge.tensor_merger import TensorMerger, one_thread
+from merge.tensor_merger import TensorMerger
 from merge.terms import Terms
 
 FORMAT = 1  # of the key: raised when what is written changes
@@ -74,8 +74,7 @@ class MergedAdapters:
             merger = TensorMerger(
                 model.checkpoint, [model.adapter], method=METHOD, terms=lambda _: terms
             )
-            with one_thread():
-                write_model(plan, merger, partial, progress=told)
+            write_model(plan, merger, partial, progress=told)
             if hash_adapter(model.adapter) != model.adapter_sha256:
                 raise ModelError(
                     f"{model.name}: was changed while it was being merged; run the merge again"

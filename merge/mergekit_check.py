@@ -28,8 +28,9 @@ from merge.mergekit_recipe import (
     ModelMerge,
     OutputModule,
 )
-from merge.mergekit_sources import Faults, FoundModel, ModelName, find_model, noting
+from merge.mergekit_sources import FoundModel, ModelName, find_model, noting
 from merge.plan import CODES
+from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 
 DEFAULT_NAME = "merged"

@@ -143,11 +143,13 @@ def _tokenizer_name(name: str, folders: Folders) -> JsonValue:
 def _tokenizer(tokenizer: TokenizerSettings, folders: Folders) -> Config:
     tokens: Config = {}
     for token, setting in tokenizer.tokens.items():
-        source = setting.source
-        if isinstance(source, str):
-            source = _path(folders[ModelName(source)])
-        elif isinstance(source, dict) and "model" in source:
-            source = {**source, "model": _path(folders[ModelName(str(source["model"]))])}
+        source: JsonValue = None
+        if isinstance(setting.source, str):
+            source = _path(folders[ModelName(setting.source)])
+        elif setting.source is not None:
+            source = dict(setting.source)
+            if "model" in source:
+                source["model"] = _path(folders[ModelName(str(source["model"]))])
         tokens[token] = {"source": source, "force": setting.force}
     config: Config = {"source": _tokenizer_name(tokenizer.source, folders), "tokens": tokens}
     if tokenizer.pad_to_multiple_of is not None:

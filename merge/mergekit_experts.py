@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from merge.mergekit_layers import architecture_faults, has_tokenizer
 from merge.mergekit_recipe import LoraExtraction, MixtureOfExperts
-from merge.mergekit_sources import Faults, FoundModel
+from merge.mergekit_sources import FoundModel
+from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 
 FEED_FORWARD = ".mlp."

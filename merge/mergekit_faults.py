@@ -13,9 +13,9 @@ from typing import TypeGuard
 
 from merge.mergekit_methods import CHAT_TEMPLATES, METHODS, MergekitMethod
 from merge.mergekit_values import Scope, parameter_faults
+from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 
-Faults = list[tuple[Location, str]]
 Sources = Sequence[tuple[Location, Mapping[str, object]]]
 
 

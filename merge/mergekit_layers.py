@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from merge.checkpoint import EMBEDDINGS, HEAD
-from merge.mergekit_sources import Faults, FoundModel, noting, same_file, vocabulary
+from merge.mergekit_sources import FoundModel, noting, same_file, vocabulary
+from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 from merge.tensor_file import ITEM_BYTES, TensorRecord
 

@@ -13,20 +13,19 @@ Every fault is told at once, with its field and line, and without importing merg
 fields is in `merge.mergekit_faults`; whether the models exist and fit, in `merge.mergekit_check`.
 """
 
-import difflib
-import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
+from pydantic_core import ErrorDetails
 
 from adapt.config import Settings
 from adapt.errors import RecipeError
 from merge.mergekit_faults import extraction_faults, merge_faults, moe_faults
-from merge.mergekit_methods import METHODS
-from merge.recipe_faults import all_faults, place
+from merge.mergekit_forms import with_short_names, without_parameters
+from merge.recipe_faults import all_faults, explain, place
+from merge.recipe_sections import HeldOutFile, section_faults
 from merge.recipe_yaml import Location
-from merge.specs import SPECS
 
 Name = Annotated[str, Field(strict=True, min_length=1)]
 Count = Annotated[int, Field(strict=True, ge=0)]
@@ -34,7 +33,6 @@ Number = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Parameters = dict[str, JsonValue]
 DType = Literal["bfloat16", "float16", "float32", "float64"]
 Gate = Literal["hidden", "hidden_avg", "hidden_last", "cheap_embed", "random", "uniform_random"]
-OWN_KEYS = ("slices", "modules", "tokenizer", "tokenizer_source", "chat_template")
 
 
 class _Part(Settings):
@@ -74,7 +72,7 @@ class OutputModule(_Part):
 class TokenSetting(_Part):
     """Where one token's embedding comes from: a model's name, `kind: zero`, or `kind: model_token`."""
 
-    source: JsonValue = None
+    source: Name | dict[str, str | int] | None = None
     force: Annotated[bool, Field(strict=True)] = False
 
 
@@ -111,10 +109,17 @@ class Extraction(_Part):
 
 
 class MergekitRecipe(_Part):
-    """What every kind has: the artifact's name, and the seed of all that is drawn."""
+    """What every kind has.
+
+    Attributes:
+        name: of the artifact to make.
+        seed: of all that is drawn.
+        evaluate: held-out files by domain, measured once at the end.
+    """
 
     name: Annotated[str, Field(strict=True)] = ""
     seed: Annotated[int, Field(strict=True, ge=0, lt=2**32)] = 0
+    evaluate: dict[str, HeldOutFile] = Field(default_factory=dict)
     _where: str = PrivateAttr("recipe")
     _lines: Mapping[Location, int] = PrivateAttr(default_factory=dict)
 
@@ -165,24 +170,15 @@ class LoraExtraction(MergekitRecipe):
     extract_lora: Extraction
 
 
+REFUSED = {
+    "residual_weight": "has no effect in mergekit; remove it",
+    "search": "chooses among our own methods on adapters; a recipe for mergekit is carried out as it stands",
+}
 FAULTS = {
     ModelMerge: merge_faults,
     MixtureOfExperts: moe_faults,
     LoraExtraction: extraction_faults,
 }
-
-
-def wants_mergekit(values: Mapping[str, object]) -> bool:
-    """Return whether a recipe asks for what our own engine does not do."""
-    if _kind(values) is not ModelMerge or any(key in values for key in OWN_KEYS):
-        return True
-    method = values.get("merge_method")
-    if isinstance(method, str) and method in METHODS and method not in SPECS:
-        return True
-    models = values.get("models")
-    named = [m for m in models if isinstance(m, Mapping)] if isinstance(models, list) else []
-    full = [m for m in named if "adapter" not in m and "+" not in str(m.get("model"))]
-    return any(m.get("model") != values.get("base_model") for m in full)
 
 
 def parse(
@@ -203,19 +199,19 @@ def parse(
         RecipeError: all that is wrong, each with its field and line.
     """
     kind = _kind(values)
-    found: list[tuple[Location, str]] = []
+    values, found = with_short_names(values)
+    found += FAULTS[kind](values)
+    # left out where they have faults: a nest of aliases in one of them would be walked for hours
+    is_clean = not any("parameters" in location for location, _ in found)
+    checked = values if is_clean else without_parameters(values)
     recipe = None
     try:
-        recipe = kind.model_validate(values)
+        recipe = kind.model_validate(checked)
     except ValidationError as error:
-        found = [
-            (
-                fault["loc"],
-                _explain(kind, fault["loc"], fault["type"], fault["msg"], fault["input"]),
-            )
-            for fault in error.errors()
-        ]
-    found += FAULTS[kind](values)
+        found += [(f["loc"], _explain(kind, f)) for f in error.errors()]
+    measured = values.get("evaluate")
+    domains = map(str, measured) if isinstance(measured, Mapping) else ()
+    found += section_faults({"evaluate": measured}, domains)
     sentences = [*faults, *(place(location, text, lines) for location, text in found)]
     if recipe is None or sentences:
         raise RecipeError(all_faults(where, list(dict.fromkeys(sentences))))
@@ -228,23 +224,10 @@ def _kind(values: Mapping[str, object]) -> type[ModelMerge | MixtureOfExperts | 
     return LoraExtraction if "extract_lora" in values else ModelMerge
 
 
-def _explain(
-    kind: type[MergekitRecipe], location: Location, fault: str, message: str, got: object
-) -> str:
+def _explain(kind: type[MergekitRecipe], fault: ErrorDetails) -> str:
     """Return the sentence of one pydantic fault."""
-    if fault == "extra_forbidden":
-        if location[-1] == "residual_weight":
-            return "has no effect in mergekit; remove it"
-        fields = _known_keys(kind, location)
-        near = difflib.get_close_matches(str(location[-1]), fields, n=1)
-        tail = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(fields)}"
-        return f"unknown key, {tail}"
-    if fault == "missing":
-        return "is missing"
-    if fault == "model_type":
-        message = "should be a mapping of 'key: value'"
-    message = message.removeprefix("Input ").replace("a valid tuple", "a list")
-    return f"{message} (got {reprlib.repr(got)})"
+    told = REFUSED.get(str(fault["loc"][-1])) if fault["type"] == "extra_forbidden" else None
+    return told or explain(fault, _known_keys(kind, fault["loc"]))
 
 
 def _known_keys(kind: type[BaseModel], location: Location) -> list[str]:

@@ -24,10 +24,9 @@ from merge.adapters import WEIGHTS, Adapter, open_adapter
 from merge.checkpoint import INDEX, SINGLE, Checkpoint, open_checkpoint, read_object
 from merge.lora_config import CONFIG
 from merge.plan import plan_merge
+from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 from merge.tensor_file import TensorRecord
-
-Faults = list[tuple[Location, str]]
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from merge.mergekit_methods import MergekitMethod, MergekitParameter
+from merge.recipe_settings import Faults, catches_all, setting_faults
 from merge.recipe_yaml import Location
 
-Faults = list[tuple[Location, str]]
 # YAML 1.1 reads 1e-5 as a word; mergekit takes it for the number that it is, and so do we
 SCIENTIFIC = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 
@@ -69,7 +69,9 @@ def _scope_faults(method: MergekitMethod, scope: Scope) -> Faults:
         parameter = method.parameter(key)
         at = (*scope.location, key)
         if parameter is not None:
-            faults += setting_faults(parameter, at, setting)
+            is_number = not isinstance(parameter.value.default, bool | str)
+            plain = _as_numbers(setting) if is_number else setting
+            faults += setting_faults(parameter.value, plain, at)
             continue
         known = [p.name for p in method.parameters]
         near = difflib.get_close_matches(key, known, n=1)
@@ -80,56 +82,19 @@ def _scope_faults(method: MergekitMethod, scope: Scope) -> Faults:
     return faults
 
 
-def setting_faults(parameter: MergekitParameter, location: Location, setting: object) -> Faults:
-    """Return what is wrong with a value, a gradient or a list of filters."""
+def _as_numbers(setting: object) -> object:
+    """Return a setting with its texts such as `1e-5` as the numbers that they are, in gradients and filters as well."""
     if isinstance(setting, Mapping):
-        return _condition_faults(parameter, location, setting)
+        return {k: _as_number(v) if k == "value" else v for k, v in setting.items()}
     if not isinstance(setting, list):
-        return _value_faults(parameter, location, setting)
-    if not setting:
-        return [(location, "is an empty list; write a value, a gradient or filters")]
-    mappings = [entry for entry in setting if isinstance(entry, Mapping)]
-    if not mappings:
-        return [
-            f for i, v in enumerate(setting) for f in _value_faults(parameter, (*location, i), v)
-        ]
-    if len(mappings) < len(setting):
-        return [(location, "mixes plain values and filters; write all as 'filter' and 'value'")]
-    faults: Faults = []
-    for i, condition in enumerate(mappings):
-        faults += _condition_faults(parameter, (*location, i), condition)
-    ends = [i for i, condition in enumerate(mappings) if _is_catch_all(condition)]
-    if ends and ends[0] < len(mappings) - 1:
-        text = "comes after a value that holds for every tensor, and is never reached"
-        faults.append(((*location, ends[0] + 1), text))
-    return faults
+        return _as_number(setting)
+    return [_as_numbers(v) if isinstance(v, Mapping) else _as_number(v) for v in setting]
 
 
-def _condition_faults(
-    parameter: MergekitParameter, location: Location, condition: Mapping[str, object]
-) -> Faults:
-    unknown = [key for key in condition if key not in ("value", "filter")]
-    if unknown:
-        return [((*location, unknown[0]), "unknown key, there are 'value' and 'filter'")]
-    if "value" not in condition:
-        return [(location, "has no 'value'")]
-    word = condition.get("filter")
-    if word is not None and (not isinstance(word, str) or not word):
-        return [((*location, "filter"), f"should be a part of a tensor's name (got {word!r})")]
-    value = condition["value"]
-    if isinstance(value, Mapping) or (
-        isinstance(value, list) and any(isinstance(v, list | Mapping) for v in value)
-    ):
-        return [((*location, "value"), "should be one value or a gradient")]
-    return setting_faults(parameter, (*location, "value"), value)
-
-
-def _value_faults(parameter: MergekitParameter, location: Location, value: object) -> Faults:
-    is_number = not isinstance(parameter.value.default, bool | str)
-    if is_number and isinstance(value, str) and SCIENTIFIC.fullmatch(value):
-        value = float(value)
-    text = parameter.value.fault(value)
-    return [(location, text)] if text else []
+def _as_number(value: object) -> object:
+    if isinstance(value, list):
+        return [v if isinstance(v, list) else _as_number(v) for v in value]
+    return float(value) if isinstance(value, str) and SCIENTIFIC.fullmatch(value) else value
 
 
 def _missing(
@@ -163,19 +128,7 @@ def _lacks(parameter: MergekitParameter, scopes: Sequence[Scope]) -> str:
 def _is_set(parameter: MergekitParameter, scopes: Sequence[Scope]) -> bool:
     """Return whether there is a value for every tensor, whatever its name."""
     settings = [s.values[parameter.name] for s in scopes if parameter.name in s.values]
-    return any(_holds_always(setting) for setting in settings)
-
-
-def _holds_always(setting: object) -> bool:
-    if isinstance(setting, Mapping):
-        return _is_catch_all(setting)
-    if isinstance(setting, list) and any(isinstance(entry, Mapping) for entry in setting):
-        return any(isinstance(entry, Mapping) and _is_catch_all(entry) for entry in setting)
-    return setting is not None and setting != []
-
-
-def _is_catch_all(condition: Mapping[str, object]) -> bool:
-    return condition.get("filter") in (None, "*")
+    return any(setting not in (None, []) and catches_all(setting) for setting in settings)
 
 
 def _sum_faults(

@@ -18,8 +18,8 @@ from merge.mergekit_recipe import (
     MixtureOfExperts,
     ModelMerge,
     parse,
-    wants_mergekit,
 )
+from merge.recipe import read_recipe
 from merge.recipe_yaml import read_yaml
 from tests import tiny
 from tests.merge.conftest import Zoo, make_adapter
@@ -110,29 +110,40 @@ def test_a_recipe_is_known_by_its_keys(tmp_path: Path) -> None:
     assert extraction.extract_lora.rank == 32
 
 
-@pytest.mark.parametrize(
-    ("values", "wanted"),
-    [
-        ({"merge_method": "ties", "models": [{"adapter": "a"}]}, False),
-        (
-            {
-                "merge_method": "ties",
-                "base_model": "b",
-                "models": [{"model": "b+a"}, {"model": "b"}],
-            },
-            False,
-        ),
-        ({"merge_method": "ties", "base_model": "b", "models": [{"model": "c"}]}, True),
-        ({"merge_method": "karcher", "models": [{"adapter": "a"}]}, True),
-        ({"merge_method": "linear", "slices": []}, True),
-        ({"experts": []}, True),
-        ({"extract_lora": {}}, True),
-    ],
-)
-def test_only_what_our_own_engine_does_not_do_goes_to_mergekit(
-    values: dict[str, object], wanted: bool
-) -> None:
-    assert wants_mergekit(values) is wanted
+def test_long_forms_and_held_out_files_are_read_and_their_faults_told(tmp_path: Path) -> None:
+    held_out = tmp_path / "rows.jsonl"
+    held_out.write_text("")
+    text = f"""\
+merge_method: linear
+parameters: {{weight: 1}}
+evaluate: {{billing: {held_out}}}
+slices:
+- sources:
+  - model: {{model: {{path: a}}, lora: b}}
+    layer_range: [0, 1]
+"""
+
+    recipe = read(tmp_path / "a.yaml", text)
+
+    assert isinstance(recipe, ModelMerge)
+    assert recipe.slices[0].sources[0].model == "a+b"
+    assert recipe.evaluate["billing"].file == str(held_out)
+    wrong = text.replace("path: a", "path: a, revision: main").replace("rows", "none")
+    with pytest.raises(RecipeError) as caught:
+        read(tmp_path / "b.yaml", wrong + "search: {minutes: 3}\n")
+    for sentence in (
+        "line 3: evaluate.billing:",
+        "line 6: slices[0].sources[0].model.model.revision: a revision is not fetched",
+        "line 8: search: chooses among our own methods",
+    ):
+        assert sentence in str(caught.value)
+
+
+def test_a_recipe_that_asks_for_mergekit_is_read_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("merge_method: karcher\nmodels: [{model: a}, {model: b}]\n")
+
+    assert isinstance(read_recipe(path), ModelMerge)
 
 
 def test_our_table_of_methods_is_that_of_mergekit() -> None:

@@ -132,7 +132,7 @@ parameters: {t: []}
     ),
     Wrong(
         "mixed filters",
-        "parameters.t",
+        "parameters.t[0]",
         "mixes",
         """\
 merge_method: slerp
@@ -155,7 +155,7 @@ parameters: {t: [{filter: mlp, value: 1}]}
     Wrong(
         "filter never reached",
         "parameters.t[1]",
-        "never reached",
+        "never used",
         """\
 merge_method: slerp
 base_model: $base
@@ -803,7 +803,7 @@ extract_lora: {model: $qwen, base_model: $base}
     Wrong(
         "filter without value",
         "parameters.weight[0]",
-        "has no 'value'",
+        "has no value",
         """\
 merge_method: linear
 models: [{model: $base}, {model: $other}]
@@ -813,7 +813,7 @@ parameters: {weight: [{filter: mlp}, {value: 1}]}
     Wrong(
         "filter of a number",
         "parameters.weight[0].filter",
-        "part of a tensor's name",
+        "part of tensors' names",
         """\
 merge_method: linear
 models: [{model: $base}, {model: $other}]
@@ -823,11 +823,26 @@ parameters: {weight: [{filter: 3, value: 1}, {value: 1}]}
     Wrong(
         "unknown key of a filter",
         "parameters.weight[0].filters",
-        "'value' and 'filter'",
+        "known keys: filter, value",
         """\
 merge_method: linear
 models: [{model: $base}, {model: $other}]
 parameters: {weight: [{filters: mlp, value: 1}, {value: 1}]}
+""",
+    ),
+    Wrong(
+        "nest of aliases",
+        "slices[0].parameters.t",
+        "filter inside a filter",
+        """\
+merge_method: slerp
+base_model: $base
+parameters: {t: 0.5}
+slices:
+- sources: [{model: $base, layer_range: [0, 1]}, {model: $other, layer_range: [0, 1]}]
+  parameters:
+    t:
+      value: [&a {value: 1}, &b {value: [*a, *a, *a]}, &c {value: [*b, *b, *b]}, &d {value: [*c, *c, *c]}]
 """,
     ),
 ]
