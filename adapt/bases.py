@@ -6,7 +6,8 @@ checked in milliseconds.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from huggingface_hub import snapshot_download
@@ -23,11 +24,21 @@ WEIGHTS = "*.safetensors"
 
 @dataclass(frozen=True)
 class Base:
-    """A base model on this disk: how it was named, its folder, and the fingerprint of its weights and configuration."""
+    """A base model on this disk: how it was named, and its folder."""
 
     id: str
     path: Path
-    sha256: str
+    workspace: Workspace = field(repr=False, compare=False)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Return the fingerprint of its weights and configuration, as they are when it is first asked for."""
+        return self.fingerprint_now()
+
+    def fingerprint_now(self) -> str:
+        """Return the fingerprint as it is now; what was not touched since it was last read is not read again."""
+        files = [self.path / "config.json", *sorted(self.path.glob(WEIGHTS))]
+        return fingerprint(files, self.workspace)
 
     @property
     def record(self) -> BaseRecord:
@@ -76,13 +87,12 @@ def _describe(name: str, folder: Path, workspace: Workspace) -> Base:
     config = folder / "config.json"
     if not config.is_file():
         raise ModelError(f"base '{name}': {folder} has no config.json; is it a model folder?")
-    weights = sorted(folder.glob(WEIGHTS))
-    if not weights:
+    if not any(folder.glob(WEIGHTS)):
         raise ModelError(
             f"base '{name}': {folder} has no *.safetensors; convert the model to safetensors first "
             "(other weight files can run code and are not read)"
         )
-    return Base(name, folder, fingerprint([config, *weights], workspace))
+    return Base(name, folder, workspace)
 
 
 def fingerprint(files: list[Path], workspace: Workspace) -> str:

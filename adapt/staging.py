@@ -30,15 +30,24 @@ class Staging:
         metrics: Mapping[str, JsonValue] | None = None,
         licence: str = "",
         summary: str = "",
+        known: Mapping[str, FileRecord] | None = None,
     ) -> Artifact:
-        """Hash the staged files and make them the next version; `candidate` points to it from then on."""
+        """Hash the staged files and make them the next version; `candidate` points to it from then on.
+
+        Args:
+            known: what files hold that were hashed and made durable as they were written, by their path in the folder.
+        """
         files = {}
         for file in sorted(p for p in self.path.rglob("*") if p.is_file()):
+            name = file.relative_to(self.path).as_posix()
+            if known and name in known and known[name].bytes == file.stat().st_size:
+                files[name] = known[name]
+                continue
             with file.open("rb") as handle:
                 digest = hashlib.file_digest(handle, "sha256").hexdigest()
                 os.fsync(handle.fileno())
             record = FileRecord(sha256=digest, bytes=file.stat().st_size)
-            files[file.relative_to(self.path).as_posix()] = record
+            files[name] = record
         if not files:
             raise ValueError("an artifact needs at least one file")
         card = Card(

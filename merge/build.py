@@ -4,27 +4,30 @@ A merge that fails, is stopped or is killed leaves nothing in the registry.
 Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.as_adapter`), what evaluation means.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Literal
 
 from pydantic import JsonValue
 
-from adapt.artifacts import Artifact, sha256_file
+from adapt.artifacts import Artifact, FileRecord
 from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError, RecipeError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.as_adapter import write_adapter
 from merge.check import DEFAULT_NAME, Resolved, resolve
-from merge.methods import LINEAR
-from merge.recipe import Recipe
+from merge.recipe import Recipe, Source
 from merge.stream import write_model
-from merge.tensor_merger import TensorMerger, one_thread
-from merge.terms import Terms
+from merge.tensor_file import read_tensor_file
+from merge.tensor_merger import TensorMerger
+from merge.unchanged import Watched
 
+CHANGED = "an adapter or the base was changed while it was being merged; run the merge again"
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
 
 
@@ -39,43 +42,43 @@ def merge(
     """Merge and publish, and return the new artifact.
 
     Args:
-        output: a full model, or (only for weighted sums) one adapter for the same base.
+        output: a full model, or (only for weighted sums and methods on factors) one adapter for the same base.
         evaluate: measures the finished folder; what it returns becomes the card's metrics. If it raises, nothing is
             published.
 
     Raises:
         AdaptError: something is missing or does not fit (see `merge.check`), or a weight came out as no number.
     """
-    if output == "adapter" and not recipe.spec.is_linear:
+    if output == "adapter" and not recipe.spec.gives_adapter:
         raise RecipeError(
             f"{recipe.merge_method} cannot give an adapter: its result has no low rank; "
             "merge to a full model, or use task_arithmetic"
         )
     resolved = resolve(recipe, workspace=workspace)
-    terms = _terms(resolved)
-    before = _hashes(resolved)
-    with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
+    adapters = Watched([adapter.file.path for adapter in resolved.adapters])
+    if any(read_tensor_file(adapter.file.path) != adapter.file for adapter in resolved.adapters):
+        raise ModelError(CHANGED)  # between the reading of its header and the line before
+    records: dict[str, FileRecord] = {}
+    with (
+        Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging,
+        ThreadPoolExecutor(
+            1, "merge-hash"
+        ) as side,  # reads at the pace of the disk, beside the merge
+    ):
+        hashed = side.submit(lambda: (resolved.base.sha256, adapters.hashes()))
         if output == "adapter":
-            write_adapter(
-                resolved.adapters,
-                LINEAR[recipe.merge_method](terms),
-                staging.path,
-                base=resolved.base.id,
-                output_dtype=recipe.output_dtype,
-            )
+            _write_adapter(resolved, staging.path)
         else:
             merger = TensorMerger(
                 resolved.checkpoint,
                 resolved.adapters,
                 method=recipe.merge_method,
-                terms=lambda _: terms,
+                terms=resolved.terms_of,
             )
-            with one_thread():
-                write_model(resolved.plan, merger, staging.path, progress=progress)
-        if _hashes(resolved) != before:
-            raise ModelError(
-                "an adapter was changed while it was being merged; run the merge again"
-            )
+            records = write_model(resolved.plan, merger, staging.path, progress=progress)
+        base_sha256, hashes = hashed.result()
+        if not adapters.are_unchanged() or resolved.base.fingerprint_now() != base_sha256:
+            raise ModelError(CHANGED)
         metrics: Mapping[str, JsonValue] = {}
         if evaluate is not None:
             progress(ProgressEvent("evaluate"))
@@ -87,25 +90,28 @@ def merge(
             output,
             base=resolved.base.record,
             parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
-            settings=_settings(resolved, before),
+            settings=_settings(resolved, hashes),
             metrics=metrics,
             licence=licence,
             summary=_summary(resolved),
+            known=records,
         )
 
 
-def _terms(resolved: Resolved) -> Terms:
-    recipe = resolved.recipe
-    return Terms(
-        weights=tuple(recipe.weight(found.source) for found in resolved.sources),
-        sources={"density": tuple(recipe.density(found.source) for found in resolved.sources)},
-        shared={"normalize": recipe.normalize, "lambda": recipe.parameters.lam},
-        base_weight=sum(recipe.weight(source) for source in resolved.base_sources),
+def _write_adapter(resolved: Resolved, out: Path) -> None:
+    """Write the merge as one adapter; needs torch, whose import takes longer than merging a small model.
+
+    Raises:
+        RecipeError: an adapter is more than B·A.
+    """
+    resolve_name("merge.as_adapter:write_adapter")(
+        resolved.adapters,
+        out,
+        method=resolved.recipe.merge_method,
+        terms=resolved.terms_of,
+        base=resolved.base.id,
+        output_dtype=resolved.recipe.output_dtype,
     )
-
-
-def _hashes(resolved: Resolved) -> list[str]:
-    return [sha256_file(adapter.file.path) for adapter in resolved.adapters]
 
 
 def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:
@@ -115,8 +121,7 @@ def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:
         {
             "adapter": found.adapter.reference,
             "sha256": sha256,
-            "weight": recipe.weight(found.source),
-            "density": recipe.density(found.source),
+            "parameters": resolved.parameters(found.source),
             "ranks": list(found.adapter.ranks),
         }
         for found, sha256 in zip(resolved.sources, hashes, strict=True)
@@ -124,7 +129,9 @@ def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:
     return {
         "recipe": recipe.model_dump(mode="json", by_alias=True, exclude_none=True),
         "sources": sources,
-        "normalize": recipe.normalize,
+        "method": recipe.merge_method,
+        "parameters": resolved.parameters(),
+        "notes": list(resolved.notes),
     }
 
 
@@ -138,8 +145,7 @@ def _card(
     """Return the model card; folders of this machine stand there by their last name only."""
     recipe = resolved.recipe
     sources = [
-        f"- `{shown(found.adapter.reference)}`: weight {recipe.weight(found.source):g}"
-        f", density {recipe.density(found.source):g}"
+        f"- `{shown(found.adapter.reference)}`{_told(resolved.parameters(found.source), start=': ')}"
         for found in resolved.sources
     ]
     opens = {
@@ -149,7 +155,13 @@ def _card(
     return CardText(
         name=recipe.name or DEFAULT_NAME,
         kind=output,
-        summary="\n".join([f"{recipe.merge_method} of the adapters", "", *sources]),
+        summary="\n".join(
+            [
+                f"{recipe.merge_method} of the adapters{_told(resolved.parameters(), start=', ')}",
+                "",
+                *sources,
+            ]
+        ),
         base=resolved.base.record,
         parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
         metrics=metrics,
@@ -179,6 +191,26 @@ def join_licences(licences: Iterable[str]) -> str:
 def _summary(resolved: Resolved) -> str:
     recipe = resolved.recipe
     adapters = ", ".join(
-        f"{found.adapter.reference} * {recipe.weight(found.source):g}" for found in resolved.sources
+        f"{found.adapter.reference}{_factor(recipe, found.source)}" for found in resolved.sources
     )
     return f"{recipe.merge_method} of {adapters} on {resolved.base.id}"
+
+
+def _factor(recipe: Recipe, source: Source) -> str:
+    """Return ` * weight` of a source, where its method has weights."""
+    if recipe.spec.parameter("weight") is None:
+        return ""
+    return f" * {_text(recipe.setting('weight', source))}"
+
+
+def _told(parameters: Mapping[str, JsonValue], *, start: str) -> str:
+    """Return parameters in words, nothing where there are none; `int8_mask` has no effect and is left out."""
+    told = [f"{name} {_text(value)}" for name, value in parameters.items() if name != "int8_mask"]
+    return start + ", ".join(told) if told else ""
+
+
+def _text(setting: JsonValue) -> str:
+    """Return a setting in short: a number without zeros at its end, lists as JSON."""
+    if isinstance(setting, float):
+        return f"{setting:g}"
+    return json.dumps(setting) if isinstance(setting, list | dict | bool) else str(setting)

@@ -1,35 +1,51 @@
-"""A recipe held against what is here: base, adapters, shapes, disk; everything before any weight is read.
+"""A recipe held against what is here: base, adapters, shapes, tokens, values, disk; everything before a weight is read.
 
-Reads configurations and headers only, and imports no torch. All faults are told at once.
+Reads configurations and headers only, and imports no torch. All faults are told at once, each with its field and line.
 """
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from adapt.artifacts import Artifact
+from pydantic import JsonValue
+
 from adapt.bases import Base, find_base
-from adapt.errors import AdaptError, ModelError, NotFoundError, RecipeError, WorkspaceError
-from adapt.registry import Registry
+from adapt.errors import ModelError, WorkspaceError
 from adapt.workspace import Workspace, check_name
-from merge.adapters import Adapter, open_adapter
+from merge.adapters import Adapter
+from merge.check_findings import Findings
+from merge.check_sources import (
+    ResolvedSource,
+    base_name,
+    check_bases,
+    find_sources,
+    note_bases,
+    note_twins,
+)
+from merge.check_tokens import check_tokens, has_tokenizer
+from merge.check_values import check_values
 from merge.checkpoint import Checkpoint, open_checkpoint
-from merge.plan import MergePlan, plan_merge
+from merge.plan import FLOATS, MergePlan, plan_merge
 from merge.recipe import Recipe, Source
-from merge.recipe_faults import all_faults
+from merge.recipe_faults import cross_faults
+from merge.recipe_settings import layer_counts
+from merge.specs import SPECS
+from merge.terms import TermsOf
 
 DEFAULT_NAME = "merged"
 
 
 @dataclass(frozen=True)
 class AdapterReport:
-    """What one adapter of a recipe is: its reference or folder, its ranks, and the modules it changes."""
+    """What one adapter of a recipe is, and what the recipe does with it.
+
+    Attributes:
+        parameters: of the method for this adapter, as the recipe writes them, defaults filled in.
+        targets: the last names of the modules that it changes.
+    """
 
     reference: str
-    weight: float
-    density: float
+    parameters: Mapping[str, JsonValue]
     ranks: tuple[int, ...]
     targets: tuple[str, ...]
     tensors: int
@@ -37,24 +53,25 @@ class AdapterReport:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a merge will do, told before it is done; sizes in bytes."""
+    """What a merge will do, told before it is done; sizes in bytes.
+
+    Attributes:
+        parameters: of the whole merge, defaults filled in.
+        gives_adapter: whether the result can be written as an adapter as well.
+        notes: what works and may not be what was meant.
+    """
 
     base: str
+    architecture: str
     method: str
+    parameters: Mapping[str, JsonValue]
     adapters: tuple[AdapterReport, ...]
     output_dtype: str
     bytes_to_write: int
     bytes_free: int
     unties: bool
-
-
-@dataclass(frozen=True)
-class ResolvedSource:
-    """An adapter of the recipe, found: its files, and its artifact where it is one of the registry."""
-
-    source: Source
-    adapter: Adapter
-    artifact: Artifact | None
+    gives_adapter: bool
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -65,14 +82,29 @@ class Resolved:
     base: Base
     checkpoint: Checkpoint
     sources: tuple[ResolvedSource, ...]
-    base_sources: tuple[Source, ...]
     plan: MergePlan
     bytes_free: int
+    notes: tuple[str, ...]
 
     @property
     def adapters(self) -> tuple[Adapter, ...]:
-        """Return the adapters in the recipe's order."""
+        """Return the adapters in the order of the recipe's terms."""
         return tuple(found.adapter for found in self.sources)
+
+    @property
+    def terms_of(self) -> TermsOf:
+        """Return what gives every tensor the values of the method's parameters."""
+        return self.recipe.terms_of(layer_counts(self.checkpoint.home))
+
+    @property
+    def gives_adapter(self) -> bool:
+        """Return whether the result can be an adapter."""
+        return self.recipe.spec.gives_adapter and all(a.is_plain for a in self.adapters)
+
+    def parameters(self, source: Source | None = None) -> dict[str, JsonValue]:
+        """Return the parameters of a source, or of the whole merge, as the recipe writes them, defaults filled in."""
+        known = [p for p in self.recipe.spec.parameters if p.per_source == (source is not None)]
+        return {p.name: self.recipe.setting(p.name, source) for p in known}
 
 
 def check(recipe: Recipe, *, workspace: Workspace) -> CheckReport:
@@ -82,25 +114,32 @@ def check(recipe: Recipe, *, workspace: Workspace) -> CheckReport:
         AdaptError: the one thing that is wrong, as its own kind; or a RecipeError that lists all that is wrong.
     """
     resolved = resolve(recipe, workspace=workspace)
-    adapters = tuple(
-        AdapterReport(
-            reference=found.adapter.reference,
-            weight=recipe.weight(found.source),
-            density=recipe.density(found.source),
-            ranks=found.adapter.ranks,
-            targets=tuple(sorted({p.module.rpartition(".")[2] for p in found.adapter.parts})),
-            tensors=len(found.adapter.parts),
-        )
-        for found in resolved.sources
-    )
+    architectures = resolved.checkpoint.config.get("architectures")
     return CheckReport(
         base=resolved.base.id,
+        architecture=str(architectures[0])
+        if isinstance(architectures, list) and architectures
+        else "",
         method=recipe.merge_method,
-        adapters=adapters,
+        parameters=resolved.parameters(),
+        adapters=tuple(_report(resolved, found) for found in resolved.sources),
         output_dtype=recipe.output_dtype or "as the base",
         bytes_to_write=resolved.plan.bytes,
         bytes_free=resolved.bytes_free,
         unties=resolved.plan.unties,
+        gives_adapter=resolved.gives_adapter,
+        notes=resolved.notes,
+    )
+
+
+def _report(resolved: Resolved, found: ResolvedSource) -> AdapterReport:
+    parts = found.adapter.parts
+    return AdapterReport(
+        reference=found.adapter.reference,
+        parameters=resolved.parameters(found.source),
+        ranks=found.adapter.ranks,
+        targets=tuple(sorted({part.module.rpartition(".")[2] for part in parts})),
+        tensors=len(parts),
     )
 
 
@@ -110,127 +149,86 @@ def resolve(recipe: Recipe, *, workspace: Workspace) -> Resolved:
     Raises:
         AdaptError: as `check`.
     """
-    faults: list[AdaptError] = []
-    registry = Registry(workspace)
-    sources: list[ResolvedSource] = []
-    base, checkpoint, plan = None, None, None
-    with _noting(faults):
+    findings = Findings(recipe.lines)
+    for at, text in cross_faults(recipe.model_dump(by_alias=True, exclude_none=True)):
+        findings.add_recipe(at, text)
+    is_sound = findings.is_clean
+    with findings.at(("name",)):
         check_name("model", recipe.name or DEFAULT_NAME)
-    for source in recipe.models:
-        if source.adapter_part is not None:
-            with _noting(faults):
-                sources.append(_find_adapter(source, source.adapter_part, registry))
-    with _noting(faults):
-        base = find_base(_base_name(recipe, sources), workspace)
-        checkpoint = open_checkpoint(base.path)
+    sources = find_sources(recipe, workspace, findings)
+    base, checkpoint, plan = None, None, None
+    # a base that only the adapters name cannot be missed before all of them are found
+    if recipe.base_name is not None or len(sources) == len(recipe.adapters):
+        with findings.at(("base_model",)):
+            base = find_base(base_name(recipe, sources), workspace)
+            checkpoint = open_checkpoint(base.path)
+            _check_layers(checkpoint)
     if base is not None:
-        faults += _foreign(recipe, sources, base, workspace)
-    if checkpoint is not None:
-        with _noting(faults):
-            adapters = [found.adapter for found in sources]
-            plan = plan_merge(checkpoint, adapters, output_dtype=recipe.output_dtype)
+        check_bases(recipe, sources, base, workspace, findings)
+    if base is not None and checkpoint is not None:
+        fitting = _fitting(recipe, sources, checkpoint, findings)
+        plan = plan_merge(checkpoint, fitting, output_dtype=recipe.output_dtype)
+        if is_sound and len(fitting) == len(recipe.adapters):
+            check_values(recipe, plan, layer_counts(checkpoint.home), findings)
+        _check_tokenizer(recipe, checkpoint, findings)
+        note_bases(recipe, sources, base, findings)
+        note_twins(sources, findings)
     free = shutil.disk_usage(workspace.artifacts).free
     if plan is not None and plan.bytes > free:
-        faults.append(
-            WorkspaceError(
-                f"{workspace.artifacts}: the merged model needs {plan.bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB "
-                "are free; free some space"
-            )
+        text = (
+            f"{workspace.artifacts}: the merged model needs {plan.bytes / 1e9:.1f} GB and {free / 1e9:.1f} GB "
+            "are free; free some space"
         )
-    if faults or base is None or checkpoint is None or plan is None:
-        raise _together(recipe, faults)
-    base_sources = tuple(source for source in recipe.models if source.adapter_part is None)
-    return Resolved(recipe, base, checkpoint, tuple(sources), base_sources, plan, free)
+        findings.add(("base_model",), WorkspaceError(text))
+    if not findings.is_clean or base is None or checkpoint is None or plan is None:
+        raise findings.error(recipe.name or "recipe")
+    return Resolved(recipe, base, checkpoint, sources, plan, free, findings.notes)
 
 
-@contextmanager
-def _noting(faults: list[AdaptError]) -> Iterator[None]:
-    """Collect what goes wrong inside, so that the rest is checked as well; every fault is raised at the end."""
-    try:
-        yield
-    except AdaptError as error:
-        is_list = isinstance(error, ModelError)  # a plan tells one sentence per adapter
-        faults += [ModelError(line) for line in str(error).splitlines()] if is_list else [error]
-
-
-def _together(recipe: Recipe, faults: list[AdaptError]) -> AdaptError:
-    """Return one fault as it is, several as one RecipeError that lists them."""
-    sentences = list(dict.fromkeys(str(fault) for fault in faults))
-    if len(sentences) == 1:
-        return faults[0]
-    return RecipeError(all_faults(recipe.name or "recipe", sentences))
-
-
-def _find_adapter(source: Source, reference: str, registry: Registry) -> ResolvedSource:
-    """Return an adapter of the registry, or of a folder."""
-    folder = Path(reference).expanduser()
-    path_like = folder.is_absolute() or reference.startswith((".", "~"))
-    artifact = None if path_like else registry.find(reference)
-    if artifact is not None:
-        if artifact.card.kind != "adapter":
-            raise ModelError(
-                f"{artifact.reference} is a {artifact.card.kind}, not an adapter; name an adapter"
-            )
-        adapter = open_adapter(artifact.path, reference=artifact.reference)
-        return ResolvedSource(source, adapter, artifact)
-    if folder.is_dir():
-        return ResolvedSource(source, open_adapter(folder, reference=reference), None)
-    if path_like or "/" in reference:
-        raise ModelError(f"adapter '{reference}': no such folder")
-    name = reference.partition("@")[0]
-    names = sorted({found.card.name for found in registry.list("adapter")})
-    if name in names:
-        registry.get(reference)  # raises with the versions that there are
-    raise NotFoundError("adapter", reference, names)
-
-
-def _base_name(recipe: Recipe, sources: list[ResolvedSource]) -> str:
-    """Return the base that the recipe names, or that all of its adapters name."""
-    if recipe.base_model is not None:
-        return recipe.base_model
-    cards = [found.artifact.card for found in sources if found.artifact is not None]
-    named = {source.base_part for source in recipe.models if source.base_part}
-    named |= {card.base.id for card in cards if card.base is not None}
-    if not named:
-        raise RecipeError("base_model: is missing, and no adapter's card names a base; add it")
-    if len(named) > 1:
-        raise RecipeError(
-            f"base_model: is missing, and the adapters name different ones: {', '.join(sorted(named))}; "
-            "only adapters of one base can be merged"
+def _check_layers(checkpoint: Checkpoint) -> None:
+    """Refuse a base whose weights have fewer layers than its configuration says: transformers would invent the rest."""
+    said = checkpoint.config.get("num_hidden_layers", checkpoint.config.get("n_layer"))
+    found = max(layer_counts(checkpoint.home).values(), default=0)
+    if isinstance(said, int) and 0 < found < said:
+        raise ModelError(
+            f"{checkpoint.folder}: config.json says {said} layers and the weights have {found}; download the base again"
         )
-    return named.pop()
 
 
-def _foreign(
-    recipe: Recipe, sources: list[ResolvedSource], base: Base, workspace: Workspace
-) -> list[AdaptError]:
-    """Return a fault for each source that says itself that it belongs to another base."""
-    faults: list[AdaptError] = []
+def _fitting(
+    recipe: Recipe, sources: Sequence[ResolvedSource], checkpoint: Checkpoint, findings: Findings
+) -> list[Adapter]:
+    """Return the adapters that fit the base and the method, with a fault for each of the others."""
+    fitting = []
     for found in sources:
-        card = found.artifact.card if found.artifact is not None else None
-        if card is not None and card.base is not None and card.base.sha256 != base.sha256:
-            faults.append(
-                ModelError(
-                    f"adapter {found.adapter.reference} was trained on {card.base.id} "
-                    f"({card.base.sha256[:12]}), not on {base.id} ({base.sha256[:12]}); "
-                    "name that base, or train the adapter on this one"
-                )
-            )
-    for source in recipe.models:
-        name = source.base_part
-        if name is None or name in (recipe.base_model, base.id):
-            continue
-        if Path(name).expanduser().is_dir() or Registry(workspace).find(name) is not None:
-            try:
-                if find_base(name, workspace).sha256 == base.sha256:
-                    continue
-            except AdaptError as error:
-                faults.append(error)
-                continue
-        faults.append(
-            RecipeError(
-                f"model '{source.model}': '{name}' is not the base {base.id}; only adapters of the base are merged, "
-                "not other full models"
-            )
+        with findings.at(recipe.place(found.source)):
+            _check_adapter(found.adapter, recipe, checkpoint)
+            fitting.append(found.adapter)
+    return fitting
+
+
+def _check_adapter(adapter: Adapter, recipe: Recipe, checkpoint: Checkpoint) -> None:
+    other = [name for name, record in adapter.file.tensors.items() if record.dtype not in FLOATS]
+    if other:
+        dtype = adapter.file.tensors[other[0]].dtype
+        raise ModelError(
+            f"adapter '{adapter.reference}': {other[0]} is {dtype}; save the adapter in bf16, fp16 or fp32"
         )
-    return faults
+    check_tokens(adapter, checkpoint)
+    plan_merge(checkpoint, [adapter], output_dtype=recipe.output_dtype)
+    if recipe.merge_method in SPECS and recipe.spec.space == "factors" and not adapter.is_plain:
+        raise ModelError(
+            f"adapter '{adapter.reference}' is more than B·A (DoRA, modules_to_save or biases), and "
+            f"{recipe.merge_method} works on the factors B and A; use ties, or task_arithmetic"
+        )
+
+
+def _check_tokenizer(recipe: Recipe, checkpoint: Checkpoint, findings: Findings) -> None:
+    """A base without a tokenizer gives a model without one; it can be merged, not measured."""
+    if has_tokenizer(checkpoint.folder):
+        return
+    at = "search" if recipe.search is not None else "evaluate"
+    if recipe.search is not None or recipe.evaluate:
+        text = f"{checkpoint.folder}: the base has no tokenizer, so that nothing can be measured; add its files"
+        findings.add((at,), ModelError(text))
+    findings.note("the base has no tokenizer, and so the merged model will have none")

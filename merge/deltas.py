@@ -10,7 +10,7 @@ from torch import Tensor
 
 from adapt.errors import ModelError
 from merge.adapters import Adapter, Part
-from merge.tensor_file import TensorFile
+from merge.tensor_file import TensorFile, TensorRecord
 
 DTYPES = {
     "BF16": torch.bfloat16,
@@ -31,9 +31,15 @@ def read_tensor(file: TensorFile, name: str) -> Tensor:
         raise ModelError(
             f"{file.path}: '{name}' is {record.dtype}; only bf16, fp16, fp32 and fp64 can be merged"
         )
-    if not record.bytes:
-        return torch.zeros(record.shape, dtype=DTYPES[record.dtype])
-    return torch.frombuffer(file.read(name), dtype=DTYPES[record.dtype]).reshape(record.shape)
+    return tensor_of(file.read(name), record)
+
+
+def tensor_of(data: bytearray, record: TensorRecord) -> Tensor:
+    """Return the tensor that these bytes of a safetensors file are; it shares their memory."""
+    dtype = DTYPES[record.dtype]
+    if not data:
+        return torch.zeros(record.shape, dtype=dtype)
+    return torch.frombuffer(data, dtype=dtype).reshape(record.shape)
 
 
 def delta(adapter: Adapter, part: Part, base: Tensor) -> Tensor:

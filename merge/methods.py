@@ -1,37 +1,36 @@
-"""Merge methods: from the task vectors ΔWᵢ of one weight to the ΔW of the merged model.
+"""Merge methods as functions on whole tensors: from the task vectors ΔWᵢ of one weight to the ΔW of the merged model.
 
-Pure functions on tensors; all tensors of a call have one shape and one dtype, and so has the result. A new method is
-one function, an entry in `METHODS` (and in `LINEAR`, if it is a weighted sum), and one in `merge.specs`.
-Definitions are mergekit's (0.1.5, `generalized_task_arithmetic.py`, `linear.py`), so that a recipe means the same.
+Pure functions; all tensors of a call have one shape and one dtype (float32 or float64), and so has the result. The
+arithmetic is `merge.entries`, which works by blocks; these are for tensors that are in memory anyway.
+Not here: methods that need whole matrices or factors (`merge.specs` says where each method is).
 """
 
-import math
 from collections.abc import Callable, Sequence
+from pkgutil import resolve_name
+from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from merge.coefficients import LINEAR, linear_coefficients, task_arithmetic_coefficients
+from merge.delta_rows import Grid, Places
+from merge.density import kept
+from merge.entries import RULES, merge_entries
+from merge.float_codes import Array
+from merge.sparsify import trimmed
+from merge.specs import SPECS
 from merge.terms import Terms
 
+__all__ = ["LINEAR", "kept", "linear_coefficients", "task_arithmetic_coefficients"]
 
-def task_arithmetic_coefficients(terms: Terms) -> tuple[float, ...]:
-    """Return cᵢ of ΔW = Σ cᵢ·ΔWᵢ: λ·wᵢ, divided by Σ wⱼ where normalised (unless that sum is 0, as mergekit)."""
-    total = math.fsum(terms.weights) if terms.flag("normalize") else 1.0
-    divisor = total if abs(total) >= 1e-8 else 1.0
-    return tuple(terms.number("lambda") * weight / divisor for weight in terms.weights)
+Function = Callable[..., object]
 
 
-def linear_coefficients(terms: Terms) -> tuple[float, ...]:
-    """Return cᵢ = wᵢ / Σ wⱼ of a mean of models; the base's own weight counts in the sum.
-
-    Raises:
-        ValueError: the weights sum to 0.
-    """
-    total = math.fsum((*terms.weights, terms.base_weight))
-    if total == 0:
-        raise ValueError("the weights sum to 0, and a mean divides by their sum")
-    return tuple(weight / total for weight in terms.weights)
+def function_of(method: str) -> Function:
+    """Return the function that `merge.specs` names for a method."""
+    return cast("Function", resolve_name(SPECS[method].function))
 
 
 def task_arithmetic(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
@@ -39,7 +38,7 @@ def task_arithmetic(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
 
     Reference: Ilharco et al. 2023, Editing models with task arithmetic, arXiv:2212.04089.
     """
-    return _weighted_sum(deltas, task_arithmetic_coefficients(terms))
+    return combine("task_arithmetic", deltas, terms)
 
 
 def linear(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
@@ -47,14 +46,7 @@ def linear(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
 
     Reference: Wortsman et al. 2022, Model soups, arXiv:2203.05482.
     """
-    return _weighted_sum(deltas, linear_coefficients(terms))
-
-
-def _weighted_sum(deltas: Sequence[Tensor], coefficients: Sequence[float]) -> Tensor:
-    total = torch.zeros_like(deltas[0])
-    for delta, coefficient in zip(deltas, coefficients, strict=True):
-        total.add_(delta, alpha=coefficient)
-    return total
+    return combine("linear", deltas, terms)
 
 
 def ties(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
@@ -66,29 +58,23 @@ def ties(deltas: Sequence[Tensor], terms: Terms) -> Tensor:
     Reference: Yadav et al. 2023, TIES-Merging, arXiv:2306.01708, section 3; weighting, the tie of signs going to + and
     the division by weights instead of counts are mergekit's.
     """
-    trimmed = [
-        trim(delta, density=density).mul_(weight)
-        for delta, density, weight in zip(
-            deltas, terms.sources["density"], terms.weights, strict=True
-        )
-    ]
-    total = torch.zeros_like(trimmed[0])
-    for term in trimmed:
-        total.add_(term)
-    sign = torch.where(total >= 0, 1.0, -1.0).to(total.dtype)
-    total.zero_()
-    divisor = torch.zeros_like(total) if terms.flag("normalize") else None
-    for term, weight in zip(trimmed, terms.weights, strict=True):
-        term.mul_(sign).clamp_(min=0)  # positive where the entry agrees with the elected sign
-        total.add_(term)
-        if divisor is not None:
-            divisor.add_(term > 0, alpha=weight)
-    total.mul_(sign)
-    if divisor is not None:
-        divisor[divisor == 0] = 1
-        total.div_(divisor)
-    lam = terms.number("lambda")
-    return total if lam == 1 else total.mul_(lam)
+    return combine("ties", deltas, terms)
+
+
+def combine(method: str, deltas: Sequence[Tensor], terms: Terms) -> Tensor:
+    """Return the merged ΔW of whole task vectors by any method of `merge.entries`."""
+    if method not in RULES:
+        raise ValueError(f"{method} does not work entry by entry")
+    shape = tuple(deltas[0].shape)
+    grid = Grid.of(shape)
+    arrays = [delta.detach().numpy().reshape(grid.rows, grid.columns) for delta in deltas]
+    places = range(len(deltas))
+    merge = merge_entries(method, [_Whole(a) for a in arrays], grid, terms, places=places)
+    merged = np.empty_like(arrays[0])
+    for number, rows in enumerate(grid):
+        nothing = np.zeros_like(arrays[0][rows])
+        merged[rows] = merge.block(number, nothing, dtype=arrays[0].dtype.type)
+    return torch.from_numpy(merged.reshape(shape))
 
 
 def trim(delta: Tensor, *, density: float) -> Tensor:
@@ -103,40 +89,36 @@ def trim(delta: Tensor, *, density: float) -> Tensor:
     Raises:
         ValueError: `density` is outside (0, 1].
     """
-    count = kept(delta.numel(), density)
-    if count >= delta.numel():
-        return delta.clone()
-    size = delta.abs().reshape(-1)
-    # numpy's partition is a vectorised quickselect: 15 times torch.kthvalue, 50 times a sort
-    ordered = size.numpy().copy()
-    place = size.numel() - count
-    ordered.partition(place)
-    threshold = float(ordered[place])
-    above = int(np.count_nonzero(ordered[place:] > threshold))
-    keep = size > threshold
-    at = torch.nonzero(size == threshold).reshape(-1)
-    keep[at[: count - above]] = True
-    return delta * keep.reshape(delta.shape)
+    grid = Grid.of(tuple(delta.shape))
+    flat = delta.detach().numpy().reshape(grid.rows, grid.columns)
+    whole = _Whole(flat)
+    chosen = trimmed(
+        lambda block: whole.block(grid.span(block)), grid, density=density, rescale=False
+    )
+    out = np.empty_like(flat)
+    for number, rows in enumerate(grid):
+        mask = chosen.keep(number, flat[rows]).mask
+        out[rows] = flat[rows] if mask is None else flat[rows] * mask
+    return torch.from_numpy(out.reshape(tuple(delta.shape)))
 
 
-def kept(entries: int, density: float) -> int:
-    """Return how many of a task vector's entries trimming keeps: ⌊density·n⌋, but at least one of n ≥ 1, as mergekit.
+class _Whole:
+    """A task vector that is in memory, of shape (rows, columns), and taken as exact."""
 
-    Raises:
-        ValueError: `density` is outside (0, 1].
-    """
-    if not 0 < density <= 1:
-        raise ValueError(f"density must be in (0, 1], got {density}")
-    return min(entries, max(1, int(density * entries)))
+    def __init__(self, delta: Array) -> None:
+        self._delta = delta
 
+    def block(self, rows: slice, base: Array | None = None) -> Array:
+        """Return a copy of some rows."""
+        del base
+        return self._delta[rows].copy()
 
-METHODS: dict[str, Callable[[Sequence[Tensor], Terms], Tensor]] = {
-    "task_arithmetic": task_arithmetic,
-    "ties": ties,
-    "linear": linear,
-}
-# The methods that are weighted sums: their ΔW need not be held all at once, and can be an adapter again.
-LINEAR: dict[str, Callable[[Terms], tuple[float, ...]]] = {
-    "task_arithmetic": task_arithmetic_coefficients,
-    "linear": linear_coefficients,
-}
+    def exact(self, rows: slice, base: Array, at: Places) -> NDArray[np.float64]:
+        """Return single entries of some rows in float64."""
+        del base
+        return self._delta[rows][at].astype(np.float64)
+
+    def error(self, rows: slice, base: Array, *, additions: int) -> NDArray[np.float64]:
+        """Return 0: what is given is what is meant."""
+        del base, additions
+        return np.zeros((rows.stop - rows.start, 1))

@@ -3,41 +3,37 @@
     merge_method: ties                       base_model: starter
     models:                                  name: support            # the artifact
       - adapter: billing@3                   parameters: {lambda: 1.0, normalize: true}
-        parameters: {weight: 1.0, density: 0.5}
+        parameters: {weight: 1.0, density: [0.5, 0.3]}
       - model: starter+./travel              dtype: bfloat16          # of the written model
 
 Every fault of a recipe is reported at once, with its field and its line, before any weight is read.
-Not here: whether base and adapters exist and fit (`merge.check`).
+Not here: what is wrong with a recipe (`merge.recipe_faults`), how one parameter is written (`merge.recipe_settings`), and
+whether base and adapters exist and fit (`merge.check`).
 """
 
-import difflib
-import reprlib
+import math
+import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
 
-from adapt.config import Settings
 from adapt.errors import RecipeError
-from merge.recipe_faults import all_faults, cross_faults, place
+from merge.recipe_faults import all_faults, cross_faults, explain, place, without_faulty_parameters
+from merge.recipe_forms import as_named, is_for_mergekit
+from merge.recipe_sections import HeldOut, HeldOutFile, Search, domain_of, with_paths
+from merge.recipe_settings import depth, evaluate
 from merge.recipe_yaml import Location, read_yaml
-from merge.specs import SPECS, MethodSpec
+from merge.specs import SPECS, MethodSpec, Parameter, Value
+from merge.terms import Terms, TermsOf
 
 DType = Literal["bfloat16", "float16", "float32"]
-Weight = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-Density = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
+Name = Annotated[str, Field(strict=True, min_length=1)]
 
 
-class _RecipePart(Settings):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class SourceParameters(_RecipePart):
-    """What one source may set; None: the recipe's own `parameters` decide, then the default 1.0."""
-
-    weight: Weight | None = None
-    density: Density | None = None
+class _RecipePart(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Source(_RecipePart):
@@ -46,9 +42,9 @@ class Source(_RecipePart):
     `model: base` alone is the base itself, as mergekit allows.
     """
 
-    model: Annotated[str, Field(strict=True, min_length=1)] | None = None
-    adapter: Annotated[str, Field(strict=True, min_length=1)] | None = None
-    parameters: SourceParameters = SourceParameters()
+    model: Name | None = None
+    adapter: Name | None = None
+    parameters: dict[str, JsonValue] = {}
 
     @property
     def base_part(self) -> str | None:
@@ -63,28 +59,33 @@ class Source(_RecipePart):
         return (self.model or "").partition("+")[2] or None
 
 
-class RecipeParameters(_RecipePart):
-    """The parameters of the whole merge; `weight` and `density` hold for each source that sets none."""
-
-    normalize: Annotated[bool, Field(strict=True)] | None = None
-    lam: Weight = Field(default=1.0, alias="lambda")
-    weight: Weight | None = None
-    density: Density | None = None
-    int8_mask: Annotated[bool, Field(strict=True)] | None = (
-        None  # mergekit's memory knob: no effect
-    )
-
-
 class Recipe(_RecipePart):
-    """A merge, checked as far as that is possible without looking at any model."""
+    """A merge, checked as far as that is possible without looking at any model.
+
+    Attributes:
+        parameters: of the whole merge; what is per source holds for each source that sets none itself.
+        evaluate: held-out files by domain, measured once at the end.
+    """
 
     merge_method: str
-    base_model: Annotated[str, Field(strict=True, min_length=1)] | None = None
+    base_model: Name | None = None
     models: tuple[Source, ...]
-    parameters: RecipeParameters = RecipeParameters()
+    parameters: dict[str, JsonValue] = {}
     dtype: DType | None = None
     out_dtype: DType | None = None
     name: Annotated[str, Field(strict=True)] = ""
+    evaluate: dict[str, HeldOutFile] = {}
+    search: Search | None = None
+    _lines: dict[Location, int] = PrivateAttr(default_factory=dict)
+
+    @property
+    def lines(self) -> Mapping[Location, int]:
+        """Return the line of each field in the file; empty where the recipe came from flags."""
+        return self._lines
+
+    def keep_lines(self, lines: Mapping[Location, int]) -> None:
+        """Remember where the fields stand, so that later faults can name their line."""
+        self._lines = dict(lines)
 
     @property
     def spec(self) -> MethodSpec:
@@ -97,32 +98,122 @@ class Recipe(_RecipePart):
         return self.out_dtype or self.dtype
 
     @property
-    def normalize(self) -> bool:
-        """Return whether the sum is divided by the weights, the method's default where not said."""
-        said = self.parameters.normalize
-        known = self.spec.parameter("normalize")
-        return bool(known is not None and known.default if said is None else said)
+    def adapters(self) -> tuple[Source, ...]:
+        """Return the sources that are adapters, in order; a tensor's `Terms` have one value for each.
 
-    def weight(self, source: Source) -> float:
-        """Return a source's weight: its own, else the recipe's, else 1."""
-        own, shared = source.parameters.weight, self.parameters.weight
-        return own if own is not None else shared if shared is not None else 1.0
+        Where `base_model` is one of them (as mergekit's SLERP has it), that one is the first.
+        """
+        found = [source for source in self.models if source.adapter_part is not None]
+        return tuple(sorted(found, key=lambda source: source.model != self.base_model))
 
-    def density(self, source: Source) -> float:
-        """Return the share of entries that trimming keeps of a source: its own, else the recipe's, else 1."""
-        own, shared = source.parameters.density, self.parameters.density
-        return own if own is not None else shared if shared is not None else 1.0
+    @property
+    def base_name(self) -> str | None:
+        """Return the base that the recipe names for the whole merge, or None."""
+        return self.base_model.partition("+")[0] if self.base_model else None
+
+    def place(self, source: Source) -> Location:
+        """Return the field of a source."""
+        at = next(i for i, known in enumerate(self.models) if known is source)
+        return ("models", at, "adapter" if source.adapter is not None else "model")
+
+    def adapter_of(self, domain: str, adapter: str | None = None) -> Source:
+        """Return the source of a domain of `evaluate` or `search`.
+
+        Args:
+            adapter: which one the section names; else the one that is called like the domain.
+
+        Raises:
+            ValueError: there is none, which `merge.recipe_sections` refuses before.
+        """
+        wanted = adapter or domain
+        for source in self.adapters:
+            reference = source.adapter_part or ""
+            if wanted in (reference, domain_of(reference)):
+                return source
+        raise ValueError(f"no adapter for the domain '{domain}'")
+
+    def setting(self, name: str, source: Source | None = None) -> JsonValue:
+        """Return a parameter as it is written: the source's own, else the recipe's, else the default."""
+        if source is not None and name in source.parameters:
+            return source.parameters[name]
+        return self.parameters.get(name, self._parameter(name).default)
+
+    def setting_or_none(self, name: str) -> JsonValue:
+        """Return a parameter of the whole merge as it is written, or None where the method has none of it."""
+        return self.setting(name) if self.spec.parameter(name) else None
+
+    def terms_of(self, layers: Mapping[str, int]) -> TermsOf:
+        """Return what gives every tensor its values, gradients and filters resolved as mergekit 0.1.5 resolves them.
+
+        Args:
+            layers: how many layers each stack of the base has (`merge.recipe_settings.layer_counts`).
+        """
+        per_source = [p for p in self.spec.parameters if p.per_source]
+        shared = [p for p in self.spec.parameters if not p.per_source]
+        base_sources = [source for source in self.models if source.adapter_part is None]
+
+        def terms(tensor: str) -> Terms:
+            t = depth(tensor, layers)
+            sources = {
+                p.name: tuple(float(self._value(p, tensor, t, s)) for s in self.adapters)
+                for p in per_source
+            }
+            weights = sources.pop("weight", (1.0,) * len(self.adapters))
+            weight = self.spec.parameter("weight")
+            base = [self._value(weight, tensor, t, s) for s in base_sources] if weight else []
+            return Terms(
+                weights=weights,
+                sources=sources,
+                shared={p.name: self._value(p, tensor, t) for p in shared},
+                base_weight=math.fsum(map(float, base)),
+                tensor=tensor,
+            )
+
+        return terms
+
+    def _parameter(self, name: str) -> Parameter:
+        parameter = self.spec.parameter(name)
+        if parameter is None:
+            raise ValueError(f"{self.merge_method} has no parameter '{name}'")
+        return parameter
+
+    def _value(
+        self, parameter: Parameter, tensor: str, t: float, source: Source | None = None
+    ) -> Value:
+        """Return a parameter's value for one tensor; where no filter of a group matches, the next group decides."""
+        groups = [source.parameters] if source is not None else []
+        for group in (*groups, self.parameters):
+            if parameter.name in group:
+                value = evaluate(group[parameter.name], tensor, t)
+                if value is not None:
+                    return float(value) if isinstance(parameter.default, float) else value
+        return parameter.default
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Return the recipe of a YAML file.
+class MergekitRecipe(Protocol):
+    """A recipe that mergekit runs: whole models, slices, mixtures of experts; `merge.mergekit_recipe` has its class."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the artifact to make; empty where the recipe gives none."""
+        ...
+
+
+def read_recipe(path: Path) -> Recipe | MergekitRecipe:
+    """Return the recipe of a YAML file: a merge of adapters, which is ours, or anything else that mergekit can do.
 
     Raises:
         DataError: the file is missing, empty, not YAML or not a mapping; the text names the line.
         RecipeError: all that is wrong in the recipe, each with its field and line.
     """
     values, lines, faults = read_yaml(path)
-    return _parse(values, where=str(path), lines=lines, faults=faults)
+    values = with_paths(values, path.parent)
+    if is_for_mergekit(values):
+        # by name, because what belongs to mergekit may import this module
+        parse = pkgutil.resolve_name("merge.mergekit_recipe:parse")
+        found: MergekitRecipe = parse(values, where=str(path), lines=lines, faults=faults)
+        return found
+    return parse_recipe(values, where=str(path), lines=lines, faults=faults)
 
 
 def recipe_from_flags(  # noqa: PLR0913  one for each flag
@@ -132,6 +223,7 @@ def recipe_from_flags(  # noqa: PLR0913  one for each flag
     weights: Sequence[float] = (),
     densities: Sequence[float] = (),
     normalize: bool | None = None,
+    parameters: Mapping[str, Value] | None = None,
     base: str | None = None,
     name: str = "",
 ) -> Recipe:
@@ -139,9 +231,10 @@ def recipe_from_flags(  # noqa: PLR0913  one for each flag
 
     Args:
         normalize: whether sums are divided by the weights; None leaves it to the method.
+        parameters: any other parameters of the method; what is per source holds for all adapters.
 
     Raises:
-        RecipeError: all that is wrong, each with its flag.
+        RecipeError: all that is wrong, each with its flag or parameter.
     """
     faults = []
     spread: dict[str, list[float]] = {}
@@ -159,61 +252,59 @@ def recipe_from_flags(  # noqa: PLR0913  one for each flag
         }
         for i, adapter in enumerate(adapters)
     ]
-    values: dict[str, object] = {"merge_method": method, "models": models, "name": name}
+    shared: dict[str, Value] = dict(parameters or {})
+    if normalize is not None:
+        shared["normalize"] = normalize
+    values: dict[str, object] = {
+        "merge_method": method,
+        "models": models,
+        "name": name,
+        "parameters": shared,
+    }
     if base is not None:
         values["base_model"] = base
-    if normalize is not None:
-        values["parameters"] = {"normalize": normalize}
-    return _parse(values, where="merge", lines={}, faults=faults)
+    return parse_recipe(values, where="merge", lines={}, faults=faults)
 
 
-def _parse(
+def parse_recipe(
     values: Mapping[str, object],
     *,
     where: str,
-    lines: Mapping[Location, int],
-    faults: Sequence[str],
+    lines: Mapping[Location, int] | None = None,
+    faults: Sequence[str] = (),
 ) -> Recipe:
-    """Return the recipe, or raise all its faults in one error."""
-    found: list[tuple[Location, str]] = []
+    """Return the recipe of plain values, or raise all its faults in one error.
+
+    Args:
+        where: the file or the command, for the text of faults.
+        lines: the line of each field, for the same.
+        faults: what was found before.
+
+    Raises:
+        RecipeError: the values are no recipe; the text has a sentence for each fault.
+    """
+    named, found = as_named(values)
+    found += cross_faults(named)
     recipe = None
     try:
-        recipe = Recipe.model_validate(values)
+        # settings with faults are left out here: a nest of aliases in one of them would be walked for hours
+        recipe = Recipe.model_validate(without_faulty_parameters(named, found))
     except ValidationError as error:
-        found = [
-            (fault["loc"], _explain(fault["loc"], fault["type"], fault["msg"], fault["input"]))
-            for fault in error.errors()
-        ]
-    found += cross_faults(values)
-    sentences = [*faults, *(place(location, text, lines) for location, text in found)]
+        found += [(f["loc"], explain(f, _keys_beside(f["loc"]))) for f in error.errors()]
+    sentences = [*faults, *(place(location, text, lines or {}) for location, text in found)]
     if recipe is None or sentences:
-        raise RecipeError(all_faults(where, sentences))
+        raise RecipeError(all_faults(where, list(dict.fromkeys(sentences))))
+    recipe.keep_lines(lines or {})
     return recipe
 
 
-def _explain(location: Location, kind: str, message: str, got: object) -> str:
-    """Return the sentence of one pydantic fault."""
-    if kind == "extra_forbidden":
-        fields = _known_keys(location)
-        near = difflib.get_close_matches(str(location[-1]), fields, n=1)
-        tail = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(fields)}"
-        return f"unknown key, {tail}"
-    if location[-1] in ("weight", "density", "lambda") and isinstance(got, list | dict):
-        return "takes one number; gradients over layers and filters are not supported"
-    if kind == "missing":
-        return "is missing"
-    if kind == "model_type":
-        message = "should be a mapping of 'key: value'"
-    message = message.removeprefix("Input ").replace("a valid tuple", "a list")
-    return f"{message} (got {reprlib.repr(got)})"
-
-
-def _known_keys(location: Location) -> list[str]:
+def _keys_beside(location: Location) -> list[str]:
+    """Return the keys that are known where a key lies."""
     model: type[BaseModel] = Recipe
-    if location[0] == "parameters" and len(location) > 1:
-        model = RecipeParameters
-    elif "parameters" in location[:-1]:
-        model = SourceParameters
-    elif location[0] == "models" and len(location) > 1:
+    if location[0] == "models" and len(location) > 1:
         model = Source
-    return [field.alias or name for name, field in model.model_fields.items()]
+    elif location[0] == "search":
+        model = HeldOut if "validation" in location[:-1] else Search
+    elif location[0] == "evaluate":
+        model = HeldOut
+    return list(model.model_fields)

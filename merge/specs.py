@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from merge.recipe_quotes import quoted
+
 Value = float | int | bool | str
 
 
@@ -36,18 +38,19 @@ class Parameter:
 
     def fault(self, value: object) -> str:
         """Return what is wrong with a plain value, as the rest of a sentence; nothing where it is right."""
+        got = f"(got {quoted(value)})"
         if isinstance(self.default, bool):
-            return "" if isinstance(value, bool) else f"should be true or false (got {value!r})"
+            return "" if isinstance(value, bool) else f"should be true or false {got}"
         if isinstance(self.default, str):
             words = ", ".join(self.choices)
-            return "" if value in self.choices else f"should be one of {words} (got {value!r})"
+            return "" if value in self.choices else f"should be one of {words} {got}"
         is_count = isinstance(self.default, int)
         if isinstance(value, bool) or not isinstance(value, int if is_count else (int, float)):
-            return f"should be a {'whole ' if is_count else ''}number (got {value!r})"
+            return f"should be a {'whole ' if is_count else ''}number {got}"
         if not math.isfinite(value):
-            return f"should be a finite number (got {value!r})"
+            return f"should be a finite number {got}"
         is_low = value <= self.low if self.low_is_open else value < self.low
-        return f"should be {self.range} (got {value!r})" if is_low or value > self.high else ""
+        return f"should be {self.range} {got}" if is_low or value > self.high else ""
 
     @property
     def range(self) -> str:
@@ -171,7 +174,10 @@ SPECS: dict[str, MethodSpec] = {
             "sce",
             "arXiv:2408.07990",
             "merge.dense:sce",
-            (Parameter("select_topk", 1.0, "share of entries kept, by variance", low=0, high=1),),
+            (
+                Parameter("select_topk", 1.0, "share of entries kept, by variance", low=0, high=1),
+                _INT8_MASK,
+            ),
             fewest=2,
             space="dense",
         ),
@@ -198,8 +204,8 @@ SPECS: dict[str, MethodSpec] = {
             "merge.dense:nuslerp",
             (
                 Parameter("weight", 1.0, "share of a model on the arc", per_source=True, low=0),
-                Parameter("nuslerp_row_wise", False, "an arc for each row"),
                 Parameter("nuslerp_flatten", True, "one arc for the whole tensor"),
+                Parameter("nuslerp_row_wise", False, "else an arc along the first dimension"),
             ),
             fewest=2,
             most=2,

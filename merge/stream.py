@@ -1,20 +1,23 @@
-"""A merged model written as a Hugging Face folder, tensor by tensor; never more than one of them in memory.
+"""A merged model written as a Hugging Face folder, tensor by tensor; never a whole model in memory.
 
 Files, their order and their shards are the base's. Everything is on the disk when it returns.
-Not here: what the weights are (`merge.tensor_merger`); versions, cards and evaluation (`merge.build`).
+Not here: what the weights are (`merge.tensor_merger`) and how they are written (`merge.weight_files`); versions, cards and
+evaluation (`merge.build`).
 """
 
 import json
 import shutil
 from pathlib import Path
 
+from adapt.artifacts import FileRecord
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.workspace import sync_folder
 from merge.checkpoint import INDEX, SINGLE, Checkpoint
-from merge.plan import CODES, FLOATS, MergePlan
-from merge.tensor_file import sync_file, write_header
+from merge.plan import CODES, FLOATS, MergePlan, OutputTensor
+from merge.tensor_file import sync_file
 from merge.tensor_merger import TensorMerger
+from merge.weight_files import write_weights
 
 # What makes a model folder complete beside weights and configuration, by name: a folder may hold other things too,
 # among them code, pickles, training data and the card of another model.
@@ -43,23 +46,24 @@ COMPANIONS = (
 
 def write_model(
     plan: MergePlan, merger: TensorMerger, out: Path, *, progress: Progress = no_progress
-) -> None:
-    """Write a merged model into an empty folder.
+) -> dict[str, FileRecord]:
+    """Write a merged model into an empty folder, and return what its weight files hold, by name.
 
     Raises:
         ModelError: a weight came out as NaN or beyond the output dtype's range, or a source file was changed.
     """
     done = 0
+
+    def tell(tensor: OutputTensor) -> None:
+        nonlocal done
+        done += tensor.record.bytes
+        progress(ProgressEvent("merge", done, plan.bytes, tensor.record.name))
+
     names = _file_names(plan)
-    for file, name in zip(plan.files, names, strict=True):
-        with (out / name).open("wb") as handle:
-            write_header(handle, [tensor.record for tensor in file.tensors])
-            for tensor in file.tensors:
-                progress(ProgressEvent("merge", done, plan.bytes, tensor.record.name))
-                for piece in merger.pieces(tensor):
-                    handle.write(piece)
-                done += tensor.record.bytes
-            sync_file(handle)
+    files = [(out / name, file.tensors) for file, name in zip(plan.files, names, strict=True)]
+    progress(ProgressEvent("merge", 0, plan.bytes))
+    with merger.one_thread():
+        records = write_weights(files, merger, done=tell)
     if len(names) > 1:
         weight_map = {
             tensor.record.name: name
@@ -72,6 +76,7 @@ def write_model(
     copy_companions(merger.checkpoint.folder, out)
     sync_folder(out)
     progress(ProgressEvent("merge", done, plan.bytes, "written"))
+    return records
 
 
 def _file_names(plan: MergePlan) -> list[str]:

@@ -47,16 +47,16 @@ class TensorFile:
     path: Path
     tensors: dict[str, TensorRecord]
 
-    def read(self, name: str) -> bytearray:
-        """Return the bytes of one tensor.
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytearray:
+        """Return the bytes of one tensor, or those from `start` to before `stop`.
 
         Raises:
             ModelError: the file ended early, because it was changed since its header was read.
         """
         record = self.tensors[name]
-        data = bytearray(record.bytes)
+        data = bytearray((record.bytes if stop is None else stop) - start)
         with self.path.open("rb", buffering=0) as file:
-            file.seek(record.start)
+            file.seek(record.start + start)
             view = memoryview(data)
             while view:
                 count = file.readinto(view)
@@ -135,6 +135,12 @@ def _counts(value: object) -> TypeGuard[list[int]]:
 
 def write_header(file: BinaryIO, records: Sequence[TensorRecord]) -> int:
     """Write the header of a file that will hold these tensors in this order; return the bytes of data to follow."""
+    file.write(header_bytes(records))
+    return sum(record.bytes for record in records)
+
+
+def header_bytes(records: Sequence[TensorRecord]) -> bytes:
+    """Return the beginning of a file that will hold these tensors in this order."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for record in records:
@@ -146,9 +152,7 @@ def write_header(file: BinaryIO, records: Sequence[TensorRecord]) -> int:
         offset += record.bytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # readers expect the data aligned to 8 bytes
-    file.write(len(text).to_bytes(8, "little"))
-    file.write(text)
-    return offset
+    return len(text).to_bytes(8, "little") + text
 
 
 def sync_file(file: BinaryIO) -> None:

@@ -1,121 +1,142 @@
 """The bytes of one weight of the merged model, computed when they are asked for.
 
-Weights that no adapter changes are the base's bytes. Weighted sums are computed in fp64, some rows at a time, so that
-the rounding into the output dtype is the only one even where W and ΔW cancel. Methods that need every ΔW at once (TIES)
-work in fp32, in fp64 where the output is fp32.
+Weights that no adapter changes are the base's bytes. Methods that work entry by entry are computed some rows at a time,
+in float32 where the output is bfloat16 (and again in float64 where that would show), else in float64, so that the
+rounding into the output dtype is the only one that counts even where W and ΔW cancel. Methods that need whole matrices
+are `merge.whole_tensors`, imported only for them: the import of torch takes longer than merging a small model.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, cast
 
-import torch
-from torch import Tensor
+import numpy as np
+from threadpoolctl import threadpool_limits
 
 from adapt.errors import ModelError
 from merge.adapters import Adapter
 from merge.checkpoint import Checkpoint
-from merge.deltas import DTYPES, delta, factors, read_tensor
-from merge.methods import LINEAR, METHODS
+from merge.delta_rows import DeltaRows, StoredRows
+from merge.entries import merge_entries, needs_float64
+from merge.float_codes import LIMITS, Array, encode
 from merge.plan import Change, OutputTensor
+from merge.specs import SPECS
 from merge.terms import Terms, TermsOf
 
-BLOCK = 1 << 17  # entries computed at once: 1 MB of fp64, which stays in the processor's cache
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute in one thread inside, and give it its threads back after.
+def keep_freed_memory() -> None:
+    """Let this process reuse the memory of a block's arrays instead of giving it back and asking for it anew.
 
-    The work is bound by memory: on 138M weights with two cores shared with other programs, two threads that wait for
-    each other in every small product took 14 s of processor time, one took 1.3 s. And the bytes do not depend on it.
+    glibc maps pages for each array above a limit, which half of the time went into; it raises the limit to the largest
+    array that was ever freed. Elsewhere this does nothing.
     """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    np.empty(1 << 24, np.uint8)
 
 
 class TensorMerger:
-    """Computes the weights of one merge: a base, adapters, a method and its parameters."""
+    """Computes the weights of one merge: a base, adapters, a method and its parameters.
+
+    Several threads may ask for different tensors at once.
+    """
 
     def __init__(
         self, checkpoint: Checkpoint, adapters: Sequence[Adapter], *, method: str, terms: TermsOf
     ) -> None:
         """Keep what is merged; `terms` gives a tensor's values, one weight per adapter, in order."""
         self.checkpoint = checkpoint
-        self._adapters = adapters
-        self._method = method
-        self._terms = terms
+        self.adapters = adapters
+        self.method = method
+        self.terms = terms
+        keep_freed_memory()
 
-    def pieces(self, tensor: OutputTensor) -> Iterator[bytes]:
+    def is_copy(self, tensor: OutputTensor) -> bool:
+        """Return whether the merged weight is the base's, byte for byte."""
+        same = tensor.record.dtype == self.checkpoint.record(tensor.origin).dtype
+        return same and not self.changes(tensor)
+
+    def changes(self, tensor: OutputTensor) -> list[Change]:
+        """Return the changes that count: with weight 0 the base's bytes stay as they are, the sign of -0 included."""
+        terms = self.terms(tensor.record.name)
+        if terms.number("lambda") == 0:
+            return []
+        return [change for change in tensor.changes if terms.weights[change.source] != 0]
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether the method needs whole matrices, and with them torch."""
+        return SPECS[self.method].space != "entries"
+
+    def one_thread(self) -> AbstractContextManager[object]:
+        """Return a context in which every matrix product runs in one thread.
+
+        Tensors are merged side by side instead: threads that wait for each other in every small product took ten times
+        the processor time; and so the bytes cannot depend on their number.
+        """
+        ours = "merge.whole_tensors:one_thread"
+        context = resolve_name(ours)() if self.is_whole else threadpool_limits(1)
+        return cast("AbstractContextManager[object]", context)
+
+    def threads(self, most: int) -> int:
+        """Return how many tensors may be merged at once: whole ones take memory."""
+        return min(most, 2) if self.is_whole else most
+
+    def pieces(self, tensor: OutputTensor) -> Iterator[bytes | memoryview]:
         """Yield the bytes of one tensor of the output, in order.
 
         Raises:
             ModelError: a value is not finite, though the base's weight is; or a source file was changed.
         """
-        file = self.checkpoint.home[tensor.origin]
-        terms = self._terms(tensor.record.name)
-        changes = _active(tensor, terms)
-        if not changes and tensor.record.dtype == file.tensors[tensor.origin].dtype:
-            yield from file.chunks(tensor.origin)
+        if self.is_copy(tensor):
+            yield from self.checkpoint.home[tensor.origin].chunks(tensor.origin)
             return
-        base = read_tensor(file, tensor.origin)
-        out_dtype = DTYPES[tensor.record.dtype]
-        if not changes:
-            blocks: Iterator[Tensor] = iter(torch.split(base.reshape(-1), BLOCK))
-        elif self._method in LINEAR:
-            blocks = self._weighted_sum(base, changes, LINEAR[self._method](terms))
-        else:
-            blocks = self._combined(base, changes, terms, out_dtype=out_dtype)
-        was_finite = bool(torch.isfinite(base).all())
-        for block in blocks:
-            rounded = block.to(out_dtype)
-            if was_finite and not torch.isfinite(rounded).all():
+        base = StoredRows(self.checkpoint.home[tensor.origin], tensor.origin)
+        code = tensor.record.dtype
+        for rows, values in self._blocks(tensor, base):
+            largest = np.abs(values).max(initial=0)
+            if not largest < LIMITS[code] and np.isfinite(base.block(rows)).all():
                 raise ModelError(
-                    f"{tensor.record.name}: the merged weight is beyond the range of {tensor.record.dtype}; "
+                    f"{tensor.record.name}: the merged weight is beyond the range of {code}; "
                     "use smaller weights, or dtype: bfloat16"
                 )
-            yield rounded.reshape(-1).view(torch.uint8).numpy().tobytes()
+            yield encode(values, code)
 
-    def _weighted_sum(
-        self, base: Tensor, changes: Sequence[Change], coefficients: Sequence[float]
-    ) -> Iterator[Tensor]:
-        """Yield W + Σ cᵢ·ΔWᵢ in fp64, by blocks of rows where every ΔW is a plain product."""
-        scaled = [(self._adapters[c.source], c.part, coefficients[c.source]) for c in changes]
-        if any(part.needs_base or not part.a for _, part, _ in scaled):
-            weight = base.double()
-            total = weight.clone()
-            for adapter, part, coefficient in scaled:
-                total.add_(delta(adapter, part, weight), alpha=coefficient)
-            yield total
+    def tensor(self, output: OutputTensor) -> "Tensor":
+        """Return one whole weight of the merged model, in its output dtype and shape.
+
+        Raises:
+            ModelError: as `pieces`.
+        """
+        data = bytearray().join(self.pieces(output))
+        whole: Tensor = resolve_name("merge.deltas:tensor_of")(data, output.record)
+        return whole
+
+    def _blocks(self, tensor: OutputTensor, base: StoredRows) -> Iterator[tuple[slice, Array]]:
+        """Yield the merged weight by blocks of rows."""
+        changes = self.changes(tensor)
+        if changes and self.is_whole:
+            merged = resolve_name("merge.whole_tensors:merge_whole")
+            whole: Array = merged(self, tensor, changes)
+            yield from ((rows, whole[rows]) for rows in base.grid)
             return
-        products = [
-            (*factors(adapter, part, dtype=torch.float64), coefficient * part.scaling)
-            for adapter, part, coefficient in scaled
+        if not changes:
+            yield from ((rows, base.block(rows)) for rows in base.grid)
+            return
+        terms = self.terms(tensor.record.name)
+        dtype = self._dtype(tensor, base, terms.only([change.source for change in changes]))
+        vectors = [
+            DeltaRows(self.adapters[change.source], change.part, base, dtype=dtype)
+            for change in changes
         ]
-        rows = max(1, BLOCK // max(1, base.shape[1]))
-        for start in range(0, base.shape[0], rows):
-            total = base[start : start + rows].double()
-            for left, right, factor in products:
-                total.addmm_(left[start : start + rows], right, alpha=factor)
-            yield total
-
-    def _combined(
-        self, base: Tensor, changes: Sequence[Change], terms: Terms, *, out_dtype: torch.dtype
-    ) -> Iterator[Tensor]:
-        """Yield W + the method's ΔW, in one block."""
-        is_wide = torch.float64 in (out_dtype, base.dtype) or out_dtype == torch.float32
-        weight = base.to(torch.float64 if is_wide else torch.float32)
-        deltas = [delta(self._adapters[c.source], c.part, weight) for c in changes]
-        yield weight + METHODS[self._method](
-            deltas, terms.only([change.source for change in changes])
+        merge = merge_entries(
+            self.method, vectors, base.grid, terms, places=[change.source for change in changes]
         )
+        for number, rows in enumerate(base.grid):
+            yield rows, merge.block(number, base.block(rows), dtype=dtype)
 
-
-def _active(tensor: OutputTensor, terms: Terms) -> list[Change]:
-    """Return the changes that count: with weight 0 the base's bytes stay as they are, the sign of -0 included."""
-    if terms.number("lambda") == 0:
-        return []
-    return [change for change in tensor.changes if terms.weights[change.source] != 0]
+    def _dtype(self, tensor: OutputTensor, base: StoredRows, terms: Terms) -> type[np.floating]:
+        is_narrow = tensor.record.dtype == "BF16" and base.record.dtype != "F64"
+        return np.float32 if is_narrow and not needs_float64(self.method, terms) else np.float64

@@ -149,14 +149,17 @@ def check_recipe(
 
     output: Output = ctx.obj
     report = check_merge(output.open(), read_recipe(recipe))
-    shown = table("", "adapter", "weight", "density", "ranks", "tensors")
+    shown = table("", "adapter", "parameters", "ranks", "tensors")
     for a in report.adapters:
         ranks = ", ".join(map(str, a.ranks))
-        shown.add_row(a.reference, f"{a.weight:g}", f"{a.density:g}", ranks, str(a.tensors))
+        values = ", ".join(f"{name} {value}" for name, value in a.parameters.items())
+        shown.add_row(a.reference, values, ranks, str(a.tensors))
     output.say(
         f"{report.method} on {report.base}: {report.bytes_to_write / 1e6:.1f} MB as {report.output_dtype}, "
         f"{report.bytes_free / 1e9:.1f} GB free"
     )
+    for note in report.notes:
+        output.say(f"note: {note}")
     output.result(asdict(report), shown)
 
 
