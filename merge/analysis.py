@@ -18,7 +18,7 @@ from merge.adapters import Adapter
 from merge.checkpoint import Checkpoint
 from merge.deltas import delta, factors, read_tensor
 from merge.plan import MergePlan, OutputTensor
-from merge.tensor_merger import one_thread
+from merge.whole_tensors import one_thread
 
 ENTRIES = 1 << 20  # of ΔW formed at once
 LAYER = re.compile(r"\.(\d+)\.")

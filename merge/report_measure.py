@@ -221,9 +221,10 @@ def _merged_by(resolved: Resolved, trial: Trial | None) -> tuple[str, bool]:
     if trial is not None:
         return trial.line, set(trial.weights) == {1.0}
     recipe = resolved.recipe
-    weights = [recipe.weight(found.source) for found in resolved.sources]
+    has_weight = recipe.spec.parameter("weight") is not None
+    weights = [recipe.setting("weight", f.source) if has_weight else 1.0 for f in resolved.sources]
     parts = [
-        f"{found.adapter.reference} * {weight:g}"
+        f"{found.adapter.reference} * {weight}"
         for found, weight in zip(resolved.sources, weights, strict=True)
     ]
-    return f"{recipe.merge_method} of {', '.join(parts)}", set(weights) == {1.0}
+    return f"{recipe.merge_method} of {', '.join(parts)}", all(weight == 1 for weight in weights)

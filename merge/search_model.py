@@ -6,6 +6,7 @@ Not here: what is merged (`merge.tensor_merger`), how it is judged (`merge.likel
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +16,8 @@ from adapt.bases import Base
 from adapt.errors import ModelError
 from adapt.models import ModelRuntime
 from merge.checkpoint import HEAD
-from merge.deltas import DTYPES
 from merge.plan import MergePlan, OutputTensor
-from merge.tensor_merger import TensorMerger, one_thread
+from merge.tensor_merger import TensorMerger
 
 
 class SwappedModel:
@@ -52,8 +52,8 @@ class SwappedModel:
     @contextmanager
     def merged(self, merger: TensorMerger) -> Iterator[ModelRuntime]:
         """Yield the runtime with the weights of a merge; after, the base's are back."""
-        with one_thread():
-            weights = {tensor.record.name: whole(merger, tensor) for tensor in self.changed}
+        with merger.one_thread():
+            weights = {tensor.record.name: merger.tensor(tensor) for tensor in self.changed}
         with self.holding(weights) as runtime:
             yield runtime
 
@@ -87,12 +87,6 @@ class SwappedModel:
             _overwrite(parameter, self._originals[name])
 
 
-def whole(merger: TensorMerger, tensor: OutputTensor) -> Tensor:
-    """Return a merged weight in its output dtype, of the tensor's shape."""
-    data = bytearray(b"".join(merger.pieces(tensor)))
-    return torch.frombuffer(data, dtype=DTYPES[tensor.record.dtype]).reshape(tensor.record.shape)
-
-
 def _overwrite(parameter: nn.Parameter, weight: Tensor) -> None:
     with torch.no_grad():
         parameter.copy_(weight)
@@ -106,8 +100,12 @@ def _untie(model: PreTrainedModel) -> nn.Parameter:
     return shared
 
 
-def _head(model: PreTrainedModel) -> nn.Linear:
-    head: nn.Linear = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers'
+class _Head(Protocol):
+    weight: nn.Parameter
+
+
+def _head(model: PreTrainedModel) -> _Head:
+    head: _Head = model.get_output_embeddings()  # type: ignore[no-untyped-call]  # transformers'
     return head
 
 

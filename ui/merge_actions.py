@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from adapt.evaluation import Task
     from merge.advice import Advised
     from merge.analysis import Analysis
+    from merge.build import AdapterLimits
     from merge.check import CheckReport, Resolved
+    from merge.mergekit_check import MergekitReport
+    from merge.mergekit_recipe import MergekitRecipe
     from merge.recipe import Recipe
     from merge.search import Domain, SearchSettings
     from merge.search_space import Trial
@@ -45,10 +48,27 @@ class Held:
     joint: str = ""
     controls: bool = True
 
+    def over(self, other: "Held") -> "Held":
+        """Return both together; what is given here goes before what the other says."""
+        return Held(
+            self.tests or other.tests,
+            self.validation or other.validation,
+            self.search or other.search,
+            self.joint or other.joint,
+            self.controls,
+        )
+
 
 def check_merge(ctx: "Context", recipe: "Recipe") -> "CheckReport":
     """Check a recipe without reading a weight."""
     from merge.check import check
+
+    return check(recipe, workspace=ctx.workspace)
+
+
+def check_mergekit(ctx: "Context", recipe: "MergekitRecipe") -> "MergekitReport":
+    """Check a recipe for mergekit without reading a weight."""
+    from merge.mergekit_check import check
 
     return check(recipe, workspace=ctx.workspace)
 
@@ -59,6 +79,7 @@ def merge(
     *,
     form: Literal["model", "adapter"] = "model",
     held: Held | None = None,
+    limits: "AdapterLimits | None" = None,
     progress: Progress = no_progress,
 ) -> Artifact:
     """Merge adapters into a model (or one adapter), with searched weights where asked, measure it, and publish it.
@@ -71,7 +92,7 @@ def merge(
 
     held = held or Held()
     if not held.tests and not held.validation:
-        return build(recipe, workspace=ctx.workspace, output=form, progress=progress)
+        return build(recipe, workspace=ctx.workspace, output=form, limits=limits, progress=progress)
     resolved = resolve(recipe, workspace=ctx.workspace)
     tests = domains_of(resolved, held.tests)
     searched, trial = _searched(ctx, resolved, held, progress)
@@ -99,7 +120,14 @@ def merge(
         (folder / FILE).write_text(text + "\n", encoding="utf-8")
         return {**metrics, **report.as_metrics()}
 
-    return build(recipe, workspace=ctx.workspace, output=form, evaluate=measure, progress=progress)
+    return build(
+        recipe,
+        workspace=ctx.workspace,
+        output=form,
+        limits=limits,
+        evaluate=measure,
+        progress=progress,
+    )
 
 
 def _searched(
@@ -121,40 +149,88 @@ def trial_recipe(recipe: "Recipe", trial: "Trial") -> "Recipe":
     from merge.recipe import Recipe
 
     shared, own = trial.parameters()
-    written = recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-    sources = iter(own)
+    chosen = dict(zip(map(id, recipe.adapters), own, strict=True))
     models = [
-        {**model, "parameters": {} if source.adapter_part is None else next(sources)}
-        for model, source in zip(written["models"], recipe.models, strict=True)
+        source.model_copy(update={"parameters": chosen.get(id(source), {})})
+        for source in recipe.models
     ]
-    return Recipe.model_validate(
-        {**written, "merge_method": trial.method, "parameters": shared, "models": models}
-    )
+    update = {"merge_method": trial.method, "parameters": shared, "models": tuple(models)}
+    return Recipe.model_validate(recipe.model_copy(update=update).model_dump())
 
 
 def domains_of(resolved: "Resolved", tasks: "Sequence[Task]") -> "list[Domain]":
-    """Return each task with the place of its adapter, which has the task's name, or is the only one.
+    """Return each task with the place of its adapter: the one that the recipe names for it, or that is called like it.
 
     Raises:
-        AdaptError: no adapter of the merge has a task's name.
+        AdaptError: there is none, and several to choose from.
     """
+    from merge.recipe_sections import domain_of
     from merge.search import Domain
 
-    names = [_short(found.adapter.reference) for found in resolved.sources]
+    recipe = resolved.recipe
+    sections = [recipe.evaluate, recipe.search.validation if recipe.search else {}]
+    named = {d: held.adapter for section in sections for d, held in section.items() if held.adapter}
+    places = [found.source for found in resolved.sources]
     domains = []
     for task in tasks:
-        if task.name not in names and len(names) > 1:
-            raise AdaptError(
-                f"'{task.name}' is the name of none of the adapters ({', '.join(names)}); write ADAPTER=FILE, so that "
-                "the merge is held against the adapter of that domain"
-            )
-        domains.append(Domain(task, names.index(task.name) if task.name in names else 0))
+        try:
+            place = places.index(recipe.adapter_of(task.name, named.get(task.name)))
+        except ValueError as error:
+            if len(places) > 1:
+                known = ", ".join(domain_of(source.adapter_part or "") for source in places)
+                raise AdaptError(
+                    f"'{task.name}' is the name of none of the adapters ({known}); write ADAPTER=FILE, so that the "
+                    "merge is held against the adapter of that domain"
+                ) from error
+            place = 0
+        domains.append(Domain(task, place))
     return domains
 
 
-def _short(reference: str) -> str:
-    """Return the name of an adapter of the registry, or the last part of a folder."""
-    return Path(reference).name.partition("@")[0]
+def held_by(recipe: "Recipe") -> Held:
+    """Return what a recipe's own sections `evaluate` and `search` ask for."""
+    from merge.search import SearchSettings
+    from ui.actions import read_task
+
+    tests = [read_task(name, Path(held.file)) for name, held in recipe.evaluate.items()]
+    if recipe.search is None:
+        return Held(tests)
+    said = recipe.search
+    validation = [read_task(name, Path(held.file)) for name, held in said.validation.items()]
+    given = said.model_dump(include={"minutes", "trials", "seed"})
+    methods = {"methods": said.methods} if said.methods else {}
+    return Held(tests, validation, SearchSettings.model_validate({**given, **methods}))
+
+
+def tests_of(recipe: "MergekitRecipe") -> "list[Task]":
+    """Return the held-out rows that a recipe for mergekit names."""
+    from ui.actions import read_task
+
+    return [read_task(name, Path(held.file)) for name, held in recipe.evaluate.items()]
+
+
+def run_by_mergekit(
+    ctx: "Context",
+    recipe: "MergekitRecipe",
+    *,
+    tests: "Sequence[Task]" = (),
+    progress: Progress = no_progress,
+) -> Artifact:
+    """Let mergekit carry out a recipe that is more than a merge of adapters, and measure the result on tasks."""
+    from adapt.bases import find_base
+    from adapt.evaluation import run_task
+    from adapt.models import ModelRuntime
+    from merge.mergekit import run
+
+    def measure(folder: Path) -> Mapping[str, "JsonValue"]:
+        if not tests:
+            return {}
+        runtime = ModelRuntime(find_base(str(folder), ctx.workspace))
+        return {
+            "tasks": {t.name: run_task(runtime, t, progress=progress).as_metrics() for t in tests}
+        }
+
+    return run(recipe, workspace=ctx.workspace, evaluate=measure, progress=progress)
 
 
 def analyse_adapters(

@@ -14,7 +14,7 @@ from adapt.records import Example, Message, ProgressEvent
 from adapt.workspace import Workspace
 from merge.build import merge
 from merge.check import Resolved, resolve
-from merge.recipe import Recipe, recipe_from_flags
+from merge.recipe import recipe_from_flags
 from merge.search import Bench, Domain, Found, SearchSettings, refuse_shared_rows, search
 from merge.search_journal import open_journal
 from merge.search_model import SwappedModel
@@ -25,6 +25,7 @@ from tests.merge.conftest import make_adapter as any_adapter
 from tests.merge.conftest import make_base as tied_base
 from tests.merge.planted import train
 from tests.tiny import make_base, tiny_tokenizer
+from ui.merge_actions import trial_recipe
 
 
 def example(asked: str, said: str) -> Example:
@@ -72,12 +73,7 @@ def test_the_weights_tried_are_those_of_the_built_model(
     resolved: Resolved, workspace: Workspace
 ) -> None:
     trial = Trial("ties", (0.7, 0.4), {"density": 0.6, "normalize": False})
-    shared, own = trial.parameters()
-    written = resolved.recipe.model_dump(mode="json", by_alias=True, exclude_none=True)
-    models = [m | {"parameters": p} for m, p in zip(written["models"], own, strict=True)]
-    recipe = Recipe.model_validate(
-        written | {"merge_method": "ties", "parameters": shared, "models": models}
-    )
+    recipe = trial_recipe(resolved.recipe, trial)
     built = load_file(merge(recipe, workspace=workspace).path / "model.safetensors")
 
     bench = Bench(resolved, DOMAINS, progress=lambda _: None)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from adapt.artifacts import Artifact
     from merge.advice import Advised
     from merge.analysis import Analysis, Geometry
+    from merge.mergekit_check import MergekitReport
 
 
 def methods_table() -> "tuple[dict[str, object], Table]":
@@ -92,3 +93,9 @@ def _pair_lines(geometries: "Sequence[Geometry]", first: int, second: int) -> li
                 f"  {geometry.name:<15} cosine {cosine:+.3f}   opposed signs {100 * conflict:.0f} %"
             )
     return lines
+
+
+def mergekit_text(report: "MergekitReport") -> str:
+    """Return what mergekit will do with a recipe."""
+    size = f"{report.bytes_to_write / 1e6:.1f} MB to write, {report.bytes_free / 1e9:.1f} GB free"
+    return f"{report.method} of {', '.join(report.models)} by mergekit, {report.output}: {size}"

@@ -1,6 +1,5 @@
 """`adapt merge`."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -9,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ui.cli.groups import DefaultGroup
-from ui.cli.merge_output import analysis_text, methods_table, report_text
+from ui.cli.merge_flags import parameters_of, search_of, tasks_of
+from ui.cli.merge_output import analysis_text, mergekit_text, methods_table, report_text
 from ui.cli.output import Output, table
 
 if TYPE_CHECKING:
-    from adapt.evaluation import Task
+    from merge.mergekit_recipe import MergekitRecipe
     from merge.recipe import Recipe
     from merge.search import SearchSettings
     from ui.merge_actions import Held
@@ -64,6 +64,13 @@ MinutesOption = Annotated[
 TrialsOption = Annotated[
     int | None, typer.Option("--search-trials", help="Search among so many merges at most.")
 ]
+RankOption = Annotated[
+    int | None, typer.Option("--rank", help="Largest rank of a merged adapter; cut by SVD.")
+]
+ErrorOption = Annotated[
+    float | None,
+    typer.Option("--max-error", help="Cut a merged adapter's ranks up to this relative error."),
+]
 JointOption = Annotated[
     str, typer.Option("--joint", help="An adapter trained on all data together, as a control.")
 ]
@@ -94,8 +101,14 @@ def by_flags(
         bool | None,
         typer.Option(help="Divide sums by the weights; TIES does so unless told otherwise."),
     ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="PARAMETER=VALUE of the method; see adapt merge methods."),
+    ] = None,
     base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
     form: FormOption = Form.MODEL,
+    rank: RankOption = None,
+    max_error: ErrorOption = None,
     test: TestOption = None,
     validation: ValidationOption = None,
     search_minutes: MinutesOption = None,
@@ -112,11 +125,13 @@ def by_flags(
         weights=weight or [],
         densities=density or [],
         normalize=normalize,
+        parameters=parameters_of(parameter),
         base=base or None,
         name=name,
     )
-    settings = _search(validation, search_minutes, search_trials)
-    _run(ctx.obj, recipe, form, _held(test, validation, settings, joint, controls=controls))
+    settings = search_of(validation, search_minutes, search_trials)
+    held = _held(test, validation, settings, joint, controls=controls)
+    _run(ctx.obj, recipe, form, held, rank=rank, max_error=max_error)
 
 
 @merge_app.command("run")
@@ -124,6 +139,8 @@ def run_recipe(
     ctx: typer.Context,
     recipe: Annotated[Path, typer.Argument(help="A YAML file.")],
     form: FormOption = Form.MODEL,
+    rank: RankOption = None,
+    max_error: ErrorOption = None,
     test: TestOption = None,
     validation: ValidationOption = None,
     search_minutes: MinutesOption = None,
@@ -132,11 +149,17 @@ def run_recipe(
     controls: ControlsOption = True,
 ) -> None:
     """Merge by a recipe in YAML (mergekit's schema as a subset, plus `adapter: NAME@v`)."""
-    from merge.recipe import read_recipe
+    from merge.recipe import Recipe, read_recipe
+    from ui.merge_actions import held_by
 
-    settings = _search(validation, search_minutes, search_trials)
+    read = read_recipe(recipe)
+    settings = search_of(validation, search_minutes, search_trials)
     held = _held(test, validation, settings, joint, controls=controls)
-    _run(ctx.obj, read_recipe(recipe), form, held)
+    if isinstance(read, Recipe):
+        held = held.over(held_by(read))
+        _run(ctx.obj, read, form, held, rank=rank, max_error=max_error)
+    else:
+        _run_by_mergekit(ctx.obj, read, held)
 
 
 @merge_app.command("check")
@@ -144,11 +167,16 @@ def check_recipe(
     ctx: typer.Context, recipe: Annotated[Path, typer.Argument(help="A YAML file.")]
 ) -> None:
     """Check a recipe without reading a weight; every fault is named at once."""
-    from merge.recipe import read_recipe
-    from ui.merge_actions import check_merge
+    from merge.recipe import Recipe, read_recipe
+    from ui.merge_actions import check_merge, check_mergekit
 
     output: Output = ctx.obj
-    report = check_merge(output.open(), read_recipe(recipe))
+    read = read_recipe(recipe)
+    if not isinstance(read, Recipe):
+        told = check_mergekit(output.open(), read)
+        output.result(asdict(told), mergekit_text(told))
+        return
+    report = check_merge(output.open(), read)
     shown = table("", "adapter", "parameters", "ranks", "tensors")
     for a in report.adapters:
         ranks = ", ".join(map(str, a.ranks))
@@ -189,21 +217,46 @@ def analyse(
         geometry, advised = analyse_adapters(
             output.open(),
             recipe,
-            validation=_tasks("--validation", validation),
-            search=_search(validation, search_minutes, search_trials),
+            validation=tasks_of("--validation", validation),
+            search=search_of(validation, search_minutes, search_trials),
             progress=progress,
         )
     data = {**geometry.as_json(), "advice": advised.as_json() if advised else None}
     output.result(data, analysis_text(geometry, advised))
 
 
-def _run(output: Output, recipe: "Recipe", form: Form, held: "Held") -> None:
+def _run(
+    output: Output,
+    recipe: "Recipe",
+    form: Form,
+    held: "Held",
+    *,
+    rank: int | None,
+    max_error: float | None,
+) -> None:
+    from merge.build import AdapterLimits
     from ui.merge_actions import merge
 
+    if form is Form.MODEL and (rank is not None or max_error is not None):
+        raise typer.BadParameter("--rank and --max-error cut an adapter; add --as adapter")
+    limits = AdapterLimits(rank, max_error)
     with output.progress() as progress:
-        artifact = merge(output.open(), recipe, form=form.value, held=held, progress=progress)
+        artifact = merge(
+            output.open(), recipe, form=form.value, held=held, limits=limits, progress=progress
+        )
     told = [report_text(artifact), f"{artifact.reference}: {artifact.card.summary}", artifact.path]
     output.artifact(artifact, "\n".join(str(part) for part in told if str(part)).strip())
+
+
+def _run_by_mergekit(output: Output, recipe: "MergekitRecipe", held: "Held") -> None:
+    from ui.merge_actions import run_by_mergekit, tests_of
+
+    if held.search or held.validation:
+        raise typer.BadParameter("a search is for merges of adapters; mergekit runs this recipe")
+    tests = held.tests or tests_of(recipe)
+    with output.progress() as progress:
+        artifact = run_by_mergekit(output.open(), recipe, tests=tests, progress=progress)
+    output.artifact(artifact, f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}")
 
 
 def _held(
@@ -217,34 +270,5 @@ def _held(
     from ui.merge_actions import Held
 
     return Held(
-        _tasks("--test", test), _tasks("--validation", validation), settings, joint, controls
+        tasks_of("--test", test), tasks_of("--validation", validation), settings, joint, controls
     )
-
-
-def _search(
-    validation: list[str] | None, minutes: float | None, trials: int | None
-) -> "SearchSettings | None":
-    """Return how long to search; validation rows alone mean ten minutes."""
-    if minutes is None and trials is None and not validation:
-        return None
-    if not validation:
-        raise typer.BadParameter("a search needs --validation ADAPTER=FILE")
-    from merge.search import SearchSettings
-
-    if minutes is None and trials is None:
-        return SearchSettings()
-    return SearchSettings(minutes=minutes, trials=trials)
-
-
-def _tasks(flag: str, given: Sequence[str] | None) -> "list[Task]":
-    if not given:
-        return []
-    from ui.actions import read_task
-
-    tasks = []
-    for text in given:
-        name, equals, file = text.partition("=")
-        if not equals or not name or not file:
-            raise typer.BadParameter(f"{flag} takes ADAPTER=FILE, not '{text}'")
-        tasks.append(read_task(name, Path(file)))
-    return tasks
