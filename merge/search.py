@@ -46,7 +46,7 @@ class SearchSettings(Settings):
     minutes: float | None = Field(10.0, gt=0)
     trials: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
-    methods: tuple[str, ...] = Field(("task_arithmetic", "ties"), min_length=1)
+    methods: tuple[str, ...] = Field(("task_arithmetic", "magnitude", "ties"), min_length=1)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from adapt.bases import find_base
 from adapt.records import Example, Message
@@ -108,3 +109,58 @@ def test_a_version_worse_than_its_base_needs_force(
 
     assert (refused[0], "worse than the base on dates" in refused[2]) == (2, True)
     assert forced[0] == 0
+
+
+def test_a_recipe_searches_and_evaluates_as_its_own_sections_say(
+    run: Run,  # noqa: F811
+    pair: tuple[Path, list[Path]],
+    tmp_path: Path,
+) -> None:
+    base, (first, second) = pair
+    rows(tmp_path / "seen.jsonl", "one", "two")
+    rows(tmp_path / "unseen.jsonl", "three")
+    recipe = {
+        "merge_method": "task_arithmetic",
+        "base_model": str(base),
+        "name": "m",
+        "models": [{"adapter": str(first)}, {"adapter": str(second)}],
+        "evaluate": {"b": "unseen.jsonl", "other": {"file": "unseen.jsonl", "adapter": "a"}},
+        "search": {"trials": 2, "methods": ["ties"], "validation": {"a": "seen.jsonl"}},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+
+    code, out, err = run("merge", "run", tmp_path / "recipe.yaml", "--no-controls", "--json")
+
+    assert code == 0, err
+    metrics = json.loads(out)["metrics"]
+    told = metrics["merge_report"]["domains"]
+    assert metrics["search"]["trials"] == 2
+    assert metrics["search"]["best"].startswith("ties")
+    assert {name: Path(one["adapter"]).name for name, one in told.items()} == {
+        "b": "b",
+        "other": "a",
+    }
+
+
+def test_parameters_and_limits_of_an_adapter_are_flags(
+    run: Run,  # noqa: F811
+    pair: tuple[Path, list[Path]],
+) -> None:
+    chosen = ["--method", "core_space", "--set", "inner=task_arithmetic", "--set", "lambda=0.5"]
+
+    code, out, err = run(
+        "merge", "m", *flags(pair), *chosen, "--as", "adapter", "--rank", "3", "--json"
+    )
+    assert code == 0, err
+    metrics = json.loads(out)["metrics"]
+    assert metrics["rank"] == 3
+    assert 0 < metrics["relative_error"] < 1
+
+    code, _, err = run("merge", "m", *flags(pair), "--rank", "3")
+    assert (code, "add --as adapter" in err) == (2, True)
+
+    code, _, err = run("merge", "m", *flags(pair), "--set", "lambda")
+    assert (code, "--set takes PARAMETER=VALUE" in err) == (2, True)
+
+    code, _, err = run("merge", "m", *flags(pair), "--set", "lamda=1")
+    assert (code, "lamda" in err) == (2, True)
