@@ -15,7 +15,8 @@ from adapt.workspace import Workspace
 from merge.check import Resolved
 from merge.report import Advice, DomainResult, advise
 from merge.report_measure import Yardstick
-from merge.search import Domain, SearchSettings, search
+from merge.search import SearchSettings, search
+from merge.search_bench import Domain
 from merge.search_space import Trial
 
 

@@ -23,7 +23,7 @@ from merge.likelihood import answer_losses, encode_answers
 from merge.lora_config import CONFIG
 from merge.plan import plan_merge
 from merge.report import DomainResult, Forgetting, Report
-from merge.search import Domain
+from merge.search_bench import Domain
 from merge.search_model import SwappedModel
 from merge.search_space import Trial
 from merge.tensor_merger import TensorMerger

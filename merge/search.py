@@ -8,8 +8,6 @@ points, then a Gaussian process proposes (optuna's GPSampler). No test row is re
 References: Snoek et al. 2012, arXiv:1206.2944 (Bayesian optimisation); Akiba et al. 2019, arXiv:1907.10902 (optuna).
 """
 
-import hashlib
-import json
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,18 +19,16 @@ from pydantic import Field, JsonValue
 
 from adapt.artifacts import sha256_file
 from adapt.config import Settings
-from adapt.errors import AdaptError, RecipeError
-from adapt.evaluation import Task
+from adapt.errors import RecipeError
 from adapt.protocols import Progress, no_progress
-from adapt.records import Example, ProgressEvent
+from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from merge.check import Resolved
-from merge.likelihood import AnswerRow, answer_losses, encode_answers
+from merge.search_bench import Bench, Domain
 from merge.search_journal import Journal, Line, open_journal
-from merge.search_model import SwappedModel
+from merge.search_rows import fingerprint
 from merge.search_space import Space, Trial, known_methods
 from merge.specs import Value
-from merge.tensor_merger import TensorMerger
 
 LEAST_GAIN = (
     1e-3  # nats; an adapter that gained less on its own validation rows has no share to keep
@@ -47,14 +43,6 @@ class SearchSettings(Settings):
     trials: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
     methods: tuple[str, ...] = Field(("task_arithmetic", "magnitude", "ties"), min_length=1)
-
-
-@dataclass(frozen=True)
-class Domain:
-    """What one adapter is for: validation rows, and its place among the adapters of the recipe."""
-
-    task: Task
-    adapter: int
 
 
 @dataclass(frozen=True)
@@ -116,84 +104,6 @@ def search(
             return _run(bench, space, settings, journal, progress)
         finally:
             bench.close()
-
-
-class Bench:
-    """The model in memory, the validation rows as tokens, and what base and adapters reach on them."""
-
-    def __init__(
-        self, resolved: Resolved, domains: Sequence[Domain], *, progress: Progress
-    ) -> None:
-        """Load the base and take the reference losses."""
-        self._resolved = resolved
-        self._domains = domains
-        self.swapped = SwappedModel(resolved.base, resolved.plan)
-        runtime = self.swapped.runtime
-        self._rows: dict[str, list[AnswerRow]] = {
-            domain.task.name: encode_answers(
-                runtime.tokenizer, domain.task.examples, context_length=runtime.context_length
-            )
-            for domain in domains
-        }
-        progress(ProgressEvent("search", detail="base and adapters on the validation rows"))
-        self.base = self._losses()
-        count = len(resolved.adapters)
-        self.own: dict[str, float] = {}
-        for domain in domains:
-            alone = tuple(float(i == domain.adapter) for i in range(count))
-            name = domain.task.name
-            self.own[name] = self.losses(Trial("task_arithmetic", alone, {}), only=name)[name]
-
-    def losses(self, trial: Trial, *, only: str = "") -> dict[str, float]:
-        """Return the mean loss of the answers by domain, under a merge."""
-        with self.swapped.merged(self.merger(trial)):
-            return self._losses(only)
-
-    def merger(self, trial: Trial) -> TensorMerger:
-        """Return what computes a trial's weights."""
-        resolved = self._resolved
-        return TensorMerger(
-            resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
-        )
-
-    def recovered(self, losses: Mapping[str, float]) -> dict[str, float | None]:
-        """Return the gain recovered by domain; None where the adapter itself gained nothing."""
-        shares: dict[str, float | None] = {}
-        for name, loss in losses.items():
-            gain = self.base[name] - self.own[name]
-            shares[name] = (self.base[name] - loss) / gain if gain > LEAST_GAIN else None
-        return shares
-
-    def score(self, losses: Mapping[str, float]) -> float:
-        """Return the mean gain recovered; a domain without a gain counts by the nats it loses.
-
-        Raises:
-            AdaptError: no domain has a gain.
-        """
-        shares = self.recovered(losses)
-        if all(share is None for share in shares.values()):
-            raise AdaptError(
-                "no adapter is better than the base on its validation rows, so there is no gain that a merge could "
-                "keep; train longer, or check that each file belongs to its adapter"
-            )
-        values = [
-            min(0.0, self.base[name] - losses[name]) if share is None else share
-            for name, share in shares.items()
-        ]
-        return sum(values) / len(values)
-
-    def close(self) -> None:
-        """Give the model back as it was loaded."""
-        self.swapped.close()
-
-    def _losses(self, only: str = "") -> dict[str, float]:
-        pad = int(self.swapped.runtime.tokenizer.pad_token_id)
-        found = {}
-        for name, rows in self._rows.items():
-            if only in ("", name):
-                losses = answer_losses(self.swapped.model, rows, pad_id=pad)
-                found[name] = sum(losses) / len(losses)
-        return found
 
 
 def _run(
@@ -327,31 +237,3 @@ def _conditions(
         "seed": settings.seed,
         "fixed": dict(space.fixed),
     }
-
-
-def fingerprint(examples: Sequence[Example]) -> str:
-    """Return one hash over what examples say."""
-    said = [[(m.role, m.content) for m in example.messages] for example in examples]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
-
-
-def refuse_shared_rows(validation: Sequence[Task], tests: Sequence[Task]) -> None:
-    """Refuse a search whose validation rows are among the test rows: it would be measured on what it was chosen by.
-
-    Raises:
-        AdaptError: a prompt is in both; the text names the tasks and counts the rows.
-    """
-    for task in validation:
-        asked = {_prompt(example) for example in task.examples}
-        for test in tests:
-            shared = sum(_prompt(example) in asked for example in test.examples)
-            if shared:
-                raise AdaptError(
-                    f"{shared} of the test rows of '{test.name}' are among the validation rows of '{task.name}'; "
-                    "a search may not see the rows that prove it: give other rows"
-                )
-
-
-def _prompt(example: Example) -> tuple[str, ...]:
-    shown = example.prompt or example.messages
-    return tuple(" ".join(message.content.split()).casefold() for message in shown)

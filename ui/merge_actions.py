@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from merge.mergekit_check import MergekitReport
     from merge.mergekit_recipe import MergekitRecipe
     from merge.recipe import Recipe
-    from merge.search import Domain, SearchSettings
+    from merge.search import SearchSettings
+    from merge.search_bench import Domain
     from merge.search_space import Trial
     from ui.context import Context
 
@@ -134,7 +135,8 @@ def _searched(
     ctx: "Context", resolved: "Resolved", held: Held, progress: Progress
 ) -> "tuple[dict[str, JsonValue], Trial | None]":
     """Return what a search found, and the merge that it chose; nothing where none was asked for."""
-    from merge.search import refuse_shared_rows, search
+    from merge.search import search
+    from merge.search_rows import refuse_shared_rows
 
     if held.search is None:
         return {}, None
@@ -165,7 +167,7 @@ def domains_of(resolved: "Resolved", tasks: "Sequence[Task]") -> "list[Domain]":
         AdaptError: there is none, and several to choose from.
     """
     from merge.recipe_sections import domain_of
-    from merge.search import Domain
+    from merge.search_bench import Domain
 
     recipe = resolved.recipe
     sections = [recipe.evaluate, recipe.search.validation if recipe.search else {}]

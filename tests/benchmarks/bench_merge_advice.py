@@ -14,7 +14,8 @@ from merge.advice import Advised, find_advice
 from merge.check import resolve
 from merge.recipe import recipe_from_flags
 from merge.report import Advice
-from merge.search import Domain, SearchSettings
+from merge.search import SearchSettings
+from merge.search_bench import Domain
 from tests.benchmarks.report import Row
 from tests.merge.planted import Known, Planted, pairs, plant
 

@@ -15,9 +15,11 @@ from adapt.workspace import Workspace
 from merge.build import merge
 from merge.check import Resolved, resolve
 from merge.recipe import recipe_from_flags
-from merge.search import Bench, Domain, Found, SearchSettings, refuse_shared_rows, search
+from merge.search import Found, SearchSettings, search
+from merge.search_bench import Bench, Domain
 from merge.search_journal import open_journal
 from merge.search_model import SwappedModel
+from merge.search_rows import refuse_shared_rows
 from merge.search_space import Space, Trial
 from merge.specs import SPECS
 from merge.tensor_merger import TensorMerger

@@ -1,0 +1,107 @@
+"""The bench on which a search tries merges: validation rows as tokens, a model in memory, and the reference losses.
+
+Not here: what is tried, and in which order (`merge.search`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapt.errors import AdaptError
+from adapt.evaluation import Task
+from adapt.protocols import Progress
+from adapt.records import ProgressEvent
+from merge.check import Resolved
+from merge.likelihood import AnswerRow, answer_losses, encode_answers
+from merge.search_model import SwappedModel
+from merge.search_space import Trial
+from merge.tensor_merger import TensorMerger
+
+LEAST_GAIN = (
+    1e-3  # nats; an adapter that gained less on its own validation rows has no share to keep
+)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one adapter is for: validation rows, and its place among the adapters of the recipe."""
+
+    task: Task
+    adapter: int
+
+
+class Bench:
+    """The model in memory, the validation rows as tokens, and what base and adapters reach on them."""
+
+    def __init__(
+        self, resolved: Resolved, domains: Sequence[Domain], *, progress: Progress
+    ) -> None:
+        """Load the base and take the reference losses."""
+        self._resolved = resolved
+        self._domains = domains
+        self.swapped = SwappedModel(resolved.base, resolved.plan)
+        runtime = self.swapped.runtime
+        self._rows: dict[str, list[AnswerRow]] = {
+            domain.task.name: encode_answers(
+                runtime.tokenizer, domain.task.examples, context_length=runtime.context_length
+            )
+            for domain in domains
+        }
+        progress(ProgressEvent("search", detail="base and adapters on the validation rows"))
+        self.base = self._losses()
+        count = len(resolved.adapters)
+        self.own: dict[str, float] = {}
+        for domain in domains:
+            alone = tuple(float(i == domain.adapter) for i in range(count))
+            name = domain.task.name
+            self.own[name] = self.losses(Trial("task_arithmetic", alone, {}), only=name)[name]
+
+    def losses(self, trial: Trial, *, only: str = "") -> dict[str, float]:
+        """Return the mean loss of the answers by domain, under a merge."""
+        with self.swapped.merged(self.merger(trial)):
+            return self._losses(only)
+
+    def merger(self, trial: Trial) -> TensorMerger:
+        """Return what computes a trial's weights."""
+        resolved = self._resolved
+        return TensorMerger(
+            resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
+        )
+
+    def recovered(self, losses: Mapping[str, float]) -> dict[str, float | None]:
+        """Return the gain recovered by domain; None where the adapter itself gained nothing."""
+        shares: dict[str, float | None] = {}
+        for name, loss in losses.items():
+            gain = self.base[name] - self.own[name]
+            shares[name] = (self.base[name] - loss) / gain if gain > LEAST_GAIN else None
+        return shares
+
+    def score(self, losses: Mapping[str, float]) -> float:
+        """Return the mean gain recovered; a domain without a gain counts by the nats it loses.
+
+        Raises:
+            AdaptError: no domain has a gain.
+        """
+        shares = self.recovered(losses)
+        if all(share is None for share in shares.values()):
+            raise AdaptError(
+                "no adapter is better than the base on its validation rows, so there is no gain that a merge could "
+                "keep; train longer, or check that each file belongs to its adapter"
+            )
+        values = [
+            min(0.0, self.base[name] - losses[name]) if share is None else share
+            for name, share in shares.items()
+        ]
+        return sum(values) / len(values)
+
+    def close(self) -> None:
+        """Give the model back as it was loaded."""
+        self.swapped.close()
+
+    def _losses(self, only: str = "") -> dict[str, float]:
+        pad = int(self.swapped.runtime.tokenizer.pad_token_id)
+        found = {}
+        for name, rows in self._rows.items():
+            if only in ("", name):
+                losses = answer_losses(self.swapped.model, rows, pad_id=pad)
+                found[name] = sum(losses) / len(losses)
+        return found
