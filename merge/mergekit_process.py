@@ -82,7 +82,7 @@ KNOWN: tuple[tuple[str, type[AdaptError], str], ...] = (
         "the models are of different architectures; only models of one architecture can be merged",
     ),
     (
-        r"contains custom code|requires you to execute the (?:configuration|modeling) file",
+        r"contains custom code|requires you to execute",
         ModelError,
         "a model needs code of its own from the hub, which is not run here; use a model that transformers knows",
     ),
