@@ -235,7 +235,9 @@ class EntriesMerge:
             counts = np.zeros(agreed[0].shape, np.uint8 if len(agreed) < 256 else np.int64)
             for agrees in agreed:
                 counts += agrees
-            return np.maximum(counts, 1).astype(dtype) * dtype(self._weights[0])
+            taking_part: Array = np.maximum(counts, 1).astype(dtype)
+            taking_part *= dtype(self._weights[0])
+            return taking_part
         divisor = np.zeros(agreed[0].shape, dtype)
         for agrees, weight in zip(agreed, self._weights, strict=True):
             divisor += np.multiply(agrees, dtype(weight), dtype=dtype)
