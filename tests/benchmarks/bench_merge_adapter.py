@@ -19,8 +19,8 @@ from merge.adapters import PREFIX, WEIGHTS, Adapter, open_adapter
 from merge.as_adapter import WrittenAdapter, write_adapter
 from merge.lora_config import CONFIG
 from merge.specs import Value
-from merge.tensor_merger import one_thread
 from merge.terms import Terms, TermsOf
+from merge.whole_tensors import one_thread
 from tests.benchmarks.report import Row
 
 BLOCKS, HIDDEN, INNER, KEYS, RANK = 24, 896, 4864, 128, 16
