@@ -57,6 +57,12 @@ class Card(BaseModel):
     created_at: str
     files: dict[str, FileRecord]
 
+    @property
+    def worse_than_base(self) -> tuple[str, ...]:
+        """Return the domains on which it was measured to be worse than its base; such a version is no production one."""
+        said = self.metrics.get("worse_than_base")
+        return tuple(map(str, said)) if isinstance(said, list) else ()
+
 
 class Artifact:
     """A published version: its card and its folder."""

@@ -166,9 +166,18 @@ class Registry:
             write_atomic(artifact.path / CARD, card.model_dump_json(indent=2))
         return Artifact(artifact.path, card)
 
-    def promote(self, reference: str) -> Artifact:
-        """Make a version the `production` one; the one before is kept for `rollback`."""
+    def promote(self, reference: str, *, force: bool = False) -> Artifact:
+        """Make a version the `production` one; the one before is kept for `rollback`.
+
+        Raises:
+            AdaptError: it was measured to be worse than its base, and `force` is not set.
+        """
         artifact = self.get(reference if "@" in reference else f"{reference}@candidate")
+        if artifact.card.worse_than_base and not force:
+            raise AdaptError(
+                f"{artifact.reference} is not promoted: it is worse than the base on "
+                f"{', '.join(artifact.card.worse_than_base)}; --force promotes it anyway"
+            )
         with self._lock(artifact.card.name):
             aliases = self._aliases(artifact.card.name)
             before = aliases.names.get("production")

@@ -7,6 +7,7 @@ Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Literal
@@ -31,11 +32,20 @@ CHANGED = "an adapter or the base was changed while it was being merged; run the
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
 
 
+@dataclass(frozen=True)
+class AdapterLimits:
+    """How large a merged adapter may be: the largest rank, and the relative error up to which ranks are cut."""
+
+    rank: int | None = None
+    error: float | None = None
+
+
 def merge(
     recipe: Recipe,
     *,
     workspace: Workspace,
     output: Literal["model", "adapter"] = "model",
+    limits: AdapterLimits | None = None,
     evaluate: Evaluate | None = None,
     progress: Progress = no_progress,
 ) -> Artifact:
@@ -43,6 +53,7 @@ def merge(
 
     Args:
         output: a full model, or (only for weighted sums and methods on factors) one adapter for the same base.
+        limits: of a merged adapter; its rank and its error by them stand in the card's metrics.
         evaluate: measures the finished folder; what it returns becomes the card's metrics. If it raises, nothing is
             published.
 
@@ -59,6 +70,7 @@ def merge(
     if any(read_tensor_file(adapter.file.path) != adapter.file for adapter in resolved.adapters):
         raise ModelError(CHANGED)  # between the reading of its header and the line before
     records: dict[str, FileRecord] = {}
+    metrics: dict[str, JsonValue] = {}
     with (
         Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging,
         ThreadPoolExecutor(
@@ -67,7 +79,7 @@ def merge(
     ):
         hashed = side.submit(lambda: (resolved.base.sha256, adapters.hashes()))
         if output == "adapter":
-            _write_adapter(resolved, staging.path)
+            metrics = _write_adapter(resolved, staging.path, limits or AdapterLimits())
         else:
             merger = TensorMerger(
                 resolved.checkpoint,
@@ -79,10 +91,9 @@ def merge(
         base_sha256, hashes = hashed.result()
         if not adapters.are_unchanged() or resolved.base.fingerprint_now() != base_sha256:
             raise ModelError(CHANGED)
-        metrics: Mapping[str, JsonValue] = {}
         if evaluate is not None:
             progress(ProgressEvent("evaluate"))
-            metrics = evaluate(staging.path)
+            metrics |= evaluate(staging.path)
         progress(ProgressEvent("publish"))
         licence = _licence(resolved, workspace)
         write_card(staging.path, _card(resolved, output, metrics=metrics, licence=licence))
@@ -98,20 +109,25 @@ def merge(
         )
 
 
-def _write_adapter(resolved: Resolved, out: Path) -> None:
-    """Write the merge as one adapter; needs torch, whose import takes longer than merging a small model.
+def _write_adapter(resolved: Resolved, out: Path, limits: AdapterLimits) -> dict[str, JsonValue]:
+    """Write the merge as one adapter, and return its largest rank and relative error.
+
+    It needs torch, whose import takes longer than merging a small model.
 
     Raises:
         RecipeError: an adapter is more than B·A.
     """
-    resolve_name("merge.as_adapter:write_adapter")(
+    written = resolve_name("merge.as_adapter:write_adapter")(
         resolved.adapters,
         out,
         method=resolved.recipe.merge_method,
         terms=resolved.terms_of,
         base=resolved.base.id,
         output_dtype=resolved.recipe.output_dtype,
+        max_rank=limits.rank,
+        max_error=limits.error,
     )
+    return {"rank": max(written.ranks.values()), "relative_error": written.error}
 
 
 def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:

@@ -3,10 +3,10 @@
 Rooms are imported inside the functions, so that a command loads only what it needs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from adapt.artifacts import Artifact
 from adapt.chat import Generation, Request
@@ -18,13 +18,9 @@ from adapt.tools import Tool
 from ui.document_actions import open_collection
 
 if TYPE_CHECKING:
-    from pydantic import JsonValue
-
     from adapt.bases import Base
     from adapt.evaluation import Scoreboard, Scores, Task
     from adapt.prompt import Prompt
-    from merge.check import CheckReport
-    from merge.recipe import Recipe
     from ui.context import Context
 
 
@@ -157,48 +153,6 @@ def rate(
     return ctx.feedback.rate(
         turn_id, user=user, rating=rating, comment=comment, correction=correction
     )
-
-
-def check_merge(ctx: "Context", recipe: "Recipe") -> "CheckReport":
-    """Check a recipe without reading a weight."""
-    from merge.check import check
-
-    return check(recipe, workspace=ctx.workspace)
-
-
-def merge(
-    ctx: "Context",
-    recipe: "Recipe",
-    *,
-    form: Literal["model", "adapter"] = "model",
-    tasks: Sequence["Task"] = (),
-    progress: Progress = no_progress,
-) -> Artifact:
-    """Merge adapters into a model (or one adapter), measure it on the tasks, and publish it.
-
-    Raises:
-        AdaptError: the recipe cannot work; the text names every fault.
-    """
-    from merge.build import merge as build
-
-    if tasks and form == "adapter":
-        raise AdaptError("--test measures full models; use 'adapt evaluate' on a merged adapter")
-
-    def measure(folder: Path) -> Mapping[str, "JsonValue"]:
-        return {"tasks": _measure_folder(ctx, folder, tasks, progress)} if tasks else {}
-
-    return build(recipe, workspace=ctx.workspace, output=form, evaluate=measure, progress=progress)
-
-
-def _measure_folder(
-    ctx: "Context", folder: Path, tasks: Sequence["Task"], progress: Progress
-) -> dict[str, "JsonValue"]:
-    from adapt.bases import find_base
-    from adapt.evaluation import run_task
-    from adapt.models import ModelRuntime
-
-    runtime = ModelRuntime(find_base(str(folder), ctx.workspace))
-    return {t.name: run_task(runtime, t, progress=progress).as_metrics() for t in tasks}
 
 
 def evaluate(

@@ -8,16 +8,27 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ui.cli.groups import DefaultGroup
+from ui.cli.merge_flags import parameters_of, search_of, tasks_of
+from ui.cli.merge_output import analysis_text, mergekit_text, methods_table, report_text
 from ui.cli.output import Output, table
 
 if TYPE_CHECKING:
+    from merge.mergekit_recipe import MergekitRecipe
     from merge.recipe import Recipe
+    from merge.search import SearchSettings
+    from ui.merge_actions import Held
 
 HELP = """Merge adapters of one base into one deployable model. Examples:
 
   adapt merge team --adapter support --adapter dates --method ties
 
   adapt merge team --adapter support@2 --adapter dates --method task_arithmetic --weight 1.0 --weight 0.8
+
+  adapt merge team --adapter support --adapter dates --validation support=s.jsonl --search-minutes 10
+
+  adapt merge methods
+
+  adapt merge analyse --adapter support --adapter dates
 
   adapt merge run recipe.yaml
 
@@ -38,7 +49,36 @@ FormOption = Annotated[
 ]
 TestOption = Annotated[
     list[str] | None,
-    typer.Option("--test", help="TASK=FILE of held-out rows to measure the result on."),
+    typer.Option(
+        "--test", help="ADAPTER=FILE of held-out rows: base, adapter and result are measured."
+    ),
+]
+ValidationOption = Annotated[
+    list[str] | None,
+    typer.Option("--validation", help="ADAPTER=FILE of rows that a search chooses by."),
+]
+MinutesOption = Annotated[
+    float | None,
+    typer.Option("--search-minutes", help="Search method, weights and density for so long."),
+]
+TrialsOption = Annotated[
+    int | None, typer.Option("--search-trials", help="Search among so many merges at most.")
+]
+RankOption = Annotated[
+    int | None, typer.Option("--rank", help="Largest rank of a merged adapter; cut by SVD.")
+]
+ErrorOption = Annotated[
+    float | None,
+    typer.Option("--max-error", help="Cut a merged adapter's ranks up to this relative error."),
+]
+JointOption = Annotated[
+    str, typer.Option("--joint", help="An adapter trained on all data together, as a control.")
+]
+ControlsOption = Annotated[
+    bool, typer.Option(help="Measure a random and each single adapter on every test as well.")
+]
+AdaptersOption = Annotated[
+    list[str], typer.Option("--adapter", help="NAME[@v] or a folder; repeat it.")
 ]
 
 
@@ -51,7 +91,7 @@ def register(app: typer.Typer) -> None:
 def by_flags(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="The merged model's name.")],
-    adapter: Annotated[list[str], typer.Option(help="NAME[@v] or a folder; repeat it.")],
+    adapter: AdaptersOption,
     method: Annotated[str, typer.Option(help="task_arithmetic, ties, …")] = "task_arithmetic",
     weight: Annotated[list[float] | None, typer.Option(help="One, or one per adapter.")] = None,
     density: Annotated[
@@ -61,9 +101,20 @@ def by_flags(
         bool | None,
         typer.Option(help="Divide sums by the weights; TIES does so unless told otherwise."),
     ] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="PARAMETER=VALUE of the method; see adapt merge methods."),
+    ] = None,
     base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
     form: FormOption = Form.MODEL,
+    rank: RankOption = None,
+    max_error: ErrorOption = None,
     test: TestOption = None,
+    validation: ValidationOption = None,
+    search_minutes: MinutesOption = None,
+    search_trials: TrialsOption = None,
+    joint: JointOption = "",
+    controls: ControlsOption = True,
 ) -> None:
     """Build a recipe from flags and run it."""
     from merge.recipe import recipe_from_flags
@@ -74,10 +125,13 @@ def by_flags(
         weights=weight or [],
         densities=density or [],
         normalize=normalize,
+        parameters=parameters_of(parameter),
         base=base or None,
         name=name,
     )
-    _run(ctx.obj, recipe, form, test or [])
+    settings = search_of(validation, search_minutes, search_trials)
+    held = _held(test, validation, settings, joint, controls=controls)
+    _run(ctx.obj, recipe, form, held, rank=rank, max_error=max_error)
 
 
 @merge_app.command("run")
@@ -85,12 +139,27 @@ def run_recipe(
     ctx: typer.Context,
     recipe: Annotated[Path, typer.Argument(help="A YAML file.")],
     form: FormOption = Form.MODEL,
+    rank: RankOption = None,
+    max_error: ErrorOption = None,
     test: TestOption = None,
+    validation: ValidationOption = None,
+    search_minutes: MinutesOption = None,
+    search_trials: TrialsOption = None,
+    joint: JointOption = "",
+    controls: ControlsOption = True,
 ) -> None:
     """Merge by a recipe in YAML (mergekit's schema as a subset, plus `adapter: NAME@v`)."""
-    from merge.recipe import read_recipe
+    from merge.recipe import Recipe, read_recipe
+    from ui.merge_actions import held_by
 
-    _run(ctx.obj, read_recipe(recipe), form, test or [])
+    read = read_recipe(recipe)
+    settings = search_of(validation, search_minutes, search_trials)
+    held = _held(test, validation, settings, joint, controls=controls)
+    if isinstance(read, Recipe):
+        held = held.over(held_by(read))
+        _run(ctx.obj, read, form, held, rank=rank, max_error=max_error)
+    else:
+        _run_by_mergekit(ctx.obj, read, held)
 
 
 @merge_app.command("check")
@@ -98,11 +167,16 @@ def check_recipe(
     ctx: typer.Context, recipe: Annotated[Path, typer.Argument(help="A YAML file.")]
 ) -> None:
     """Check a recipe without reading a weight; every fault is named at once."""
-    from merge.recipe import read_recipe
-    from ui.actions import check_merge
+    from merge.recipe import Recipe, read_recipe
+    from ui.merge_actions import check_merge, check_mergekit
 
     output: Output = ctx.obj
-    report = check_merge(output.open(), read_recipe(recipe))
+    read = read_recipe(recipe)
+    if not isinstance(read, Recipe):
+        told = check_mergekit(output.open(), read)
+        output.result(asdict(told), mergekit_text(told))
+        return
+    report = check_merge(output.open(), read)
     shown = table("", "adapter", "parameters", "ranks", "tensors")
     for a in report.adapters:
         ranks = ", ".join(map(str, a.ranks))
@@ -117,19 +191,84 @@ def check_recipe(
     output.result(asdict(report), shown)
 
 
-def _run(output: Output, recipe: "Recipe", form: Form, tests: list[str]) -> None:
-    from ui.actions import merge, read_task
+@merge_app.command("methods")
+def methods(ctx: typer.Context) -> None:
+    """Show every method with its parameters: range, default, and where it is published."""
+    output: Output = ctx.obj
+    output.result(*methods_table())
 
-    tasks = [read_task(name, Path(file)) for name, file in map(_split, tests)]
+
+@merge_app.command("analyse")
+def analyse(
+    ctx: typer.Context,
+    adapter: AdaptersOption,
+    base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
+    validation: ValidationOption = None,
+    search_minutes: MinutesOption = None,
+    search_trials: TrialsOption = None,
+) -> None:
+    """Show how adapters lie to each other; with rows of their domains, whether to merge them. Nothing is written."""
+    from merge.recipe import recipe_from_flags
+    from ui.merge_actions import analyse_adapters
+
+    output: Output = ctx.obj
+    recipe = recipe_from_flags(adapter, method="task_arithmetic", base=base or None)
     with output.progress() as progress:
-        artifact = merge(output.open(), recipe, form=form.value, tasks=tasks, progress=progress)
-    output.artifact(
-        artifact, f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}".strip()
+        geometry, advised = analyse_adapters(
+            output.open(),
+            recipe,
+            validation=tasks_of("--validation", validation),
+            search=search_of(validation, search_minutes, search_trials),
+            progress=progress,
+        )
+    data = {**geometry.as_json(), "advice": advised.as_json() if advised else None}
+    output.result(data, analysis_text(geometry, advised))
+
+
+def _run(
+    output: Output,
+    recipe: "Recipe",
+    form: Form,
+    held: "Held",
+    *,
+    rank: int | None,
+    max_error: float | None,
+) -> None:
+    from merge.build import AdapterLimits
+    from ui.merge_actions import merge
+
+    if form is Form.MODEL and (rank is not None or max_error is not None):
+        raise typer.BadParameter("--rank and --max-error cut an adapter; add --as adapter")
+    limits = AdapterLimits(rank, max_error)
+    with output.progress() as progress:
+        artifact = merge(
+            output.open(), recipe, form=form.value, held=held, limits=limits, progress=progress
+        )
+    told = [report_text(artifact), f"{artifact.reference}: {artifact.card.summary}", artifact.path]
+    output.artifact(artifact, "\n".join(str(part) for part in told if str(part)).strip())
+
+
+def _run_by_mergekit(output: Output, recipe: "MergekitRecipe", held: "Held") -> None:
+    from ui.merge_actions import run_by_mergekit, tests_of
+
+    if held.search or held.validation:
+        raise typer.BadParameter("a search is for merges of adapters; mergekit runs this recipe")
+    tests = held.tests or tests_of(recipe)
+    with output.progress() as progress:
+        artifact = run_by_mergekit(output.open(), recipe, tests=tests, progress=progress)
+    output.artifact(artifact, f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}")
+
+
+def _held(
+    test: list[str] | None,
+    validation: list[str] | None,
+    settings: "SearchSettings | None",
+    joint: str,
+    *,
+    controls: bool,
+) -> "Held":
+    from ui.merge_actions import Held
+
+    return Held(
+        tasks_of("--test", test), tasks_of("--validation", validation), settings, joint, controls
     )
-
-
-def _split(text: str) -> tuple[str, str]:
-    name, equals, file = text.partition("=")
-    if not equals or not name or not file:
-        raise typer.BadParameter(f"--test takes TASK=FILE, not '{text}'")
-    return name, file

@@ -98,10 +98,16 @@ def lineage(ctx: typer.Context, reference: Reference) -> None:
 
 
 @models_app.command()
-def promote(ctx: typer.Context, reference: Reference) -> None:
+def promote(
+    ctx: typer.Context,
+    reference: Reference,
+    force: Annotated[
+        bool, typer.Option(help="Even if it is worse than its base on a domain.")
+    ] = False,
+) -> None:
     """Make a version the production one; a bare NAME promotes its newest."""
     output: Output = ctx.obj
-    artifact = output.open().registry.promote(reference)
+    artifact = output.open().registry.promote(reference, force=force)
     output.artifact(artifact, f"{artifact.reference} is in production")
 
 

@@ -5,6 +5,7 @@ from pydantic import JsonValue
 
 from adapt.artifacts import Artifact
 from adapt.errors import AdaptError
+from ui.components.merge_report import REPORT, show_merge_report
 from ui.components.safe import cell, plain, show_code, show_table, show_text
 from ui.context import Context
 from ui.printable import printable_line
@@ -39,10 +40,15 @@ def show_artifact(ctx: Context, artifact: Artifact) -> None:
         icon=":material/star:",
         on_click=_promote,
         args=(ctx, artifact.reference),
-        disabled=ctx.registry.aliases(card.name).get("production") == card.version,
+        help=_why_not(artifact),
+        disabled=bool(card.worse_than_base)
+        or ctx.registry.aliases(card.name).get("production") == card.version,
     )
+    report = card.metrics.get(REPORT)
+    if report is not None:
+        show_merge_report(report)
     st.markdown("**Measured**")
-    measures = [{"measure": key, "value": value} for key, value in flatten(card.metrics)]
+    measures = [{"measure": key, "value": value} for key, value in flatten(_others(card.metrics))]
     if measures:
         show_table(measures)
     else:
@@ -54,6 +60,21 @@ def show_artifact(ctx: Context, artifact: Artifact) -> None:
     st.markdown("**Comes from**")
     show_code(_lineage(ctx, artifact))
     st.caption(plain(f"folder: {artifact.path}"))
+
+
+def _why_not(artifact: Artifact) -> str | None:
+    """Return why a version is not promoted here."""
+    worse = artifact.card.worse_than_base
+    if not worse:
+        return None
+    return plain(
+        f"worse than the base on {', '.join(worse)}; 'adapt models promote {artifact.reference} --force' does it anyway"
+    )
+
+
+def _others(metrics: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what a report of a merge does not show already."""
+    return {key: value for key, value in metrics.items() if key != REPORT}
 
 
 def flatten(metrics: JsonValue, prefix: str = "") -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from adapt.artifacts import Artifact, sha256_file
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from ui import actions, training_actions
+from ui import actions, merge_actions, training_actions
 from ui.context import Context
 from ui.document_actions import IngestRequest, ingest
 
@@ -252,7 +252,7 @@ def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Pr
         stage = f"{name}: {event.stage}"
         progress(ProgressEvent(stage, event.done, event.total, event.detail, event.values))
 
-    return actions.merge(ctx, recipe, progress=named)
+    return merge_actions.merge(ctx, recipe, progress=named)
 
 
 def _evaluate(

@@ -1,0 +1,357 @@
+"""Search: the method, the weights and the densities with which a merge keeps most of what its adapters gained.
+
+Each trial overwrites the base's weights in memory and takes the loss of the wanted answers on every domain's
+validation rows. Its score is the mean over the domains of the gain recovered, (base - merged) / (base - adapter) of those
+losses: smooth, where right answers on a few hundred rows jump. Starts that are known to be good come first, then random
+points, then a Gaussian process proposes (optuna's GPSampler). No test row is read here.
+
+References: Snoek et al. 2012, arXiv:1206.2944 (Bayesian optimisation); Akiba et al. 2019, arXiv:1907.10902 (optuna).
+"""
+
+import hashlib
+import json
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from pydantic import Field, JsonValue
+
+from adapt.artifacts import sha256_file
+from adapt.config import Settings
+from adapt.errors import AdaptError, RecipeError
+from adapt.evaluation import Task
+from adapt.protocols import Progress, no_progress
+from adapt.records import Example, ProgressEvent
+from adapt.workspace import Workspace
+from merge.check import Resolved
+from merge.likelihood import AnswerRow, answer_losses, encode_answers
+from merge.search_journal import Journal, Line, open_journal
+from merge.search_model import SwappedModel
+from merge.search_space import Space, Trial, known_methods
+from merge.specs import Value
+from merge.tensor_merger import TensorMerger
+
+LEAST_GAIN = (
+    1e-3  # nats; an adapter that gained less on its own validation rows has no share to keep
+)
+RANDOM = 8  # random points after the starts, before the sampler learns
+
+
+class SearchSettings(Settings):
+    """Section `search` of a recipe: how long, among what."""
+
+    minutes: float | None = Field(10.0, gt=0)
+    trials: int | None = Field(None, ge=1)
+    seed: int = Field(0, ge=0)
+    methods: tuple[str, ...] = Field(("task_arithmetic", "magnitude", "ties"), min_length=1)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one adapter is for: validation rows, and its place among the adapters of the recipe."""
+
+    task: Task
+    adapter: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best merge that was tried.
+
+    Attributes:
+        score: mean gain recovered over the domains.
+        recovered: gain recovered by domain; None where its own adapter gained nothing.
+        resumed: how many of the trials were found finished.
+    """
+
+    trial: Trial
+    score: float
+    recovered: Mapping[str, float | None]
+    trials: int
+    resumed: int
+    seconds: float
+
+    def as_metrics(self) -> dict[str, JsonValue]:
+        """Return what a card keeps."""
+        shares: dict[str, JsonValue] = {
+            name: None if share is None else round(share, 4)
+            for name, share in self.recovered.items()
+        }
+        return {
+            "best": self.trial.line,
+            "validation_gain_recovered": round(self.score, 4),
+            "by_domain": shares,
+            "trials": self.trials,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def search(
+    resolved: Resolved,
+    domains: Sequence[Domain],
+    settings: SearchSettings,
+    *,
+    workspace: Workspace,
+    fixed: Mapping[str, Value] | None = None,
+    progress: Progress = no_progress,
+) -> Found:
+    """Return the best merge of a recipe's adapters within the budget; going on with what an earlier call finished.
+
+    Args:
+        fixed: values of the whole merge that are not searched.
+
+    Raises:
+        RecipeError: a method is unknown or not for so many adapters, or there is neither a limit of minutes nor of trials.
+        AdaptError: no adapter is better than the base on its validation rows, so there is nothing to keep.
+    """
+    _check(resolved, domains, settings)
+    space = Space(settings.methods, len(resolved.adapters), fixed or {})
+    journal = open_journal(workspace, _conditions(resolved, domains, settings, space))
+    with workspace.lock(f"search-{journal.path.stem}", timeout_seconds=1):
+        bench = Bench(resolved, domains, progress=progress)
+        try:
+            return _run(bench, space, settings, journal, progress)
+        finally:
+            bench.close()
+
+
+class Bench:
+    """The model in memory, the validation rows as tokens, and what base and adapters reach on them."""
+
+    def __init__(
+        self, resolved: Resolved, domains: Sequence[Domain], *, progress: Progress
+    ) -> None:
+        """Load the base and take the reference losses."""
+        self._resolved = resolved
+        self._domains = domains
+        self.swapped = SwappedModel(resolved.base, resolved.plan)
+        runtime = self.swapped.runtime
+        self._rows: dict[str, list[AnswerRow]] = {
+            domain.task.name: encode_answers(
+                runtime.tokenizer, domain.task.examples, context_length=runtime.context_length
+            )
+            for domain in domains
+        }
+        progress(ProgressEvent("search", detail="base and adapters on the validation rows"))
+        self.base = self._losses()
+        count = len(resolved.adapters)
+        self.own: dict[str, float] = {}
+        for domain in domains:
+            alone = tuple(float(i == domain.adapter) for i in range(count))
+            name = domain.task.name
+            self.own[name] = self.losses(Trial("task_arithmetic", alone, {}), only=name)[name]
+
+    def losses(self, trial: Trial, *, only: str = "") -> dict[str, float]:
+        """Return the mean loss of the answers by domain, under a merge."""
+        with self.swapped.merged(self.merger(trial)):
+            return self._losses(only)
+
+    def merger(self, trial: Trial) -> TensorMerger:
+        """Return what computes a trial's weights."""
+        resolved = self._resolved
+        return TensorMerger(
+            resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
+        )
+
+    def recovered(self, losses: Mapping[str, float]) -> dict[str, float | None]:
+        """Return the gain recovered by domain; None where the adapter itself gained nothing."""
+        shares: dict[str, float | None] = {}
+        for name, loss in losses.items():
+            gain = self.base[name] - self.own[name]
+            shares[name] = (self.base[name] - loss) / gain if gain > LEAST_GAIN else None
+        return shares
+
+    def score(self, losses: Mapping[str, float]) -> float:
+        """Return the mean gain recovered; a domain without a gain counts by the nats it loses.
+
+        Raises:
+            AdaptError: no domain has a gain.
+        """
+        shares = self.recovered(losses)
+        if all(share is None for share in shares.values()):
+            raise AdaptError(
+                "no adapter is better than the base on its validation rows, so there is no gain that a merge could "
+                "keep; train longer, or check that each file belongs to its adapter"
+            )
+        values = [
+            min(0.0, self.base[name] - losses[name]) if share is None else share
+            for name, share in shares.items()
+        ]
+        return sum(values) / len(values)
+
+    def close(self) -> None:
+        """Give the model back as it was loaded."""
+        self.swapped.close()
+
+    def _losses(self, only: str = "") -> dict[str, float]:
+        pad = int(self.swapped.runtime.tokenizer.pad_token_id)
+        found = {}
+        for name, rows in self._rows.items():
+            if only in ("", name):
+                losses = answer_losses(self.swapped.model, rows, pad_id=pad)
+                found[name] = sum(losses) / len(losses)
+        return found
+
+
+def _run(
+    bench: Bench, space: Space, settings: SearchSettings, journal: Journal, progress: Progress
+) -> Found:
+    lines = journal.lines()
+    resumed = len(lines)
+    study = _study()
+    for line in lines:
+        _tell(study, space, line)
+    while not _is_spent(lines, settings):
+        number = len(lines)
+        started = time.monotonic()
+        point = _propose(study, space, number, seed=settings.seed)
+        trial = space.trial(point)
+        losses = bench.losses(trial)
+        line = Line(
+            number=number,
+            point={name: value for name, value in point.items()},  # noqa: C416  JSON's types
+            losses=losses,
+            score=bench.score(losses),
+            seconds=time.monotonic() - started,
+        )
+        journal.add(line)
+        _tell(study, space, line)
+        lines.append(line)
+        _report(lines, space, settings, progress)
+    best = max(lines, key=lambda line: (line.score, -line.number))
+    return Found(
+        space.trial(best.point),
+        best.score,
+        bench.recovered(best.losses),
+        len(lines),
+        resumed,
+        sum(line.seconds for line in lines),
+    )
+
+
+def _is_spent(lines: Sequence[Line], settings: SearchSettings) -> bool:
+    """Return whether minutes or trials are used up, those of earlier calls counted; one trial is always made."""
+    spent = sum(line.seconds for line in lines)
+    over_time = settings.minutes is not None and spent >= 60 * settings.minutes
+    over_trials = settings.trials is not None and len(lines) >= settings.trials
+    return bool(lines) and (over_time or over_trials)
+
+
+def _study() -> optuna.Study:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(direction="maximize")
+
+
+def _distributions(space: Space) -> dict[str, BaseDistribution]:
+    found: dict[str, BaseDistribution] = {"method": CategoricalDistribution(space.methods)}
+    for name, (low, high) in space.dimensions.items():
+        found[name] = FloatDistribution(low, high)
+    return found
+
+
+def _propose(study: optuna.Study, space: Space, number: int, *, seed: int) -> dict[str, JsonValue]:
+    """Return the next point; it depends on the seed and the finished trials alone, so a resumed search asks the same."""
+    starts = space.starts()
+    if number < len(starts):
+        return dict(starts[number])  # type: ignore[arg-type]  # names and floats
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        study.sampler = optuna.samplers.GPSampler(
+            seed=seed + number,
+            n_startup_trials=len(starts) + RANDOM,
+            deterministic_objective=True,
+        )
+    trial = study.ask(_distributions(space))
+    study.tell(trial, state=optuna.trial.TrialState.FAIL)  # what was measured is told in `_tell`
+    return dict(trial.params)
+
+
+def _tell(study: optuna.Study, space: Space, line: Line) -> None:
+    study.add_trial(
+        optuna.trial.create_trial(
+            params=dict(line.point), distributions=_distributions(space), value=line.score
+        )
+    )
+
+
+def _report(
+    lines: Sequence[Line], space: Space, settings: SearchSettings, progress: Progress
+) -> None:
+    best = max(lines, key=lambda line: line.score)
+    done: float = len(lines)
+    total: float | None = settings.trials
+    if total is None:
+        done, total = sum(line.seconds for line in lines) / 60, settings.minutes
+    progress(
+        ProgressEvent(
+            "search",
+            min(done, total or done),
+            total,
+            f"{len(lines)} tried, best {100 * best.score:.1f} %: {space.trial(best.point).line}",
+            {"score": lines[-1].score, "best": best.score},
+        )
+    )
+
+
+def _check(resolved: Resolved, domains: Sequence[Domain], settings: SearchSettings) -> None:
+    if settings.minutes is None and settings.trials is None:
+        raise RecipeError("search: give minutes, trials or both, or it never ends")
+    unknown = known_methods(settings.methods)
+    if unknown:
+        raise RecipeError(f"search.methods: there is no method '{unknown[0]}'")
+    if not domains:
+        raise RecipeError("search.validation: name a file for at least one domain")
+    count = len(resolved.adapters)
+    for name in settings.methods:
+        spec = Trial(name, (), {}).spec
+        if count < spec.fewest or (spec.most is not None and count > spec.most):
+            raise RecipeError(f"search.methods: {name} is not for {count} adapters")
+
+
+def _conditions(
+    resolved: Resolved, domains: Sequence[Domain], settings: SearchSettings, space: Space
+) -> dict[str, JsonValue]:
+    """Return all that a trial's result depends on; the budget is not among it."""
+    return {
+        "base": resolved.base.sha256,
+        "adapters": [
+            [sha256_file(a.file.path), sha256_file(a.file.path.with_name("adapter_config.json"))]
+            for a in resolved.adapters
+        ],
+        "dtype": resolved.recipe.output_dtype,
+        "domains": [[d.task.name, d.adapter, fingerprint(d.task.examples)] for d in domains],
+        "methods": list(settings.methods),
+        "seed": settings.seed,
+        "fixed": dict(space.fixed),
+    }
+
+
+def fingerprint(examples: Sequence[Example]) -> str:
+    """Return one hash over what examples say."""
+    said = [[(m.role, m.content) for m in example.messages] for example in examples]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def refuse_shared_rows(validation: Sequence[Task], tests: Sequence[Task]) -> None:
+    """Refuse a search whose validation rows are among the test rows: it would be measured on what it was chosen by.
+
+    Raises:
+        AdaptError: a prompt is in both; the text names the tasks and counts the rows.
+    """
+    for task in validation:
+        asked = {_prompt(example) for example in task.examples}
+        for test in tests:
+            shared = sum(_prompt(example) in asked for example in test.examples)
+            if shared:
+                raise AdaptError(
+                    f"{shared} of the test rows of '{test.name}' are among the validation rows of '{task.name}'; "
+                    "a search may not see the rows that prove it: give other rows"
+                )
+
+
+def _prompt(example: Example) -> tuple[str, ...]:
+    shown = example.prompt or example.messages
+    return tuple(" ".join(message.content.split()).casefold() for message in shown)
