@@ -1,8 +1,7 @@
 """Licences of what a model is made of: what they say together, and which of them cannot be kept at once.
 
-A table of the licences that bases, adapters and data sets mostly have (SPDX ids and the Hub's own names), and the few rules that
-their texts or their stewards state. It is no legal advice and it does not guess: a licence that is not in the table, and a
-pair that no source settles, is a warning. Sources:
+The few rules that the texts or their stewards state, over the table of `adapt.licence_table`. It is no legal advice and it
+does not guess: a licence that is not in the table, and a pair that no source settles, is a warning. Sources:
 [F] https://www.gnu.org/licenses/license-list.html  [G] GPL-2.0 §6, GPL-3.0 §10: no further restrictions
 [C] https://creativecommons.org/share-your-work/licensing-considerations/compatible-licenses/ and the texts' sections 2-4
 [L] the Llama community licences: 2 and 3 §1.b.v, from 3.1 on §1.b.i  [T] each licence's own text
@@ -17,78 +16,10 @@ from pathlib import Path
 import yaml
 
 from adapt.errors import AdaptError
+from adapt.licence_table import ALSO, HUB, Licence, find_licence
 
 COPYLEFT = frozenset({"gpl2", "gpl2+", "gpl3", "sa"})
 MOST = 64  # choices among licences that are offered by OR; a chain of more is cut there
-
-
-@dataclass(frozen=True)
-class Licence:
-    """What of a licence matters beside others.
-
-    Attributes:
-        kind: "free" asks for credit at most; "weak" shares its own files; "gpl2", "gpl2+", "gpl3" and "sa" ask that the whole
-            is under them; "terms" restricts what the work is used for.
-        nc: whether it forbids commercial use.
-        nd: whether it forbids to share derivatives.
-        closed: whether its owner forbids to improve other language models with it.
-        asks: what a derivative has to do, for people.
-    """
-
-    id: str
-    kind: str = "free"
-    nc: bool = False
-    nd: bool = False
-    closed: bool = False
-    asks: str = ""
-
-
-BUILT_WITH_LLAMA = "its name begins with 'Llama', and 'Built with Llama' is shown"
-FREE = (
-    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "ISC", "Zlib", "Unlicense", "WTFPL", "0BSD", "CC0-1.0", "PDDL-1.0",
-    "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0", "ODC-By-1.0", "CDLA-Permissive-1.0", "CDLA-Permissive-2.0", "MS-PL", "PostgreSQL",
-)  # fmt: skip
-WEAK = ("MPL-2.0", "LGPL-2.1", "LGPL-3.0", "EPL-2.0", "EUPL-1.2", "ODbL-1.0")
-LICENCES = (
-    *(Licence(name) for name in FREE),
-    *(Licence(name, "weak") for name in WEAK),
-    Licence("GPL-2.0-only", "gpl2"),
-    Licence("GPL-2.0-or-later", "gpl2+"),
-    Licence("GPL-3.0-only", "gpl3"),
-    Licence("GPL-3.0-or-later", "gpl3"),
-    Licence("AGPL-3.0-only", "gpl3"),
-    Licence("AGPL-3.0-or-later", "gpl3"),
-    Licence("CC-BY-SA-3.0", "sa"),
-    Licence("CC-BY-SA-4.0", "sa"),
-    Licence("CC-BY-NC-2.0", nc=True),
-    Licence("CC-BY-NC-3.0", nc=True),
-    Licence("CC-BY-NC-4.0", nc=True),
-    Licence("CC-BY-NC-SA-3.0", "sa", nc=True),
-    Licence("CC-BY-NC-SA-4.0", "sa", nc=True),
-    Licence("CC-BY-ND-4.0", nd=True),
-    Licence("CC-BY-NC-ND-3.0", nc=True, nd=True),
-    Licence("CC-BY-NC-ND-4.0", nc=True, nd=True),
-    Licence("llama2", "terms", closed=True),
-    Licence("llama3", "terms", closed=True, asks=BUILT_WITH_LLAMA),
-    Licence("llama3.1", "terms", asks=BUILT_WITH_LLAMA),
-    Licence("llama3.2", "terms", asks=BUILT_WITH_LLAMA),
-    Licence("llama3.3", "terms", asks=BUILT_WITH_LLAMA),
-    Licence("llama4", "terms", asks=BUILT_WITH_LLAMA),
-    Licence("gemma", "terms", asks="Gemma's terms of use and its list of prohibited uses are passed on"),
-    Licence("openrail", "terms", asks="its use restrictions are passed on"),
-    Licence("openrail++", "terms", asks="its use restrictions are passed on"),
-    Licence("bigscience-openrail-m", "terms", asks="its use restrictions are passed on"),
-    Licence("creativeml-openrail-m", "terms", asks="its use restrictions are passed on"),
-    Licence("bigcode-openrail-m", "terms", asks="its use restrictions are passed on"),
-)
-# the Hub's names, and SPDX's old ones; "gpl-3.0" leaves later versions open and is read as the stricter
-ALSO = {
-    "gpl-2.0": "gpl-2.0-only", "gpl-3.0": "gpl-3.0-only", "agpl-3.0": "agpl-3.0-only", "gpl-2.0+": "gpl-2.0-or-later",
-    "gpl-3.0+": "gpl-3.0-or-later", "cc0": "cc0-1.0", "pddl": "pddl-1.0", "odc-by": "odc-by-1.0", "odbl": "odbl-1.0",
-    "apache 2.0": "apache-2.0", "lgpl-2.1-only": "lgpl-2.1", "lgpl-2.1-or-later": "lgpl-2.1", "lgpl-3.0-only": "lgpl-3.0",
-    "lgpl-3.0-or-later": "lgpl-3.0",
-}  # fmt: skip
-TABLE = {one.id.lower(): one for one in LICENCES}
 
 
 @dataclass(frozen=True)
@@ -116,7 +47,7 @@ def check_licences(parts: Mapping[str, str], *, accept: bool = False) -> Licence
     """Return what the licences of a work's parts say together.
 
     Args:
-        parts: name of each part (base, adapter, data set) and its licence, an SPDX expression or a name of the Hub; "" is none.
+        parts: name of each part (base, adapter, data set) and its licence: an SPDX expression, a name of the Hub, or "".
         accept: whether conflicts are noted instead of refused.
 
     Raises:
@@ -139,7 +70,7 @@ def examine(parts: Mapping[str, str]) -> LicenceReport:
     warnings += [
         f"'{name}' is not among the licences known here; read it yourself"
         for name in sorted(names)
-        if _find(name) is None
+        if find_licence(name) is None
     ]
     best: tuple[list[str], list[str]] | None = None
     for choice in itertools.islice(itertools.product(*map(_choices, stated.values())), MOST):
@@ -149,7 +80,7 @@ def examine(parts: Mapping[str, str]) -> LicenceReport:
         if not found[0]:
             break
     conflicts, open_questions = best or ([], [])
-    known = [_find(name) for name in sorted(names)]
+    known = [find_licence(name) for name in sorted(names)]
     asks = [f"{one.id}: {one.asks}" for one in known if one is not None and one.asks]
     return LicenceReport(
         dict(parts),
@@ -171,6 +102,16 @@ def join_licences(licences: Iterable[str]) -> str:
     return " AND ".join(parts)
 
 
+def hub_fields(expression: str) -> dict[str, str]:
+    """Return the fields of a Hub card's front matter for a licence: a name that the Hub knows, or `other` and ours."""
+    if not expression:
+        return {}
+    key = expression.lower()
+    names = [key, *(name for name, ours in ALSO.items() if ours == ALSO.get(key, key))]
+    known = next((name for name in names if name in HUB), None)
+    return {"license": known} if known else {"license": "other", "license_name": expression}
+
+
 def folder_licence(folder: Path) -> str:
     """Return the licence that a model folder's README.md states in its front matter, "" where it states none."""
     path = folder / "README.md"
@@ -188,11 +129,6 @@ def folder_licence(folder: Path) -> str:
         stated = fields.get("license_name") or stated
     named = stated if isinstance(stated, list) else [stated]
     return join_licences(str(one) for one in named if one)
-
-
-def _find(name: str) -> Licence | None:
-    key = name.lower()
-    return TABLE.get(ALSO.get(key, key))
 
 
 def _choices(expression: str) -> list[frozenset[str]]:
@@ -244,24 +180,30 @@ def _clashes(choice: Mapping[str, frozenset[str]]) -> tuple[list[str], list[str]
 
 def _known(names: Iterable[str]) -> Iterator[Licence]:
     for name in sorted(names):
-        found = _find(name)
+        found = find_licence(name)
         if found is not None:
             yield found
 
 
 def _conflict(a: Licence, b: Licence) -> str:
     """Return why a work cannot be under the licence `a` and hold what is under `b`, or ""."""
-    if a.kind in COPYLEFT and b.kind == "terms":
-        return f"{a.id} allows no further restrictions, and {b.id} restricts the use"  # [G] [C]
-    if a.kind in COPYLEFT and b.nc and not a.nc:
-        return f"{a.id} allows no further restrictions, and {b.id} forbids commercial use"  # [G] [C]
-    if a.kind == "gpl2" and b.kind == "gpl3":
-        return f"{a.id} does not go with version 3"  # [F]
-    if a.kind == "gpl2" and b.id == "Apache-2.0":
-        return f"the patent clauses of {b.id} are further restrictions to {a.id}"  # [F]
-    if a.kind.startswith("gpl") and b.kind == "sa" and not b.nc:
-        if b.id != "CC-BY-SA-4.0" or a.kind == "gpl2":
-            return f"{b.id} goes over into version 3 of the GPL alone, and only from its own version 4"  # [C]
-    if a.closed and b.kind == "terms" and not b.id.startswith("llama"):
-        return f"{a.id} may not be used to improve another language model"  # [L]
-    return ""
+    sa = b.kind == "sa" and not b.nc
+    reasons = {
+        f"{a.id} allows no further restrictions, and {b.id} restricts the use": (  # [G] [C]
+            a.kind in COPYLEFT and b.kind == "terms"
+        ),
+        f"{a.id} allows no further restrictions, and {b.id} forbids commercial use": (  # [G] [C]
+            a.kind in COPYLEFT and b.nc and not a.nc
+        ),
+        f"{a.id} does not go with version 3": a.kind == "gpl2" and b.kind == "gpl3",  # [F]
+        f"the patent clauses of {b.id} are further restrictions to {a.id}": (  # [F]
+            a.kind == "gpl2" and b.id == "Apache-2.0"
+        ),
+        f"of {b.id} only version 4.0 may go over into the GPL, and only into its version 3": (  # [C]
+            sa and a.kind.startswith("gpl") and (b.id != "CC-BY-SA-4.0" or a.kind == "gpl2")
+        ),
+        f"{a.id} may not be used to improve another language model": (  # [L]
+            a.closed and b.kind == "terms" and not b.id.startswith("llama")
+        ),
+    }
+    return next((reason for reason, is_so in reasons.items() if is_so), "")

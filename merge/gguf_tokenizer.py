@@ -1,7 +1,7 @@
 """A tokenizer as llama.cpp keeps it: tokens, their kinds, merges or scores, how text is cut, and the chat template.
 
-What is written is what transformers does with the folder, asked of the loaded tokenizer. Two kinds are known: byte-level BPE cut
-as by GPT-2, SmolLM, Llama 3, Qwen 2 or Mistral's Tekken, and BPE made of a SentencePiece model (Llama 2, Mistral, Gemma).
+What is written is what transformers does with the folder, asked of the loaded tokenizer. Two kinds are known: byte-level BPE
+cut as by GPT-2, SmolLM, Llama 3, Qwen 2 or Mistral's Tekken, and BPE of a SentencePiece model (Llama 2, Mistral, Gemma).
 Others are refused by name. Source: llama.cpp's `src/llama-vocab.cpp`.
 """
 
@@ -100,7 +100,11 @@ def pre_tokenizer(tokenizer: Mapping[str, Any], folder: Path) -> str:
     before = tokenizer.get("pre_tokenizer") or {}
     steps = list(before.get("pretokenizers") or [before])
     last = steps.pop()
-    if model.get("type") == "BPE" and last.get("type") == "ByteLevel" and not last.get("add_prefix_space"):
+    if (
+        model.get("type") == "BPE"
+        and last.get("type") == "ByteLevel"
+        and not last.get("add_prefix_space")
+    ):
         normalizer = (tokenizer.get("normalizer") or {}).get("type")
         cut, looks_up = (
             _cut_as_gpt2(steps, model["vocab"], normalizer)
@@ -227,9 +231,7 @@ def merge_scores(model: Mapping[str, Any]) -> dict[str, float] | None:
     return {token: -float(rank) for token, rank in first.items()}
 
 
-def _grows(
-    letter: str, first: Mapping[str, int], ranks: Mapping[tuple[str, str], int]
-) -> bool:
+def _grows(letter: str, first: Mapping[str, int], ranks: Mapping[tuple[str, str], int]) -> bool:
     """Return whether a run of a letter takes the next one before any two others become a run."""
     begins = ranks.get((letter, letter), -1)
     longer = [token for token in first if len(token) > 2 and token == letter * len(token)]

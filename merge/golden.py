@@ -5,23 +5,25 @@ holds two tokens for equal (their logits less than `TIE` apart) either is right.
 Not here: how another engine is called (`merge.golden_engines`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
+from pydantic import JsonValue
 
 from adapt.protocols import Progress, no_progress
 from adapt.records import Message, ProgressEvent
 from adapt.rendering import encode, render
 
 LENGTH = 24  # tokens of each answer
-TIE = 1e-3  # logits; fp32 sums of some thousand terms differ by less between two libraries
+TIE = 1e-4  # logits; sums in fp32 of some thousand terms differ by less between two libraries
 PROMPTS = (
     "When does the office open?",
     "¿A qué hora abre la oficina?",
     "Give the date as ISO: the second of May 2026.",
-    "What is 12 × 7,5?",
+    "What is 12 × 7,5?",  # noqa: RUF001  the sign is meant
     "Translate to Spanish: the invoice is overdue.",
     "List three colours.",
     "Say hello.",
@@ -61,38 +63,29 @@ class Verification:
 
     Attributes:
         engine: what opened it, with its version; "" where nothing did.
-        same: answers whose every token is the reference's.
-        ties: those that part where the reference holds two tokens for equal.
-        cut_alike: prompts that the engine cuts into the same tokens.
-        why: why it was not opened, or what differs.
+        verified: whether it was opened in its own engine and all is as in the reference.
+        said: that, or why not, as a sentence.
+        figures: what was counted.
     """
 
-    engine: str = ""
-    prompts: int = 0
-    same: int = 0
-    ties: int = 0
-    cut_alike: int = 0
-    tokens: int = 0
-    same_tokens: int = 0
-    why: str = ""
+    engine: str
+    verified: bool
+    said: str
+    figures: Mapping[str, int] = field(default_factory=dict)
 
-    @property
-    def verified(self) -> bool:
-        """Return whether it was opened and all is as in the reference."""
-        return bool(self.prompts) and self.same + self.ties == self.prompts == self.cut_alike
-
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, JsonValue]:
         """Return it for a card or a script."""
-        return {**vars(self), "verified": self.verified}
+        return {
+            "engine": self.engine,
+            "verified": self.verified,
+            "said": self.said,
+            **self.figures,
+        }
 
-    def sentence(self) -> str:
-        """Return it for a person."""
-        if not self.prompts:
-            return f"not verified: {self.why}"
-        tied = f" ({self.ties} more part at a tie)" if self.ties else ""
-        said = f"{self.same} of {self.prompts} answers are token for token those of transformers in fp32{tied}"
-        start = "verified" if self.verified else "differs"
-        return f"{start} in {self.engine}: {said}{f'; {self.why}' if self.why else ''}"
+
+def unverified(why: str) -> Verification:
+    """Return that an export was not opened, and why."""
+    return Verification("", verified=False, said=f"not verified: {why}")
 
 
 @dataclass(frozen=True)
@@ -147,23 +140,44 @@ def greedy(model: Any, ids: Sequence[int], *, length: int, ends: frozenset[int])
 def compare(
     reference: Reference, engine: Engine, *, progress: Progress = no_progress
 ) -> Verification:
-    """Return how far an engine's answers are those of the reference."""
-    same = ties = alike = tokens = same_tokens = 0
-    for index, (prompt, ids, want) in enumerate(
-        zip(reference.prompts, reference.ids, reference.answers, strict=True)
-    ):
+    """Return how far an engine's answers are those of the reference.
+
+    Its figures: `prompts`; `cut_alike`, those cut into the same tokens; `same`, answers equal token for token; `ties`, those
+    that part where the reference holds two tokens for equal; `tokens` and, up to where they part, `same_tokens`.
+    """
+    counts: Counter[str] = Counter(prompts=len(reference.prompts))
+    rows = zip(reference.prompts, reference.ids, reference.answers, strict=True)
+    for index, (prompt, ids, want) in enumerate(rows):
         progress(ProgressEvent("verify", index, len(reference.prompts)))
-        alike += engine.tokenize(prompt) == list(ids)
         got = engine.answer(ids, length=LENGTH, ends=reference.ends)
         pairs = list(zip(want, got, strict=False))
         agree = next((i for i, (a, b) in enumerate(pairs) if a != b), len(pairs))
-        tokens += len(want)
-        same_tokens += agree
-        if agree == len(want) == len(got):
-            same += 1
-        elif agree < len(pairs) and reference.gap([*ids, *want[:agree]], got[agree]) < TIE:
-            ties += 1
-    count = len(reference.prompts)
+        same = agree == len(want) == len(got)
+        parts = not same and agree < len(pairs)
+        tie = parts and reference.gap([*ids, *want[:agree]], got[agree]) < TIE
+        counts.update(
+            cut_alike=engine.tokenize(prompt) == list(ids),
+            same=same,
+            ties=tie,
+            tokens=len(want),
+            same_tokens=agree,
+        )
+    count = counts["prompts"]
     progress(ProgressEvent("verify", count, count))
-    why = "" if alike == count else f"{count - alike} of {count} prompts are cut into other tokens"
-    return Verification(engine.name, count, same, ties, alike, tokens, same_tokens, why)
+    whole = counts["same"] + counts["ties"] == count == counts["cut_alike"]
+    return Verification(
+        engine.name, whole, _sentence(engine.name, counts, whole=whole), dict(counts)
+    )
+
+
+def _sentence(engine: str, counts: Mapping[str, int], *, whole: bool) -> str:
+    count, tied = counts["prompts"], counts["ties"]
+    said = (
+        f"{'verified' if whole else 'differs'} in {engine}: {counts['same']} of {count} answers are token for token "
+        "those of transformers in fp32"
+    )
+    if tied:
+        said += f", {tied} part where it holds two tokens for equal"
+    if counts["cut_alike"] < count:
+        said += f"; {count - counts['cut_alike']} of {count} prompts are cut into other tokens"
+    return said

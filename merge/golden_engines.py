@@ -26,7 +26,9 @@ def load_fp32(folder: Path, *, adapter: Path | None = None) -> tuple[Any, Any]:
     Raises:
         ModelError: it cannot be loaded.
     """
-    check_safetensors([*folder.glob("*.safetensors"), *(adapter.glob("*.safetensors") if adapter else ())])
+    check_safetensors(
+        [*folder.glob("*.safetensors"), *(adapter.glob("*.safetensors") if adapter else ())]
+    )
     try:
         model: Any = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -38,7 +40,9 @@ def load_fp32(folder: Path, *, adapter: Path | None = None) -> tuple[Any, Any]:
         if adapter is not None:
             model = PeftModel.from_pretrained(model, adapter)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise ModelError(f"{adapter or folder}: cannot be opened again ({first_line(error)})") from error
+        raise ModelError(
+            f"{adapter or folder}: cannot be opened again ({first_line(error)})"
+        ) from error
     model.train(mode=False)
     return model, load_tokenizer(folder)
 
@@ -79,10 +83,17 @@ class LlamaCppEngine:
         try:
             with contextlib.redirect_stderr(io.StringIO()):
                 self._llama: Any = llama_cpp.Llama(
-                    str(file), n_ctx=CONTEXT, n_gpu_layers=0, verbose=False
+                    str(file),
+                    n_ctx=CONTEXT,
+                    n_gpu_layers=0,
+                    type_k=0,
+                    type_v=0,
+                    verbose=False,
                 )
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{file.name}: llama.cpp cannot open it ({first_line(error)})") from error
+            raise ModelError(
+                f"{file.name}: llama.cpp cannot open it ({first_line(error)})"
+            ) from error
         self.name = f"llama.cpp (llama-cpp-python {version('llama-cpp-python')})"
 
     @property

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from adapt.errors import AdaptError
-from adapt.licences import LICENCES, check_licences, examine, folder_licence, join_licences
+from adapt.licence_table import LICENCES
+from adapt.licences import check_licences, examine, folder_licence, join_licences
 
 
 @pytest.mark.parametrize(
