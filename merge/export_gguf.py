@@ -1,5 +1,6 @@
 """`--to gguf`: one file for llama.cpp. `--to ollama`: that file in a folder with a Modelfile."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -93,11 +94,13 @@ def _verify(job: Job, file: Path) -> Verification:
         reference = refer_to(job, job.artifact)
     except ModelError as error:
         return unverified(f"{job.artifact.reference} itself cannot be opened here: {error}")
-    engine = LlamaCppEngine(file)
     template = read_vocabulary(folder).template
-    if isinstance(template, str) and engine.template.encode() != template.encode():
-        raise AdaptError("nothing is exported: llama.cpp reads another chat template from the file")
-    found = compare(reference, engine, progress=job.progress)
+    with closing(LlamaCppEngine(file)) as engine:
+        if isinstance(template, str) and engine.template.encode() != template.encode():
+            raise AdaptError(
+                "nothing is exported: llama.cpp reads another chat template from the file"
+            )
+        found = compare(reference, engine, progress=job.progress)
     exact = (job.request.kind or default_kind(open_checkpoint(folder))) == "f32"
     if not found.verified and (exact or found.figures["cut_alike"] < found.figures["prompts"]):
         raise refusal(found)

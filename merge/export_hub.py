@@ -9,8 +9,9 @@ import json
 import os
 from pathlib import Path
 
+import httpx
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.sha import git_hash
 
@@ -44,7 +45,7 @@ def export_hub(job: Job, _out: Path | None) -> tuple[str, Verification]:
     try:
         url = _commit(api, job, additions)
         wrong = _wrong(api, job.request.repository, additions)
-    except (HfHubHTTPError, HFValidationError, LocalTokenNotFoundError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError) as error:
         raise AdaptError(
             f"the Hub did not take {job.artifact.reference} as {job.request.repository}: {_why(error)}"
         ) from error

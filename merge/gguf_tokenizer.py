@@ -179,7 +179,8 @@ def _sentencepiece(
 def _space_before(content: Mapping[str, Any]) -> bool | None:
     """Return whether text gets a space in front, or None where its spaces are treated in a way unknown here.
 
-    Metaspace's "first" is no space: a chat's text begins with a control token.
+    Metaspace's "first" is no space: a chat's text begins with a control token. Its "always" leaves text alone that begins
+    with a space, where SentencePiece and llama.cpp put one more.
     """
     normalizer = content.get("normalizer") or {}
     steps = normalizer.get("normalizers") or ([normalizer] if normalizer else [])

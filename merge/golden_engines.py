@@ -96,6 +96,10 @@ class LlamaCppEngine:
             ) from error
         self.name = f"llama.cpp (llama-cpp-python {version('llama-cpp-python')})"
 
+    def close(self) -> None:
+        """Give the file and its memory back; left to the end of the process, llama.cpp's package would fail at it."""
+        self._llama.close()
+
     @property
     def template(self) -> str:
         """Return the chat template as llama.cpp reads it from the file."""

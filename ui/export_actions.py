@@ -1,4 +1,4 @@
-"""What a person can do to take a model out of the workspace; the app, the command line and workers call this same function."""
+"""What a person can do to take a model out of the workspace; every way in calls this same function."""
 
 from collections.abc import Sequence
 from pathlib import Path

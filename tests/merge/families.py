@@ -27,8 +27,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from merge.golden import PROMPTS
 from merge.gguf_tokenizer import PATTERNS
+from merge.golden import PROMPTS
 from tests.tiny import TEMPLATE, TEXT
 
 CONFIGS: dict[str, type[PretrainedConfig]] = {

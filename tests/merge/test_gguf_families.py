@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,9 @@ needs_llama_cpp = pytest.mark.skipif(
 def in_llama_cpp(folder: Path, file: Path, *, kind: str = "f32") -> Verification:
     """Return what llama.cpp makes of a folder's GGUF file."""
     write_gguf(folder, file, name="x", kind=kind)
-    engine = LlamaCppEngine(file)
-    assert engine.template.encode() == str(read_vocabulary(folder).template).encode()
-    return compare(refer(*load_fp32(folder)), engine)
+    with closing(LlamaCppEngine(file)) as engine:
+        assert engine.template.encode() == str(read_vocabulary(folder).template).encode()
+        return compare(refer(*load_fp32(folder)), engine)
 
 
 @needs_llama_cpp
@@ -118,9 +119,9 @@ def test_llama_cpp_makes_k_quants_that_it_opens(kind: str, tmp_path: Path) -> No
 
     quantize(source, tmp_path / "k.gguf", kind)
 
-    engine = LlamaCppEngine(tmp_path / "k.gguf")
     assert (tmp_path / "k.gguf").stat().st_size < 0.4 * source.stat().st_size
-    assert engine.tokenize("hello") == read_vocabulary(STARTER).tokenizer.encode("hello")
+    with closing(LlamaCppEngine(tmp_path / "k.gguf")) as engine:
+        assert engine.tokenize("hello") == read_vocabulary(STARTER).tokenizer.encode("hello")
 
 
 def test_q8_0_is_what_its_definition_says(tmp_path: Path) -> None:
