@@ -23,7 +23,7 @@ from retrieval.structure import Block, Line, Section, sections
 
 CountTokens = Callable[[str], int]
 
-CHUNKER_VERSION = 4  # raised when the same text is cut differently; collections then cut anew
+CHUNKER_VERSION = 5  # raised when the same text is cut differently; collections then cut anew
 ROOM = 50  # tokens that a heading has to leave to its text; else it is cut with it
 SAMPLED_PAGES = 10  # that tell a document's language
 COUNTED_TOGETHER = (
@@ -186,6 +186,7 @@ class _Cutter:
                     text, piece.start, piece.end
                 )
                 if joined <= self._tokens:
+                    start = _stripped(text, Piece(start, before.end)).start
                     piece = Piece(start, piece.end, piece.heading)  # noqa: PLW2901
             led.append(piece)
         return led
