@@ -53,7 +53,7 @@ def test_global_flags_may_stand_anywhere_but_after_a_double_dash() -> None:
 
 
 @pytest.mark.slow
-def test_a_base_of_ones_own_goes_the_whole_way(
+def test_a_base_of_ones_own_goes_the_whole_way(  # noqa: PLR0915  one way from end to end
     run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
 ) -> None:
     base, _, _ = two_adapters
@@ -114,7 +114,9 @@ def test_a_base_of_ones_own_goes_the_whole_way(
     code, _, err = run("export", "team", "--to", "onnx", "--out", tmp_path / "x")
     assert (code, "there are hf, gguf, ollama, vllm, hub" in err) == (2, True)
 
-    code, out, err = run("export", "support", "--to", "vllm", "--out", tmp_path / "v", "--no-verify")
+    code, out, err = run(
+        "export", "support", "--to", "vllm", "--out", tmp_path / "v", "--no-verify"
+    )
     assert code == 0, err
     assert "not verified: --no-verify was given" in out
 
