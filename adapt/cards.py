@@ -1,16 +1,20 @@
 """The Hugging Face model card (README.md) of an artifact: base, parents, data, settings, metrics, licence.
 
-Written into the folder before it is published, so that it travels with the weights. Paths of this machine stay out of it.
+Written into the folder before it is published, so that it travels with the weights, and continued when it is exported. Paths
+of this machine stay out of it.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
 from pydantic import JsonValue
 
 from adapt.artifacts import BaseRecord, DataRecord, Kind
+from adapt.licences import hub_fields
 
 LIBRARY = {"adapter": "peft", "model": "transformers"}
 
@@ -39,8 +43,7 @@ def write_card(folder: Path, text: CardText) -> None:
 def render_card(text: CardText) -> str:
     """Return the card in Markdown with the hub's front matter."""
     front = ["---", f"library_name: {LIBRARY.get(text.kind, 'adapt')}"]
-    if text.licence:
-        front.append(f"license: {json.dumps(text.licence)}")
+    front += [f"{key}: {json.dumps(value)}" for key, value in hub_fields(text.licence).items()]
     front += ["tags:", "- adapt", "---", ""]
     parts = [f"# {text.name}", text.summary]
     if text.base is not None:
@@ -48,13 +51,10 @@ def render_card(text: CardText) -> str:
     if text.parents:
         parts.append("Parents: " + ", ".join(f"`{shown(p)}`" for p in text.parents))
     if text.data:
-        rows = [f"| {d.name} | {d.role} | {d.rows} | `{d.sha256[:16]}…` |" for d in text.data]
-        head = ["| file | role | rows | SHA-256 |", "|---|---|---|---|"]
-        parts.append("## Data\n\n" + "\n".join([*head, *rows]))
+        parts.append(f"## Data\n\n{data_table(text.data)}")
     for title, table in (("Measured", text.metrics), ("Settings", text.settings)):
         if table:
-            body = json.dumps(dict(table), indent=2, ensure_ascii=False)
-            parts.append(f"## {title}\n\n```json\n{body}\n```")
+            parts.append(f"## {title}\n\n{as_code(table)}")
     if text.use:
         parts.append(f"## Use\n\n{text.use}")
     if not text.licence:
@@ -65,3 +65,36 @@ def render_card(text: CardText) -> str:
 def shown(reference: str) -> str:
     """Return a reference for others to read: of a folder on this machine only its own name."""
     return Path(reference).name if Path(reference).is_absolute() else reference
+
+
+def data_table(records: Sequence[DataRecord]) -> str:
+    """Return files of examples as a table in Markdown."""
+    rows = [f"| {d.name} | {d.role} | {d.rows} | `{d.sha256[:16]}…` |" for d in records]
+    return "\n".join(["| file | role | rows | SHA-256 |", "|---|---|---|---|", *rows])
+
+
+def as_code(table: Mapping[str, JsonValue]) -> str:
+    """Return values as a block of JSON, paths of this machine cut to their last names."""
+    return f"```json\n{without_paths(json.dumps(dict(table), indent=2, ensure_ascii=False))}\n```"
+
+
+def without_paths(text: str) -> str:
+    """Return text in which only the end is left of each path of this machine: two folders or more, from root or home."""
+    return re.sub(r"(?<![\w:/.~<-])~?/(?:[^\s/\"'`+,;]+/)+(?=[^\s/\"'`+,;])", "", text)
+
+
+def continue_card(text: str, *, front: Mapping[str, JsonValue], sections: Mapping[str, str]) -> str:
+    """Return a card with these fields in its front matter and these sections (title, then Markdown) at its end.
+
+    A section whose title it has already is left as it is there.
+    """
+    head: object = {}
+    body = text
+    if text.startswith("---\n"):
+        written, _, body = text[4:].partition("\n---\n")
+        head = yaml.safe_load(written)
+    fields = {**(head if isinstance(head, dict) else {}), **front}
+    there = set(re.findall(r"(?m)^## (.+?)\s*$", body))
+    added = [f"## {title}\n\n{part}" for title, part in sections.items() if title not in there]
+    dumped = yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)
+    return f"---\n{dumped}---\n" + "\n\n".join([body.strip("\n"), *added]) + "\n"

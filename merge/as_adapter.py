@@ -6,8 +6,10 @@ The scaling is folded into B (so alpha = rank). The base is not opened.
 """
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -66,6 +68,15 @@ class Source:
         return b.mul_(self.part.scaling), read_finite(self.adapter, self.part.a, torch.float64)
 
 
+@dataclass(frozen=True)
+class Module:
+    """One module of the merged adapter, as it is written."""
+
+    rank: int
+    cost: Cost
+    tensors: dict[str, Tensor]
+
+
 def write_adapter(  # noqa: PLR0913  what to merge, how, and how large
     adapters: Sequence[Adapter],
     out: Path,
@@ -95,30 +106,39 @@ def write_adapter(  # noqa: PLR0913  what to merge, how, and how large
     """
     _check(adapters, method=method, max_rank=max_rank, max_error=max_error)
     dtype = CODES[output_dtype or "float32"]
-    tensors: dict[str, Tensor] = {}
-    ranks: dict[str, int] = {}
-    costs: dict[str, Cost] = {}
-    with one_thread():
-        for module, sources in _modules(adapters).items():
-            found = _merged(sources, method=method, terms=terms)
-            if found is None:
-                continue
-            left, right, costs[module] = _limited(*found, max_rank=max_rank, max_error=max_error)
-            ranks[module] = left.shape[1]
-            names = _names(module, embedding=sources[0].part.embedding)
-            tensors |= _rounded(dict(zip(names, (right, left), strict=True)), dtype)
-    if not ranks:
+
+    def compute(sources: list[Source]) -> Module | None:
+        found = _merged(sources, method=method, terms=terms)
+        if found is None:
+            return None
+        left, right, cost = _limited(*found, max_rank=max_rank, max_error=max_error)
+        names = _names(sources[0].part)
+        return Module(
+            left.shape[1], cost, _rounded(dict(zip(names, (right, left), strict=True)), dtype)
+        )
+
+    modules = _modules(adapters)
+    # side by side, each in one thread: threads inside such small products wait for each other more than they work
+    with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = zip(modules, pool.map(compute, modules.values()), strict=True)
+        changed = {name: module for name, module in found if module is not None}
+    if not changed:
         raise RecipeError(
             "all weights are 0, or no adapter changes anything, so the merged adapter would be empty; give one a weight"
         )
+    ranks = {name: module.rank for name, module in changed.items()}
+    tensors = {
+        name: tensor for module in changed.values() for name, tensor in module.tensors.items()
+    }
     _write_tensors(out / WEIGHTS, tensors, dtype)
     config = _config(ranks, base=base, fan_in_fan_out=adapters[0].config.fan_in_fan_out)
     with (out / CONFIG).open("wb") as file:
         file.write(json.dumps(config, indent=2).encode() + b"\n")
         sync_file(file)
     sync_folder(out)
-    errors = {module: cost.error for module, cost in costs.items()}
-    return WrittenAdapter(ranks, errors, total_cost(costs.values()).error)
+    errors = {name: module.cost.error for name, module in changed.items()}
+    total = total_cost(module.cost for module in changed.values())
+    return WrittenAdapter(ranks, errors, total.error)
 
 
 def _check(
@@ -195,14 +215,14 @@ def _limited(
     return left, right, Cost(0.0, 0.0)
 
 
-def _names(module: str, *, embedding: bool) -> tuple[str, str]:
+def _names(part: Part) -> tuple[str, str]:
     """Return peft's names of A and B."""
     ends = (
         ("lora_embedding_A", "lora_embedding_B")
-        if embedding
+        if part.embedding
         else ("lora_A.weight", "lora_B.weight")
     )
-    return f"{PREFIX}{module}.{ends[0]}", f"{PREFIX}{module}.{ends[1]}"
+    return f"{PREFIX}{part.module}.{ends[0]}", f"{PREFIX}{part.module}.{ends[1]}"
 
 
 def _rounded(tensors: Mapping[str, Tensor], dtype: str) -> dict[str, Tensor]:

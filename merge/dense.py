@@ -23,7 +23,7 @@ def sce(deltas: Sequence[Tensor], base: Tensor, terms: Terms) -> Tensor:
     is kept (equal weights where that sum is below 1e-6); ΔW = Σ wᵢ·ΔWᵢ[agrees] / Σ wᵢ[agrees], where those entries
     agree that have the sign of Σ ΔWᵢ, 0 counting as positive.
 
-    Reference: Wan et al. 2024, FuseChat, arXiv:2408.07990, section 3.3 (select, calculate, erase).
+    Reference: Wan et al. 2024, FuseChat, arXiv:2408.07990 (select, calculate, erase).
     """
     share = terms.number("select_topk")
     if share < 1:
@@ -66,7 +66,7 @@ def model_stock(deltas: Sequence[Tensor], base: Tensor, terms: Terms) -> Tensor:
     t = N·cos θ / (1 + (N - 1)·cos θ) with cos θ the mean over all pairs of N task vectors; of the whole tensor, or of
     each row with `filter_wise`. Where the divisor is 0 the base stays.
 
-    Reference: Jang et al. 2024, Model Stock, arXiv:2403.19522, section 4.2 (the ratio for N models).
+    Reference: Jang et al. 2024, Model Stock, arXiv:2403.19522 (the ratio for N models).
     """
     shape = base.shape if terms.flag("filter_wise") and base.dim() > 1 else (1, -1)
     flat = [delta.reshape(shape) for delta in deltas]
@@ -89,7 +89,7 @@ def slerp(deltas: Sequence[Tensor], base: Tensor, terms: Terms) -> Tensor:
     With θ the angle between W + ΔW₁ and W + ΔW₂, W + ΔW = (sin((1-t)θ)·(W + ΔW₁) + sin(tθ)·(W + ΔW₂)) / sin θ; a
     straight line where |cos θ| > 0.9995, as of two adapters of one base it nearly always is.
 
-    Reference: Shoemake 1985, Animating rotation with quaternion curves, doi:10.1145/325165.325242, section 3.3.
+    Reference: Shoemake 1985, Animating rotation with quaternion curves, doi:10.1145/325165.325242
     """
     t = terms.number("t")
     first, second = (base + delta for delta in deltas)
@@ -110,7 +110,7 @@ def nuslerp(deltas: Sequence[Tensor], base: Tensor, terms: Terms) -> Tensor:
     both point the same or opposite ways. One angle θ for the whole tensor (`nuslerp_flatten`), else one along its last
     dimension, or along its first with `nuslerp_row_wise`.
 
-    Reference: Shoemake 1985, doi:10.1145/325165.325242, section 3.3; on task vectors, as mergekit has it.
+    Reference: Shoemake 1985, doi:10.1145/325165.325242; on task vectors, as mergekit has it.
     """
     total = sum(terms.weights)
     t = terms.weights[1] / total if abs(total) >= TINY else 0.5

@@ -12,9 +12,9 @@ Meaning and names are mergekit's (0.1.5, `generalized_task_arithmetic.py`); diff
 | linear | Wortsman et al. 2022, Model soups, arXiv:2203.05482 | - | - |
 | magnitude | the trim of TIES alone | by size | - |
 | ties | Yadav et al. 2023, arXiv:2306.01708, section 3 | by size | agreed |
-| dare_linear, dare_ties | Yu et al. 2023, arXiv:2311.03099, equation 1 | at random | - / agreed |
+| dare_linear, dare_ties | Yu et al. 2023, arXiv:2311.03099 | at random | - / agreed |
 | breadcrumbs, breadcrumbs_ties | Davari and Belilovsky 2023, arXiv:2312.06795 | by size, no outliers | - / agreed |
-| della_linear, della | Deep et al. 2024, arXiv:2406.11617, section 3 | by rank, at random | - / agreed |
+| della_linear, della | Deep et al. 2024, arXiv:2406.11617 | by rank, at random | - / agreed |
 
 Agreeing (TIES, "elect" and "disjoint merge"): the sign is that of Σ tᵢ, + where the sum is 0; entries of the other sign
 are left out; D = Σ wᵢ of those that agree where `normalize` is on, or 1 where that is 0. Without agreeing D = Σ wᵢ of all.
@@ -235,7 +235,9 @@ class EntriesMerge:
             counts = np.zeros(agreed[0].shape, np.uint8 if len(agreed) < 256 else np.int64)
             for agrees in agreed:
                 counts += agrees
-            return np.maximum(counts, 1).astype(dtype) * dtype(self._weights[0])
+            taking_part: Array = np.maximum(counts, 1).astype(dtype)
+            taking_part *= dtype(self._weights[0])
+            return taking_part
         divisor = np.zeros(agreed[0].shape, dtype)
         for agrees, weight in zip(agreed, self._weights, strict=True):
             divisor += np.multiply(agrees, dtype(weight), dtype=dtype)

@@ -1,57 +1,124 @@
-"""Takes a published model or adapter out of the workspace: as the folder that it is, or as one GGUF file."""
+"""Takes published models and adapters out of the workspace, in the form that their next engine opens.
 
-import shutil
+Each form checks the licences, writes beside the target, opens what it wrote again, and only then puts it in its place.
+Not here: the forms themselves (`merge.export_folder`, `merge.export_gguf`, `merge.export_vllm`, `merge.export_hub`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from adapt.artifacts import Artifact
 from adapt.errors import AdaptError
+from adapt.licences import LicenceReport, check_licences
+from adapt.protocols import Progress, no_progress
 from adapt.registry import Registry
-from merge.gguf import write_gguf
+from adapt.workspace import Workspace
+from merge.export_card import licences_of
+from merge.export_folder import export_folder
+from merge.export_gguf import export_gguf, export_ollama
+from merge.export_hub import export_hub
+from merge.export_job import Job, Request
+from merge.export_vllm import export_vllm
+from merge.gguf_types import check_kind
+from merge.golden import Verification
 
-FORMS = ("hf", "gguf")
+Form = Callable[[Job, Path | None], tuple[str, Verification]]
+FORMS: dict[str, Form] = {
+    "hf": export_folder,
+    "gguf": export_gguf,
+    "ollama": export_ollama,
+    "vllm": export_vllm,
+    "hub": export_hub,
+}
+KINDS = ("model", "adapter")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came out, and what is known of it.
+
+    Attributes:
+        path: the new file or folder, or the address on the Hub.
+    """
+
+    artifacts: tuple[str, ...]
+    form: str
+    path: str
+    verification: Verification
+    licences: LicenceReport
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return it for a script."""
+        return {
+            "artifact": self.artifacts[0],
+            "artifacts": list(self.artifacts),
+            "form": self.form,
+            "path": self.path,
+            "verified": self.verification.verified,
+            "verification": self.verification.as_json(),
+            "licence": self.licences.expression,
+            "licence_conflicts": list(self.licences.conflicts),
+            "warnings": [*self.licences.warnings, *self.licences.asks],
+        }
 
 
 def export(
-    registry: Registry, reference: str, target: Path, *, form: str = "hf", fp32: bool | None = None
-) -> Path:
-    """Write an artifact to a new folder (`hf`) or a new file (`gguf`), its files checked against their hashes first.
+    workspace: Workspace,
+    references: Sequence[str],
+    out: Path | None,
+    request: Request,
+    *,
+    progress: Progress = no_progress,
+) -> Exported:
+    """Write artifacts in a form, open them again, and return what is known of the result.
 
     Args:
-        fp32: whether the weights of a GGUF file become fp32; unless given, those of a small model. A folder is a copy.
+        references: one artifact; for `vllm` also several adapters of one base.
+        out: a new file (`gguf`) or folder; not for `hub`.
 
     Raises:
-        AdaptError: the form is unknown, the target exists, the artifact is damaged, or it has no such form.
+        AdaptError: the form is unknown or cannot hold this, the target exists, an artifact is damaged, the licences
+            conflict, or what was written does not answer as it should; nothing is left behind then.
     """
-    if form not in FORMS:
-        raise AdaptError(f"--to {form} is not built; there are {' and '.join(FORMS)}")
-    if fp32 is not None and form != "gguf":
-        raise AdaptError("--fp32 and --no-fp32 are for --to gguf; a folder is exported as it is")
+    form = _check(request, references, out)
+    registry = Registry(workspace)
+    artifacts = tuple(_sound(registry, reference) for reference in references)
+    licences = check_licences(licences_of(workspace, artifacts), accept=request.accept_licences)
+    job = Job(workspace, artifacts, request, licences, progress)
+    path, verification = form(job, out)
+    return Exported(
+        tuple(a.reference for a in artifacts), request.form, path, verification, licences
+    )
+
+
+def _check(request: Request, references: Sequence[str], out: Path | None) -> Form:
+    if request.form not in FORMS:
+        raise AdaptError(f"--to {request.form} is not known; there are {', '.join(FORMS)}")
+    if request.form != "vllm" and len(references) != 1:
+        raise AdaptError(
+            f"--to {request.form} takes one model or adapter; vllm takes several adapters"
+        )
+    if request.kind and request.form not in ("gguf", "ollama"):
+        raise AdaptError("--type is for --to gguf and --to ollama; a folder is exported as it is")
+    if request.kind:
+        check_kind(request.kind)
+    if (request.form == "hub") != bool(request.repository):
+        raise AdaptError("--repo OWNER/NAME and --to hub go together")
+    if (request.form == "hub") == (out is not None):
+        raise AdaptError("--out names the new file or folder; --to hub has none")
+    return FORMS[request.form]
+
+
+def _sound(registry: Registry, reference: str) -> Artifact:
     artifact = registry.get(reference)
+    if artifact.card.kind not in KINDS:
+        raise AdaptError(
+            f"{artifact.reference} is a {artifact.card.kind}; models and adapters are exported"
+        )
     faults = registry.verify(artifact.reference)
     if faults:
         raise AdaptError(f"{artifact.reference} is not exported: {faults[0]}")
-    if form == "hf":
-        return copy_folder(artifact, target)
-    if artifact.card.kind != "model":
-        raise AdaptError(
-            f"{artifact.reference} is a {artifact.card.kind}; GGUF holds a whole model, so merge it first: "
-            f"adapt merge NAME --adapter {artifact.reference}"
-        )
-    return write_gguf(artifact.path, target, name=artifact.reference, fp32=fp32)
-
-
-def copy_folder(artifact: Artifact, target: Path) -> Path:
-    """Copy an artifact's files as a plain Hugging Face folder, there complete or not at all.
-
-    Raises:
-        AdaptError: the target exists and is not an empty folder.
-    """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise AdaptError(f"{target}: exists and is not empty; name another folder with --out")
-    staged = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(artifact.path, staged)
-    if target.exists():
-        target.rmdir()
-    staged.rename(target)
-    return target
+    return artifact

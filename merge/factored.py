@@ -21,7 +21,7 @@ def knots(factors: Sequence[Factors], terms: Terms) -> Factors:
 
     [ΔW₁ … ΔW_T] = U·Σ·[V₁ᵀ … V_Tᵀ]; ΔW = (U·Σ)·merge(V₁ᵀ, …, V_Tᵀ) by `inner`: TIES or task arithmetic.
 
-    Reference: Stoica et al. 2024, Model merging with SVD to tie the KnOTS, arXiv:2410.19735, section 4. Vᵢᵀ is merged
+    Reference: Stoica et al. 2024, Model merging with SVD to tie the KnOTS, arXiv:2410.19735 Vᵢᵀ is merged
     without Σ, as the paper has it (the authors' code can put Σ there before it trims), and trimmed for each tensor.
     """
     common = common_cores(factors)
@@ -38,8 +38,8 @@ def core_space(factors: Sequence[Factors], terms: Terms) -> Factors:
     ΔW = U_B·merge(M₁, …, M_T)·V_Aᵀ with Mᵢ = U_Bᵀ·ΔWᵢ·V_A. With task arithmetic it is exactly the full space's; tsv
     and iso_c do not depend on the bases and are the methods of their names; TIES elects signs per entry of the cores.
 
-    Reference: Panariello et al. 2025, Accurate and efficient low-rank model merging in Core Space, arXiv:2509.17786,
-    section 4. The stacked B's carry the adapters' scaling, and bases leave out what no adapter spans.
+    Reference: Panariello et al. 2025, Accurate and efficient low-rank model merging in Core Space, arXiv:2509.17786.
+    The stacked B's carry the adapters' scaling, and bases leave out what no adapter spans.
     """
     common = common_cores(factors)
     inner = str(terms.shared["inner"])
@@ -54,7 +54,7 @@ def tsv(factors: Sequence[Factors], terms: Terms) -> Factors:
     ΔWᵢ ≈ Uᵢ·Σᵢ·Vᵢᵀ, cut to ⌊min(rows, columns)/T⌋ values of each of T tasks; with U = [U₁ … U_T], V likewise and
     U⊥ = P·Qᵀ of U = P·D·Qᵀ: ΔW = U⊥·diag(c₁·Σ₁, …, c_T·Σ_T)·V⊥ᵀ.
 
-    Reference: Gargiulo et al. 2024, Task singular vectors, arXiv:2412.00081, section 4.2 (TSV-Merge). The weights are
+    Reference: Gargiulo et al. 2024, Task singular vectors, arXiv:2412.00081 (TSV-Merge). The weights are
     ours. Directions that tasks share exactly, for which U⊥ is not unique, are shared out evenly: equal adapters of
     weight 1 give themselves.
     """
@@ -67,7 +67,7 @@ def iso_c(factors: Sequence[Factors], terms: Terms) -> Factors:
 
     Σ cᵢ·ΔWᵢ = U·Σ·Vᵀ; ΔW = mean(Σ)·U·Vᵀ.
 
-    Reference: Marczak et al. 2025, No task left behind (Iso-C), arXiv:2502.04959, section 4.1. The paper's matrices are
+    Reference: Marczak et al. 2025, No task left behind (Iso-C), arXiv:2502.04959 The paper's matrices are
     full; of a sum of low rank, the mean is of those values that are not 0, for the others have no singular vectors.
     """
     common = common_cores(factors)

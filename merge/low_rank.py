@@ -71,7 +71,7 @@ def common_cores(factors: Sequence[Factors]) -> Cores:
     coreᵢ = (U_Bᵀ·Bᵢ)·(Aᵢ·V_A), whose two parts are blocks of S_B·P_B and of P_A·S_A. Nothing is lost: the bases span all
     factors.
 
-    Reference: Panariello et al. 2025, Core Space, arXiv:2509.17786, section 4 (reference bases, aligned cores).
+    Reference: Panariello et al. 2025, Core Space, arXiv:2509.17786 (reference bases, aligned cores).
     """
     ranks = [right.shape[0] for _, right in factors]
     left, of_left = _basis(torch.cat([left for left, _ in factors], dim=1))

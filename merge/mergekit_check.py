@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from adapt.errors import AdaptError, WorkspaceError
+from adapt.errors import WorkspaceError
 from adapt.workspace import Workspace, check_name
 from merge.checkpoint import Checkpoint
 from merge.mergekit_experts import expert_faults, extraction_faults, mixture_bytes
@@ -235,6 +235,3 @@ def _dtype_faults(location: Location, model: FoundModel) -> Faults:
 def _narrow(checkpoint: Checkpoint) -> str:
     codes = {record.dtype for file in checkpoint.files for record in file.tensors.values()}
     return next((code for code in sorted(codes) if code.startswith("F8")), "")
-
-
-__all__ = ["AdaptError", "MergekitReport", "ResolvedMergekit", "check", "named_models", "resolve"]

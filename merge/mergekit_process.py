@@ -82,7 +82,7 @@ KNOWN: tuple[tuple[str, type[AdaptError], str], ...] = (
         "the models are of different architectures; only models of one architecture can be merged",
     ),
     (
-        r"trust_remote_code|contains custom code",
+        r"contains custom code|requires you to execute",
         ModelError,
         "a model needs code of its own from the hub, which is not run here; use a model that transformers knows",
     ),
@@ -211,8 +211,8 @@ def _tail(log: Path) -> str:
 
 def explain(text: str, code: int, *, log: Path, names: Mapping[str, str]) -> AdaptError:
     """Return the error that a failed worker means: a known one as our own sentence, else its last line."""
-    for folder, name in names.items():
-        text = text.replace(folder, name)
+    for folder in sorted(names, key=len, reverse=True):  # one folder's path may begin another's
+        text = text.replace(folder, names[folder])
     for pattern, kind, sentence in KNOWN:
         found = re.search(pattern, text)
         if found:

@@ -65,7 +65,7 @@ class _Bracket:
     def take(self, sizes: Array) -> None:
         """Look at one block."""
         above_low, below_high = sizes > self.low, sizes < self.high
-        from_high = sizes.size - int(np.count_nonzero(below_high))
+        from_high = int(np.count_nonzero(sizes >= self.high))
         above_high = int(np.count_nonzero(sizes > self.high))
         from_low = int(np.count_nonzero(sizes >= self.low))
         self.above += above_high
@@ -145,7 +145,8 @@ def _sample(sizes: Sizes, blocks: int, total: int) -> Array:
     step = (
         max(1, total * len(chosen) // (blocks * SAMPLE)) | 1
     )  # odd, so as not to stay in few columns
-    return np.sort(np.concatenate([sizes(block).reshape(-1)[::step] for block in chosen]))
+    # copies: a slice would keep its whole block in memory
+    return np.sort(np.concatenate([sizes(block).reshape(-1)[::step].copy() for block in chosen]))
 
 
 def _bracket(sample: Array, count: int, total: int, margin: float) -> _Bracket:

@@ -52,7 +52,7 @@ class BySize:
     """Keeps the entries from the `first`-th largest to before the `last`-th.
 
     TIES and magnitude pruning keep the ⌊density·n⌋ largest (Yadav et al. 2023, arXiv:2306.01708, section 3, "trim");
-    breadcrumbs leaves out the largest as well (Davari and Belilovsky 2023, arXiv:2312.06795, equation 4). With `rescale`
+    breadcrumbs leaves out the largest as well (Davari and Belilovsky 2023, arXiv:2312.06795). With `rescale`
     what is kept is multiplied by ‖ΔW‖₁ / ‖kept‖₁, as mergekit does.
     Difference from mergekit: of entries of equal size the first in memory count as larger; there it is left open.
     """
@@ -113,7 +113,7 @@ class Draws:
 class AtRandom:
     """Keeps each entry with probability `density`; with `rescale` divides what is kept by it.
 
-    Yu et al. 2023, Language models are super Mario (DARE), arXiv:2311.03099, equation 1.
+    Yu et al. 2023, Language models are super Mario (DARE), arXiv:2311.03099.
     Difference from mergekit: it matches the L1 norm before and after instead of dividing by the density, which is the
     same in expectation; the paper's is unbiased.
     """
@@ -134,7 +134,7 @@ class BySizeAtRandom:
     """Keeps each entry with a probability that grows with its rank in its row; with `rescale` divides by it.
 
     The smallest entry of a row has density - ε, the largest density + ε, the others evenly between: Deep et al. 2024,
-    DELLA-Merging, arXiv:2406.11617, section 3.1 (MagPrune), with mergekit's ε, half of the paper's.
+    DELLA-Merging, arXiv:2406.11617 (MagPrune), with mergekit's ε, half of the paper's.
     Differences from mergekit: it matches the L1 norm instead of dividing by each entry's probability, as the paper does;
     in a row of one entry it has no probability, ours is the density; of equals the first in memory has the lower rank.
     """

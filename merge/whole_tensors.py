@@ -59,8 +59,12 @@ def merge_whole(merger: TensorMerger, tensor: OutputTensor, changes: Sequence[Ch
     else:
         pairs = [_factors(merger, merger.adapters[c.source], c.part) for c in changes]
         places = [change.source for change in changes]
-        left, right = cast("Factored", function)(pairs, terms.only(places))
-        merged = base + (left @ right).to(base.dtype)
+        # as peft keeps them, (out, in), so that a method which tells left from right means the same on any base
+        flips = changes[0].part.transposed
+        given = [(right.T, left.T) if flips else (left, right) for left, right in pairs]
+        left, right = cast("Factored", function)(given, terms.only(places))
+        product = left @ right
+        merged = base + (product.T if flips else product).to(base.dtype)
     rows: Array = merged.reshape(base.shape[0] if base.dim() > 1 else 1, -1).numpy()
     return np.ascontiguousarray(rows)
 

@@ -35,6 +35,7 @@ WORD = re.compile(r"[^\W_]+")
 UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 SAMPLE = 4_000  # characters that tell a document's language
 MOST = 0.5  # of a collection
+ASKED = 4_096  # words of questions whose terms are remembered
 NEUTRAL = ""  # of a document whose language has no stemmer, or is not known
 
 
@@ -62,8 +63,7 @@ def words(text: str) -> list[str]:
 
 def terms(text: str, language: str) -> list[str]:
     """Return the terms of a text in a language, in order."""
-    found = words(text)
-    return found if language == NEUTRAL else _stemmer(language).stemWords(found)
+    return _stemmed(words(text), language)
 
 
 def groups(question: str, shares: Mapping[str, float]) -> dict[frozenset[str], int]:
@@ -76,9 +76,10 @@ def groups(question: str, shares: Mapping[str, float]) -> dict[frozenset[str], i
         shares: the share of the collection that is in each language.
     """
     found: dict[frozenset[str], int] = {}
+    spoken = tuple(shares.items())
     for word in words(question):
-        if sum(share for one, share in shares.items() if word in STOP_WORDS.get(one, ())) < MOST:
-            group = frozenset(term for one in shares for term in terms(word, one))
+        group = _group(word, spoken)
+        if group is not None:
             found[group] = found.get(group, 0) + 1
     return found
 
@@ -90,6 +91,19 @@ def fold(text: str) -> str:
         return text
     parts = ACCENTS.sub("", unicodedata.normalize("NFKD", text))
     return unicodedata.normalize("NFC", parts).casefold()  # of letters in circles and the like too
+
+
+@functools.lru_cache(maxsize=ASKED)
+def _group(word: str, shares: tuple[tuple[str, float], ...]) -> frozenset[str] | None:
+    """Return the terms of a question's word, None for one that names nothing in most of the collection."""
+    if sum(share for one, share in shares if word in STOP_WORDS.get(one, ())) >= MOST:
+        return None
+    parts = words(word)
+    return frozenset(term for one, _ in shares for term in _stemmed(parts, one))
+
+
+def _stemmed(found: list[str], language: str) -> list[str]:
+    return found if language == NEUTRAL else _stemmer(language).stemWords(found)
 
 
 def _cut(word: str) -> list[str]:

@@ -87,7 +87,7 @@ class Scored:
         whole = sum(word.weight for word in self.words)
         held = np.zeros(len(rows), np.float32)
         for word in self.words:
-            held[_within(word.rows[part], rows)[1]] += word.weight
+            held += np.float32(word.weight) * _within(word.rows[part], rows)[1]
         return held / np.float32(whole) if whole else held
 
 
@@ -141,11 +141,12 @@ class Bm25:
             )
         ]
         about = OF_DOCUMENT * _summed(asked, len(part.live_documents))
-        about += OF_OPENING * own[self._openings[place]]
-        rows = np.flatnonzero(own)
+        about += OF_OPENING * own.take(self._openings[place])
+        rows = np.flatnonzero(own != 0)  # of truth values: numpy looks for those much faster
         if mask is not None:
             rows = rows[mask[rows]]
-        found = own[rows] + about[part.of_document[rows]]
+        found = own.take(rows)
+        found += about.take(part.of_document.take(rows))
         return rows.astype(np.int32), found.astype(np.float32)
 
     def _add(self, group: frozenset[str]) -> Added:
@@ -192,10 +193,11 @@ def _summed(added: Sequence[Postings], size: int) -> npt.NDArray[np.float64]:
 
 def _within(held: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:
     """Return where rows stand among ascending ones, and which of them do."""
-    places = np.searchsorted(held, rows)
-    inside = places < len(held)
-    inside[inside] = held[places[inside]] == rows[inside]
-    return places, inside
+    places = held.searchsorted(rows)
+    if not len(held):
+        return places, np.zeros(len(rows), np.bool_)
+    # one after the last is compared with the last, which it is not
+    return places, held.take(places, mode="clip") == rows
 
 
 def _norms(lengths: Scores, mean: float, b: float) -> Scores:

@@ -2,7 +2,8 @@
 
 Every chunk is a span of its page: `page.text[chunk.start : chunk.end] == chunk.text`. Together the chunks of a page cover
 all of it but white space. A table or a fenced block that fits into a chunk is in one; a longer table is cut at row ends, and
-its header stands in the heading of the later pieces. Not here: what becomes of a chunk (`retrieval.ingest`).
+its header stands in the heading of the later pieces. Only a document of very many, very short parts is cut by length alone
+(`retrieval.crowded`). Not here: what becomes of a chunk (`retrieval.ingest`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,8 @@ from pydantic import Field
 from adapt.config import Settings
 from adapt.records import Chunk, Document, Page
 from retrieval.analysis import language_of
-from retrieval.counting import CountAll, TokenCounts
+from retrieval.counting import CHARACTERS_PER_TOKEN, CountAll, TokenCounts
+from retrieval.crowded import cut_by_length, is_crowded
 from retrieval.ids import chunk_id, document_key
 from retrieval.pieces import Piece, cut_code, cut_table
 from retrieval.prose import ProseCutter, sentences
@@ -21,9 +23,12 @@ from retrieval.structure import Block, Line, Section, sections
 
 CountTokens = Callable[[str], int]
 
-CHUNKER_VERSION = 4  # raised when the same text is cut differently; collections then cut anew
+CHUNKER_VERSION = 5  # raised when the same text is cut differently; collections then cut anew
 ROOM = 50  # tokens that a heading has to leave to its text; else it is cut with it
 SAMPLED_PAGES = 10  # that tell a document's language
+COUNTED_TOGETHER = (
+    1_000_000  # characters: few calls to the tokenizer, and not all of a book's sentences in memory
+)
 HEADING_LENGTH = 200  # characters of a heading path that are kept
 HEADING_TOKENS = 64  # the same in tokens: it is embedded before its chunk's text
 ENDS_OPEN = (
@@ -54,8 +59,11 @@ def chunk(
         count_all: the same for many texts at once, where the embedder has a faster way for them.
     """
     counts = TokenCounts(count_all or (lambda texts: list(map(count_tokens, texts))))
-    cutter = _Cutter(document.pages, settings, counts)
-    found = [(part, piece) for part in range(len(document.pages)) for piece in cutter.cut(part)]
+    if is_crowded(document.pages):
+        found = list(_by_length(document.pages, settings, counts))
+    else:
+        found = list(_Cutter(document.pages, settings, counts).pieces())
+    counts.forget()
     headings = _headings(document.pages, found, counts)
     key = document_key(document.name, document.sha256)
     language = language_of("\n".join(page.text for page in document.pages[:SAMPLED_PAGES]))
@@ -84,31 +92,31 @@ class _Cutter:
         self._tokens = settings.tokens
         self._counts = counts
         self._prose = ProseCutter(counts, overlap=settings.overlap)
-        self._sections = [sections(page) for page in pages]
-        self._learn()
 
-    def cut(self, part: int) -> list[Piece]:
-        """Return the pieces of a page, in order, none longer than the setting."""
-        text = self._pages[part].text
-        pieces = [
-            Piece(piece.start, piece.end, _joined(section.heading, piece.heading))
-            for section in self._sections[part]
-            for piece in self._section(text, section)
-        ]
-        self._counts.learn(text[piece.start : piece.end] for piece in pieces)
-        return [short for piece in pieces for short in self._shortened(text, piece)]
+    def pieces(self) -> Iterator[tuple[int, Piece]]:
+        """Yield the pieces of each page, in order, none longer than the setting, with the page's place."""
+        for group in _grouped(self._pages):
+            self._counts.forget()
+            self._learn(group)
+            found = [
+                (part, Piece(piece.start, piece.end, _joined(section.heading, piece.heading)))
+                for part, section in group
+                for piece in self._section(self._pages[part].text, section)
+            ]
+            self._counts.learn(self._pages[part].text[p.start : p.end] for part, p in found)
+            for part, piece in found:
+                for short in self._shortened(self._pages[part].text, piece):
+                    yield part, short
 
-    def _learn(self) -> None:
+    def _learn(self, group: Sequence[tuple[int, Section]]) -> None:
         """Count in two calls whatever the cutting will ask for: whole sections, and the parts of those that are too long."""
-        every = [
-            (page.text, section)
-            for page, found in zip(self._pages, self._sections, strict=True)
-            for section in found
-        ]
-        self._counts.learn(text[one.start : one.end].strip() for text, one in every)
+        every = [(self._pages[part].text, section) for part, section in group]
+        whole = [(text[one.start : one.end].strip(), text, one) for text, one in every]
+        most = CHARACTERS_PER_TOKEN * self._tokens
+        self._counts.learn(own for own, _, _ in whole if len(own) <= most)
         parts: list[str] = []
-        for text, one in every:
-            if self._counts.size(text[one.start : one.end].strip()) > self._tokens:
+        for own, text, one in whole:
+            if not self._counts.fits(own, self._tokens):
                 parts += sentences(text[one.start : one.body])
                 for block in one.blocks:
                     parts += sentences(text[block.start : block.end])
@@ -120,7 +128,7 @@ class _Cutter:
         whole = _stripped(text, Piece(section.start, section.end))
         if whole.start == whole.end:
             return []
-        if self._counts.size(text[whole.start : whole.end]) <= self._tokens:
+        if self._counts.fits(text[whole.start : whole.end], self._tokens):
             return [whole]
         opening = self._sum(text, section.start, section.body)
         blocks = section.blocks
@@ -139,7 +147,7 @@ class _Cutter:
 
     def _block(self, text: str, block: Block, tokens: int) -> list[Piece]:
         own = text[block.start : block.end]
-        if self._counts.sum(sentences(own)) <= tokens:
+        if len(own) <= CHARACTERS_PER_TOKEN * tokens and self._counts.sum(sentences(own)) <= tokens:
             found = [Piece(block.start, block.end)]
         elif block.kind == "table":
             found = cut_table(block, self._counts, tokens=tokens)
@@ -178,6 +186,7 @@ class _Cutter:
                     text, piece.start, piece.end
                 )
                 if joined <= self._tokens:
+                    start = _stripped(text, Piece(start, before.end)).start
                     piece = Piece(start, piece.end, piece.heading)  # noqa: PLW2901
             led.append(piece)
         return led
@@ -188,7 +197,7 @@ class _Cutter:
     def _shortened(self, text: str, piece: Piece) -> Iterator[Piece]:
         """Yield a piece, or its parts where it is longer than the sum of its parts promised, or one row, line or word."""
         own = text[piece.start : piece.end]
-        if self._counts.size(own) <= self._tokens or len(own) == 1:
+        if len(own) == 1 or self._counts.fits(own, self._tokens):
             yield piece
             return
         spans = self._prose.cut(own, tokens=self._tokens)
@@ -199,6 +208,30 @@ class _Cutter:
             part = _stripped(text, Piece(piece.start + first, piece.start + last, piece.heading))
             if part.start < part.end:
                 yield from self._shortened(text, part)
+
+
+def _grouped(pages: Sequence[Page]) -> Iterator[list[tuple[int, Section]]]:
+    """Yield the sections of a document with their page's place, so many as are counted at once."""
+    group: list[tuple[int, Section]] = []
+    held = 0
+    for part, page in enumerate(pages):
+        for section in sections(page):
+            group.append((part, section))
+            held += section.end - section.start
+            if held >= COUNTED_TOGETHER:
+                yield group
+                group, held = [], 0
+    if group:
+        yield group
+
+
+def _by_length(
+    pages: Sequence[Page], settings: ChunkSettings, counts: TokenCounts
+) -> Iterator[tuple[int, Piece]]:
+    for part, page in enumerate(pages):
+        for start, end in cut_by_length(page.text, counts, tokens=settings.tokens):
+            yield part, Piece(start, end)
+        counts.forget()
 
 
 def _headings(

@@ -21,6 +21,10 @@ class TokenCounts:
         if new:
             self._known.update(zip(new, self._count_all(new), strict=True))
 
+    def forget(self) -> None:
+        """Let go of what was counted."""
+        self._known = {"": 0}
+
     def size(self, text: str) -> int:
         """Return a text's tokens, or an eighth of its characters where that is more."""
         found = self.known(text)
@@ -28,6 +32,10 @@ class TokenCounts:
             self.learn([text])
             found = self.known(text) or 0
         return found
+
+    def fits(self, text: str, tokens: int) -> bool:
+        """Return whether a text has at most so many tokens; one that is much too long is not counted for that."""
+        return len(text) <= CHARACTERS_PER_TOKEN * tokens and self.size(text) <= tokens
 
     def known(self, text: str) -> int | None:
         """Return the size of a text that was counted before, else None."""

@@ -1,27 +1,17 @@
 """The text of an HTML page: headings as Markdown marks them, tables as rows, without scripts, styles and navigation.
 
-The parser is lxml's for HTML: it knows no external entities, opens no network and runs nothing.
+Not here: how it is parsed, and what of it is not shown at all (`retrieval.html_tree`).
 """
 
 import re
 
-from bs4 import BeautifulSoup
-from bs4.element import NavigableString, PreformattedString, Tag
-
 from adapt.records import Page
 from retrieval.encodings import clean
+from retrieval.html_tree import Element, build
 from retrieval.reading import RawFile, Reading
 from retrieval.rows import CELL, row, tidy
 
-DROPPED = {
-    *("script", "style", "noscript", "template", "nav", "svg", "iframe", "object", "head"),
-    *("button", "select", "textarea"),  # but not `form`: some servers wrap the whole page in one
-}
-UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-LAYOUT = ["table", *(f"h{level}" for level in range(1, 7))]  # what no cell of a table of data holds
-LONGEST_CELL = 1_500  # characters; a longer one is a column of the page's layout
 MAX_SPAN = 100
-XML_LINE = re.compile(r"\A\s*<\?xml[^>]*\?>")
 HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 BLOCKS = {
     *("address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "figcaption", "figure"),
@@ -42,6 +32,7 @@ BLOCKS = {
     ),
     *("caption", "details", "summary", "fieldset"),
 }
+BLANKS = re.compile(r"\s+")
 CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,30})""", re.IGNORECASE)
 
 
@@ -61,59 +52,43 @@ def read_page(raw: RawFile, markup: str) -> Reading:
 
 def read_html(markup: str) -> tuple[str, str]:
     """Return the text of a page and its title."""
-    # A doctype in front keeps Beautiful Soup from taking a page for XML, or a short text for a file name.
-    soup = BeautifulSoup("<!doctype html>" + XML_LINE.sub("", markup, count=1), "lxml")
-    title = clean(soup.title.get_text(" ")) if soup.title else ""
-    for tag in soup.find_all(lambda tag: tag.name in DROPPED or _is_unseen(tag)):
-        tag.decompose()
+    root, title = build(markup)
     parts: list[str] = []
-    _collect(soup, parts)
-    return tidy(clean("".join(parts))), " ".join(title.split())
+    _collect(root, parts)
+    return tidy(clean("".join(parts))), " ".join(clean(title).split())
 
 
-def _collect(soup: BeautifulSoup, parts: list[str]) -> None:
+def _collect(root: Element, parts: list[str]) -> None:
     """Walk the page once, without recursion: a page can be nested deeper than Python's stack."""
-    walk = [(iter(soup.contents), "", False)]
+    walk = [(iter(root.children), "", False)]
     while walk:
         children, closing, preformatted = walk[-1]
-        child = next(children, None)
-        if child is None:
+        for child in children:
+            if isinstance(child, str):
+                parts.append(child if preformatted else BLANKS.sub(" ", child))
+            elif child.name == "table" and not child.layout:
+                parts.append(f"\n\n{_rows(child)}\n\n")
+            else:
+                opening, ending = _marks(child.name)
+                parts.append(opening)
+                if child.children:
+                    inside = preformatted or child.name == "pre"
+                    walk.append((iter(child.children), ending, inside))
+                    break
+                parts.append(ending)
+        else:
             walk.pop()
             parts.append(closing)
-        elif isinstance(child, Tag) and child.name == "table" and _is_data(child):
-            parts.append(f"\n\n{_rows(child)}\n\n")
-        elif isinstance(child, Tag):
-            opening, ending = _marks(child)
-            parts.append(opening)
-            walk.append((iter(child.contents), ending, preformatted or child.name == "pre"))
-        elif isinstance(child, NavigableString) and not isinstance(child, PreformattedString):
-            parts.append(str(child) if preformatted else re.sub(r"\s+", " ", child))
 
 
-def _is_unseen(tag: Tag) -> bool:
-    """Say whether a browser shows nothing of it, or only the way through the site."""
-    if tag.attrs is None or tag.name in ("html", "body"):
-        return False
-    style = tag.get("style")
-    hidden = tag.has_attr("hidden") or (isinstance(style, str) and UNSEEN.search(style))
-    return bool(hidden) or tag.get("role") == "navigation"
-
-
-def _is_data(table: Tag) -> bool:
-    """Say whether a table holds data, rather than the parts of a page."""
-    if table.find(LAYOUT) is not None:
-        return False
-    return all(len(cell.get_text()) <= LONGEST_CELL for cell in table.find_all(["td", "th"]))
-
-
-def _rows(table: Tag) -> str:
+def _rows(table: Element) -> str:
     """Return a table's rows, each cell on one line in its column; columns that are empty all the way are left out."""
     above = [_inline(tag) for tag in table.find_all("caption")]
     grid: list[list[str]] = []
     below: dict[int, int] = {}  # column → how many more rows a cell reaches down
     for line in table.find_all("tr"):
         cells: list[str] = []
-        for cell in line.find_all(["td", "th"]):
+        for cell in line.find_all("td", "th"):
             _fill(cells, below)
             width, height = _span(cell, "colspan"), _span(cell, "rowspan")
             if height > 1:
@@ -133,29 +108,39 @@ def _fill(cells: list[str], below: dict[int, int]) -> None:
         cells.append("")
 
 
-def _span(cell: Tag, name: str) -> int:
-    value = cell.get(name)
-    return min(MAX_SPAN, max(1, int(value))) if isinstance(value, str) and value.isdigit() else 1
+def _span(cell: Element, name: str) -> int:
+    if not cell.attributes:
+        return 1
+    value = cell.attributes.get(name) or ""
+    return min(MAX_SPAN, max(1, int(value))) if value.isdigit() else 1
 
 
-def _inline(tag: Tag) -> str:
+def _inline(tag: Element) -> str:
     """Return what a cell says, on one line; the items of a list are parted by semicolons."""
+    if len(tag.children) == 1 and isinstance(tag.children[0], str):
+        return " ".join(tag.children[0].replace("\0", "; ").split())
     parts: list[str] = []
-    for child in tag.descendants:
-        if isinstance(child, Tag):
-            items = child.name == "li" and child.find_previous_sibling("li") is not None
-            parts.append(
-                "\0" if items else " " if child.name in BLOCKS or child.name == "br" else ""
-            )
-        elif isinstance(child, NavigableString) and not isinstance(child, PreformattedString):
-            parts.append(str(child))
+    walk = [(iter(tag.children), False)]
+    while walk:
+        children, listed = walk.pop()
+        for child in children:
+            if isinstance(child, str):
+                parts.append(child)
+                continue
+            if child.name == "li":
+                parts.append("\0" if listed else " ")
+                listed = True
+            elif child.name in BLOCKS or child.name == "br":
+                parts.append(" ")
+            if child.children:
+                walk += [(children, listed), (iter(child.children), False)]
+                break
     texts = (" ".join(text.split()) for text in "".join(parts).split("\0"))
     return "; ".join(text for text in texts if text)
 
 
-def _marks(tag: Tag) -> tuple[str, str]:
+def _marks(name: str) -> tuple[str, str]:
     """Return what stands before and after a tag's text."""
-    name = tag.name
     if name in HEADINGS:
         return f"\n\n{HEADINGS[name]} ", "\n\n"
     if name == "li":

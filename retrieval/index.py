@@ -4,6 +4,7 @@ Similarities are exact: no live vector is left out (`retrieval.nearest`), unless
 collection (`retrieval.chroma`): then what it proposes is compared.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,15 +32,24 @@ Propose = Callable[
 class Candidate(NamedTuple):
     """A chunk that may answer, with its score by each part that ran; `coverage` is the share of the question's words.
 
-    `vector` is its own. Two are told apart by `chunk_id`.
+    `vector` is its own. Two are told apart by `chunk_id`, which is written out when it is asked for: of a few hundred
+    candidates a handful is shown.
     """
 
-    chunk_id: str
+    name: str | int  # its id, or its place in `words`
     dense: float | None
     lexical: float | None
     coverage: float = 0.0
     language: str = ""
     vector: Vectors | None = None
+    words: LexicalSegment | None = None
+
+    @property
+    def chunk_id(self) -> str:
+        """Return its id."""
+        if self.words is None or isinstance(self.name, str):
+            return str(self.name)
+        return self.words.id(self.name)
 
 
 class IndexWriter:
@@ -179,15 +189,17 @@ class VersionIndex:
         segment, count = self._segments[part], len(rows)
         dense: list[float | None] = [None] * count
         lexical: list[float | None] = [None] * count
-        vectors = segment.vectors[rows]
+        vectors = segment.vectors.take(rows, axis=0)
         coverage = [0.0] * count
         if vector is not None:
             dense = np.clip(similarities(vectors, vector), -1.0, 1.0).tolist()
         if scored is not None:
             lexical = scored.of(part, rows).tolist()
             coverage = scored.coverage(part, rows).tolist()
-        ids, languages = segment.words.ids(rows), segment.words.spoken(rows)
-        return list(map(Candidate, ids, dense, lexical, coverage, languages, vectors))
+        languages, words = segment.words.spoken(rows), itertools.repeat(segment.words)
+        return list(
+            map(Candidate, rows.tolist(), dense, lexical, coverage, languages, vectors, words)
+        )
 
     def _near(
         self, vector: Vectors, masks: Sequence[Mask | None], limit: int, *, narrowed: bool

@@ -1,14 +1,13 @@
 """Which format a file is in: its content decides, its name only where content cannot (Markdown, CSV, source code)."""
 
 import re
-import zipfile
 from io import BytesIO
 
 from olefile.olefile import OleFileError, OleFileIO
 
 from adapt.errors import DataError
 from retrieval.mail import is_message
-from retrieval.package import FAULTS
+from retrieval.package import FAULTS, open_zip
 from retrieval.reading import RawFile
 
 KNOWN = (
@@ -130,14 +129,15 @@ def _refuse_binary(raw: RawFile, head: bytes) -> None:
 
 
 def _zip_kind(raw: RawFile) -> str:
+    what = PROMISED.get(raw.suffix, "ZIP archive")
     try:
-        with zipfile.ZipFile(BytesIO(raw.data)) as file:
+        with open_zip(raw, what) as file:
             names = set(file.namelist())
             mimetype = ""
             if "mimetype" in names and file.getinfo("mimetype").file_size < 200:
                 mimetype = file.read("mimetype").decode("ascii", errors="ignore").strip()
     except FAULTS as error:
-        raise raw.damaged(PROMISED.get(raw.suffix, "ZIP archive"), error) from error
+        raise raw.damaged(what, error) from error
     kind = MIMETYPES.get(mimetype.removesuffix("-template"))
     if kind:
         return kind

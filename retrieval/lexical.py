@@ -164,17 +164,13 @@ class LexicalSegment:
         counts = np.bincount(self._spoken[live], minlength=len(self._languages))
         return dict(zip(self._languages, counts.tolist(), strict=True))
 
-    def ids(self, rows: Rows) -> list[str]:
-        """Return the ids of some chunks."""
-        keys, numbers = self.keys[rows].tolist(), self._numbers[rows].tolist()
-        return [
-            chunk_id(self._documents[key], number)
-            for key, number in zip(keys, numbers, strict=True)
-        ]
+    def id(self, row: int) -> str:
+        """Return the id of a chunk."""
+        return chunk_id(self._documents[self.keys[row]], int(self._numbers[row]))
 
     def spoken(self, rows: Rows) -> list[str]:
         """Return the language of each of some chunks."""
-        return [self._languages[place] for place in self._spoken[rows].tolist()]
+        return [self._languages[place] for place in self._spoken.take(rows).tolist()]
 
     def postings(self, group: frozenset[str]) -> tuple[Postings, Postings]:
         """Return the chunks that hold one of these terms, ascending, and how often they do together; and the documents."""
@@ -182,9 +178,10 @@ class LexicalSegment:
         return _joined(self._own, places), _joined(self._whole, places)
 
     def _find(self, term: str) -> int | None:
-        wanted = np.uint64(_hash(term))
-        place = int(np.searchsorted(self._terms, wanted))
-        return place if place < len(self._terms) and self._terms[place] == wanted else None
+        wanted = _hash(term)
+        place = int(self._terms.searchsorted(np.uint64(wanted)))
+        found = place < len(self._terms) and self._terms.item(place) == wanted
+        return place if found else None
 
 
 def indexed_text(chunk: Chunk) -> str:
@@ -209,18 +206,19 @@ def _joined(
 ) -> Postings:
     """Return the postings of some terms as those of one."""
     starts, holders, counts = postings
-    parts = [slice(int(starts[place]), int(starts[place + 1])) for place in places]
+    parts = [slice(*starts[place : place + 2].tolist()) for place in places]
     if len(parts) < 2:
         part = parts[0] if parts else slice(0)
         return holders[part], counts[part].astype(np.float32)
     rows = np.concatenate([holders[part] for part in parts])
     times = np.concatenate([counts[part] for part in parts]).astype(np.float32)
     order = np.argsort(rows, kind="stable")  # ascending runs: they are merged, not sorted
-    rows, times = rows[order], times[order]
-    first = np.flatnonzero(np.diff(rows, prepend=-1))
-    return (
-        (rows, times) if len(first) == len(rows) else (rows[first], np.add.reduceat(times, first))
-    )
+    rows, times = rows.take(order), times.take(order)
+    again = rows[1:] == rows[:-1]
+    if not again.any():
+        return rows, times
+    first = np.flatnonzero(np.concatenate([[True], ~again]))
+    return rows[first], np.add.reduceat(times, first)
 
 
 @functools.lru_cache(maxsize=200_000)

@@ -56,17 +56,20 @@ class NearVectors:
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def estimates(self, vector: Vectors) -> tuple[Vectors, float]:
-        """Return the similarity of every vector as the codes have it, shape [n], and by how much one may be wrong."""
+    def estimates(self, codes: Codes, scales: Vectors) -> tuple[Vectors, float]:
+        """Return the similarity of every vector as the codes have it, shape [n], and by how much one may be wrong.
+
+        Args:
+            codes: the question's, shape [1, dimensions], and its scales, shape [3, 1], as `encode` gives them.
+        """
         if not len(self):
             return np.zeros(0, np.float32), 0.0
-        codes, scales = encode(vector[None])
         near: Vectors = np.asarray(simsimd.dot(codes, self._codes, out_dtype="float32"))
         near *= self._scales
         near *= scales[0, 0]
         lost, length = float(scales[1, 0]), float(scales[2, 0])
         # what both products, this one and the one in float32, may lose by rounding
-        rounding = 2 * (len(vector) + 8) * ROUNDING * self._longest * length
+        rounding = 2 * (codes.shape[1] + 8) * ROUNDING * self._longest * length
         return near, (self._longest + self._lost) * lost + self._lost * length + rounding
 
 
@@ -86,8 +89,9 @@ def nearest(
         masks: of each segment, which of its vectors count; None for all.
     """
     near, errors = [], []
+    codes, scales = encode(vector[None])
     for part, mask in zip(parts, masks, strict=True):
-        estimates, error = part.estimates(vector)
+        estimates, error = part.estimates(codes, scales)
         if mask is not None:
             estimates[~mask] = -np.inf
         near.append(estimates)
@@ -100,7 +104,7 @@ def nearest(
     for part, estimates, error in zip(parts, near, errors, strict=True):
         likely = np.flatnonzero(estimates >= max(np.float32(least - error), LOWEST))
         rows.append(likely.astype(np.int32))
-        exact.append(similarities(part.vectors[likely], vector))
+        exact.append(similarities(part.vectors.take(likely, axis=0), vector))
     return [one[places] for one, places in zip(rows, best(exact, count), strict=True)]
 
 

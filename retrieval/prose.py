@@ -4,13 +4,14 @@ The splitter asks for sizes again and again; it gets them from counts that were 
 """
 
 import re
+from functools import partial
 
 from llama_index.core.node_parser import SentenceSplitter
 
-from retrieval.counting import TokenCounts
+from retrieval.counting import CHARACTERS_PER_TOKEN, TokenCounts
+from retrieval.crowded import SENTENCE_END
 
 LONG_RUN = re.compile(r"\S{200}(?=\S)|\s{200}(?=\s)")
-SENTENCE_END = re.compile(r"(?<=[.!?…。])[\"'”»)\]]*\s+|\n\s*\n")
 SENTENCE_LENGTH = 600  # characters; what runs on longer is a list: cut at line ends
 
 Span = tuple[int, int]
@@ -34,16 +35,17 @@ class ProseCutter:
             self._splitters[tokens] = SentenceSplitter(
                 chunk_size=tokens,
                 chunk_overlap=min(self._overlap, tokens // 2),
-                tokenizer=self._size,
+                tokenizer=partial(self._size, tokens),
                 paragraph_separator="\n\n",
                 # llama-index's own is nltk's for English, and slow on text without an end of sentence
                 chunking_tokenizer_fn=sentences,
             )
         return self._splitters[tokens]
 
-    def _size(
-        self, text: str
-    ) -> range:  # llama-index takes the length of what its tokenizer returns
+    def _size(self, most: int, text: str) -> range:
+        """Return what llama-index takes the length of; of what is much too long, that alone matters."""
+        if len(text) > CHARACTERS_PER_TOKEN * most:
+            return range(-(-len(text) // CHARACTERS_PER_TOKEN))
         known = self._counts.known(text)
         return range(self._counts.sum(sentences(text)) if known is None else known)
 

@@ -153,8 +153,7 @@ def rank(
         only=only,
     )
     scores = _fused(found, settings, index.embedded_languages)
-    order = sorted(range(len(found)), key=lambda i: (-scores[i], found[i].chunk_id))
-    return [(found[i], scores[i]) for i in order]
+    return [(found[i], scores[i]) for i in _order(found, scores)]
 
 
 def refine(
@@ -221,6 +220,14 @@ def _drop_repeated(ranking: Ranking, index: Index, limit: int, near: float) -> N
     ranking.keep(kept)
 
 
+def _order(found: Sequence[Candidate], scores: Sequence[float]) -> list[int]:
+    """Return the places of candidates, best first; of equal ones the first by id."""
+    order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
+    if len(set(scores)) == len(scores):
+        return order
+    return sorted(order, key=lambda i: (-scores[i], found[i].chunk_id))
+
+
 def _fused(
     found: Sequence[Candidate], settings: SearchSettings, languages: frozenset[str] | None
 ) -> list[float]:
@@ -228,29 +235,33 @@ def _fused(
         return []
     if not settings.lexical:
         return [one.dense or 0.0 for one in found]
-    words = np.array([one.lexical or 0.0 for one in found])
+    said = [one.lexical or 0.0 for one in found]
     if not settings.dense:
-        return [float(score) for score in words]
+        return said
+    words = np.array(said)
     near = np.array([one.dense or 0.0 for one in found])
     spread = float(np.ptp(near))
     near = (near - near.min()) / spread if spread else np.ones_like(near)
     words = words / words.max() if words.max() > 0 else words
-    known = np.array([languages is None or one.language in {"", *languages} for one in found])
+    spoken = None if languages is None else {"", *languages}
+    known = [spoken is None or one.language in spoken for one in found]
     weight = settings.dense_weight * np.where(known, 1.0, settings.foreign_weight)
-    return [float(score) for score in weight * near + (1 - weight) * words]
+    fused: list[float] = (weight * near + (1 - weight) * words).tolist()
+    return fused
 
 
 def _fitting(
     ranked: Sequence[tuple[Candidate, float]], settings: SearchSettings
 ) -> list[tuple[Candidate, float]]:
     """Return what of a ranking has to do with the question."""
+    near, covered = settings.min_score, settings.min_coverage
+    looked = ranked if settings.strict else ranked[:LOOKED]
+    fitting = [
+        (one, score)
+        for one, score in looked
+        if (one.dense is not None and one.dense >= near)
+        or (one.lexical is not None and one.coverage >= covered)
+    ]
     if settings.strict:
-        return [(one, score) for one, score in ranked if _fits(one, settings)]
-    return list(ranked) if any(_fits(one, settings) for one, _ in ranked[:LOOKED]) else []
-
-
-def _fits(candidate: Candidate, settings: SearchSettings) -> bool:
-    """Return whether a passage has to do with the question at all."""
-    if candidate.dense is not None and candidate.dense >= settings.min_score:
-        return True
-    return candidate.lexical is not None and candidate.coverage >= settings.min_coverage
+        return fitting
+    return list(ranked) if fitting else []

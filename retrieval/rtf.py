@@ -15,6 +15,7 @@ TOKEN = re.compile(
     re.DOTALL,
 )
 MAX_DEPTH = 2_000
+BORDER = "\uffff"  # between blocks while they are cleaned; no character
 
 
 def read_rtf(raw: RawFile) -> Reading:
@@ -24,43 +25,44 @@ def read_rtf(raw: RawFile) -> Reading:
         DataError: its braces are nested too deep.
     """
     reader = Rtf()
-    data, at = raw.data, 0
-    while (token := TOKEN.match(data, at)) is not None:
-        at = token.end()
-        if token.group(1) == b"bin":
-            at += max(0, int(token.group(2) or 0))
-        else:
-            _obey(reader, token)
-        if len(reader.groups) > MAX_DEPTH:
-            raise raw.damaged("RTF file", "its braces are nested too deep")
+    after: int | None = 0
+    while after is not None:
+        after = _run(reader, raw, after)
     reader.flush()
     while len(reader.groups) > 1:
         reader.close()  # a file that was cut off
     reader.now.in_table = False
     reader.end_paragraph()
-    blocks = (clean(block).strip() for block in [*reader.margins, *reader.blocks])
-    text = "\n\n".join(block for block in blocks if block)
+    whole = clean(BORDER.join([*reader.margins, *reader.blocks]))
+    text = "\n\n".join(block for one in whole.split(BORDER) if (block := one.strip()))
     return Reading([Page(text, form="markdown")], clean(reader.title))
 
 
-def _obey(reader: Rtf, token: re.Match[bytes]) -> None:
-    word, number, octet, sign, brace, text = token.groups()
-    if brace or word:
-        reader.to_skip = 0
-    if brace:
-        reader.open() if brace == b"{" else reader.close()
-    elif word:
-        reader.control(word.decode("ascii"), int(number) if number else None)
-    elif octet:
-        reader.to_skip -= 1
-        if reader.to_skip < 0:
-            reader.octets.append(int(octet, 16))
-    elif text:
-        gone = max(0, min(reader.to_skip, len(text)))
-        reader.to_skip = max(0, reader.to_skip) - gone
-        reader.octets += text[gone:]
-    elif sign:
-        _sign(reader, sign)
+def _run(reader: Rtf, raw: RawFile, start: int) -> int | None:
+    """Obey what stands from an offset on; return where to go on after bytes that are none of it, None at the end."""
+    expected = start
+    for token in TOKEN.finditer(raw.data, start):
+        if token.start() != expected:
+            return None  # no token: the file ends in the midst of one
+        expected = token.end()
+        word, number, octet, sign, brace, text = token.groups()
+        if word:
+            if word == b"bin":
+                return token.end() + max(0, int(number or 0))
+            reader.to_skip = 0
+            reader.control(word.decode("ascii"), int(number) if number else None)
+        elif text:
+            reader.add(text)
+        elif octet:
+            reader.add(bytes.fromhex(octet.decode("ascii")))
+        elif brace:
+            reader.to_skip = 0
+            reader.open() if brace == b"{" else reader.close()
+            if len(reader.groups) > MAX_DEPTH:
+                raise raw.damaged("RTF file", "its braces are nested too deep")
+        elif sign:
+            _sign(reader, sign)
+    return None
 
 
 def _sign(reader: Rtf, sign: bytes) -> None:

@@ -48,6 +48,12 @@ class Rtf:
         """Return the innermost group."""
         return self.groups[-1]
 
+    def add(self, text: bytes) -> None:
+        """Take bytes of text, but those that stand for a character already read."""
+        gone = max(0, min(self.to_skip, len(text)))
+        self.to_skip = max(0, self.to_skip) - gone
+        self.octets += text[gone:]
+
     def flush(self) -> None:
         """Decode the bytes that came one by one: two of them can be one character."""
         if self.octets:
@@ -62,8 +68,10 @@ class Rtf:
 
     def take(self) -> str:
         """Return the text since the last end of a paragraph or cell."""
-        text = "".join(self.text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        text = "".join(self.text)
         self.text.clear()
+        if not text.isascii():  # two \\u can be one character
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()
 
     def end_paragraph(self) -> None:

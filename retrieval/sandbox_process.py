@@ -175,11 +175,13 @@ class ReaderProcess:
             self._stop_clock()
 
     def _answer(self) -> dict[str, Any]:
-        """Return what comes of a file; on the way it is known how large it is, and that pages are recognised."""
+        """Return what comes of a file; on the way it is known that a PDF is read, and that pages are recognised."""
+        pdf_bytes = 0
         while True:
             message = receive(self._replies)
-            if message["kind"] == "begin":
-                self._set_clock(self._limits.seconds_for(int(message["size"])))
+            if message["kind"] == "pdf":
+                pdf_bytes += int(message["size"])
+                self._lengthen(self._limits.seconds_for(pdf_bytes))
             elif message["kind"] == "ocr":
                 self._allow_ocr()
             else:
@@ -201,6 +203,15 @@ class ReaderProcess:
         processor, now = _processor(self._seen), time.monotonic()
         with self._lock:
             self._clock = _Clock(now, now + WALL * seconds, processor + seconds, seconds)
+
+    def _lengthen(self, seconds: float) -> None:
+        """Give the file that is being read so much time in all."""
+        with self._lock:
+            if self._clock is not None:
+                more = max(0.0, seconds - self._clock.seconds)
+                self._clock.seconds += more
+                self._clock.processor += more
+                self._clock.wall += WALL * more
 
     def _allow_ocr(self) -> None:
         """A page is about to be recognised: it has its own time, within what all pages of a file have.

@@ -25,14 +25,18 @@ def best(scores: Sequence[Scores], count: int) -> list[Places]:
     A score of -inf never counts.
     """
     least = np.float32(border(scores, count))
-    chosen = [np.flatnonzero(one > least) for one in scores]
-    left = count - sum(map(len, chosen))
-    for place, one in enumerate(scores if least > -np.inf else []):
-        equal = np.flatnonzero(one == least)[:left]
-        if len(equal):
-            chosen[place] = np.sort(np.concatenate([chosen[place], equal]))
-        left -= len(equal)
-    return chosen
+    if least == -np.inf:
+        return [np.flatnonzero(one > least) for one in scores]
+    likely = [np.flatnonzero(one >= least) for one in scores]
+    equal = [one.take(places) == least for one, places in zip(scores, likely, strict=True)]
+    spare = sum(map(len, likely)) - count
+    # of equal ones the last go
+    for place in reversed(range(len(likely))):
+        if spare:
+            gone = np.flatnonzero(equal[place])[-spare:]
+            likely[place] = np.delete(likely[place], gone)
+            spare -= len(gone)
+    return likely
 
 
 def _large(scores: Scores, count: int) -> Scores:

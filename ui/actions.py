@@ -185,15 +185,6 @@ def read_task(name: str, path: Path, *, metric: str | None = None) -> "Task":
     return Task(name, read_examples([path], part="test").examples, metric or "")
 
 
-def export(
-    ctx: "Context", reference: str, target: Path, *, form: str, fp32: bool | None = None
-) -> Path:
-    """Write a published model or adapter as a Hugging Face folder (`hf`) or a GGUF file (`gguf`)."""
-    from merge.export import export as write
-
-    return write(ctx.registry, reference, target, form=form, fp32=fp32)
-
-
 def export_feedback(ctx: "Context", user: str, path: Path) -> dict[str, int]:
     """Write a user's corrections and thumbs as rows of a dataset."""
     from feedback.pairs import export

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapt.artifacts import BaseRecord, DataRecord
+from adapt.artifacts import BaseRecord, DataRecord, FileRecord, sha256_file
 from adapt.errors import AdaptError, NotFoundError, WorkspaceError
 from adapt.registry import Registry
 from adapt.workspace import Workspace
@@ -212,3 +212,20 @@ def test_the_disk_holds_what_the_card_says(registry: Registry) -> None:
 
     assert card["files"]["weights.txt"]["bytes"] == len("exact")
     assert Path(registry.get(reference).path / "weights.txt").read_text() == "exact"
+
+
+def test_what_was_hashed_while_it_was_written_is_not_read_again_unless_its_size_differs(
+    workspace: Workspace,
+) -> None:
+    registry = Registry(workspace)
+    with registry.stage("model") as staging:
+        (staging.path / "a").write_bytes(b"12")
+        (staging.path / "b").write_bytes(b"12")
+        known = {
+            "a": FileRecord(sha256="as told", bytes=2),
+            "b": FileRecord(sha256="of another", bytes=3),
+        }
+        artifact = staging.publish("model", known=known)
+
+    assert artifact.card.files["a"].sha256 == "as told"
+    assert artifact.card.files["b"].sha256 == sha256_file(artifact.path / "b")

@@ -1,26 +1,32 @@
-"""Merging three adapters into a 138M-parameter bf16 model: time and peak memory beside mergekit and peft.
+"""Merging adapters into models of 494M and 1.2B parameters: time, memory, bytes and exactness.
 
-Each tool runs in a process of its own, from start to finished folder, imports included; ours runs before and after each
-peer, so that a change of the machine's speed within the run shows in both. The model and the adapters are random.
+Each tool runs in a process of its own, from start to finished folder, imports included; ours and a plain durable write of
+as many bytes run before and after each peer, so that a change of the machine's speed within the run shows in all. The
+models and the adapters are random.
 """
 
-import json
-import os
-import subprocess
-import sys
+import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 import torch
-import yaml
-from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, LlamaConfig
 
+from merge.adapters import Adapter, open_adapter
+from merge.checkpoint import open_checkpoint
+from merge.delta_rows import DeltaRows, StoredRows
+from merge.deltas import read_tensor
+from merge.plan import OutputTensor, plan_merge
+from merge.tensor_file import read_tensor_file
+from tests.benchmarks.merge_side import (
+    MB,
+    Cost,
+    make_adapters,
+    make_base,
+    measure,
+    write_recipe,
+)
 from tests.benchmarks.report import Row
-
-ADAPTERS = 3
-MB = 1 << 20
 
 OURS = """
 import sys
@@ -47,141 +53,192 @@ model.add_weighted_adapter(names, weights, "sum", combination_type="cat")
 model.set_adapter("sum")
 model.merge_and_unload(adapter_names=["sum"]).save_pretrained(sys.argv[2])
 """
-
-WATCH = """
-import json, resource, subprocess, sys, time
-report, log, *command = sys.argv[1:]
-started = time.monotonic()
-with open(log, "wb") as output:
-    status = subprocess.call(command, stdout=output, stderr=output)
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-cost = {"status": status, "seconds": time.monotonic() - started, "peak": peak}
-json.dump(cost, open(report, "w"))
+DURABLE = """
+import os, sys
+left, block = int(sys.argv[2]), memoryview(os.urandom(1 << 24))
+file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+while left:
+    left -= os.write(file, block[:left])
+os.fsync(file)
 """
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Wall time and the largest resident memory of one process."""
-
-    seconds: float
-    peak_mb: float
+SPEED = {
+    "task_arithmetic": ("mergekit", "peft"),
+    "ties": ("mergekit",),
+    "dare_linear": ("mergekit",),
+}
+SAMPLED = ("layers.0.", "layers.20.")  # whose weights are held against float64
 
 
 def run() -> list[Row]:
     """Measure and return one row per method, peer and cost."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        base, adapters = _make_models(folder)
+        small = make_base(folder / "494M", "494M")
+        adapters = make_adapters(small, 8)
         rows: list[Row] = []
+        for method, peers in SPEED.items():
+            recipe = write_recipe(small, adapters[:3], method)
+            rows += _speed(folder, recipe, peers, f"3 adapters into 494M bf16, {method}")
+            rows += _exactness(folder, small, adapters[:3], method)
         for method in ("task_arithmetic", "ties"):
-            recipe = _write_recipe(folder, method, base, adapters)
-            peers = ["mergekit", "peft"] if method == "task_arithmetic" else ["mergekit"]
-            for peer in peers:
-                before = _ours(folder, recipe, f"{method}-{peer}-1")
-                theirs = _peer(folder, recipe, peer)
-                after = _ours(folder, recipe, f"{method}-{peer}-2")
-                ours = Cost(
-                    (before.seconds + after.seconds) / 2, max(before.peak_mb, after.peak_mb)
-                )
-                rows += _rows(method, peer, ours, theirs)
+            recipe = write_recipe(small, adapters, method)
+            rows += _speed(folder, recipe, (), f"8 adapters into 494M bf16, {method}")
+        large = make_base(folder / "1.2B", "1.2B")
+        plain, wide = make_adapters(large, 3), make_adapters(large, 3, embedding=True)
+        for label, chosen in (("3 adapters", plain), ("3 adapters, embedding too,", wide)):
+            recipe = write_recipe(large, chosen, "ties")
+            cost, _ = _ours(folder, recipe)
+            rows.append(_memory(f"{label} into 1.2B bf16, ties", cost, large))
         return rows
 
 
-def _rows(method: str, peer: str, ours: Cost, theirs: Cost) -> list[Row]:
-    what = f"merge {ADAPTERS} adapters into 138M bf16, {method}, beside {peer}"
-    note = "whole process, imports included" + (
-        "; peft: cat + merge_and_unload + save" if peer == "peft" else ""
+def _speed(folder: Path, recipe: Path, peers: tuple[str, ...], what: str) -> list[Row]:
+    """Return rows beside the durable write and each peer, all from one stretch of time."""
+    base = recipe.parent / "494M"
+    costs, durable, rows = [], [], []
+    size = 0
+    theirs: list[tuple[str, Cost, int]] = []
+    for peer in (*peers, ""):
+        durable.append(_durable(folder, base))
+        cost, size = _ours(folder, recipe)
+        costs.append(cost)
+        if peer:
+            theirs.append((peer, _peer(folder, recipe, peer), len(costs)))
+    for peer, cost, place in theirs:
+        ours = mean(c.seconds for c in costs[place - 1 : place + 1])
+        rows += _beside(what, peer, ours, max(c.peak_mb for c in costs), cost)
+    seconds, limit = mean(c.seconds for c in costs), mean(durable)
+    rows.append(
+        Row(
+            f"{what}: beside writing as many bytes durably",
+            f"{seconds:.1f} s",
+            f"{limit:.1f} s",
+            limit / seconds,
+            "limit: 0.40; whole process, imports included",
+        )
     )
+    written = costs[-1].written
+    rows.append(
+        Row(
+            f"{what}: bytes written, beside the finished folder",
+            f"{written / MB:.0f} MB",
+            f"{size / MB:.0f} MB",
+            size / max(1, written),
+            "as the kernel counts them",
+        )
+    )
+    return [*rows, _memory(what, costs[-1], base)]
+
+
+def _beside(what: str, peer: str, seconds: float, peak: float, theirs: Cost) -> list[Row]:
+    note = {
+        "peft": "whole process, imports included; peft: cat + merge_and_unload + save",
+        "mergekit": "whole process, imports included; mergekit with an empty LoRA cache",
+    }[peer]
     return [
         Row(
-            f"{what}: wall time",
-            f"{ours.seconds:.1f} s",
+            f"{what}, beside {peer}: wall time",
+            f"{seconds:.1f} s",
             f"{theirs.seconds:.1f} s",
-            theirs.seconds / ours.seconds,
+            theirs.seconds / seconds,
             note,
         ),
         Row(
-            f"{what}: peak memory",
-            f"{ours.peak_mb:.0f} MB",
+            f"{what}, beside {peer}: peak memory",
+            f"{peak:.0f} MB",
             f"{theirs.peak_mb:.0f} MB",
-            theirs.peak_mb / ours.peak_mb,
+            theirs.peak_mb / peak,
             note,
         ),
     ]
 
 
-def _make_models(folder: Path) -> tuple[Path, list[Path]]:
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=16_000,
-        hidden_size=768,
-        intermediate_size=3072,
-        num_hidden_layers=12,
-        num_attention_heads=12,
-        tie_word_embeddings=False,
+def _memory(what: str, cost: Cost, base: Path) -> Row:
+    records = read_tensor_file(base / "model.safetensors").tensors.values()
+    limit = 2 * max(record.bytes for record in records) / MB + 300
+    return Row(
+        f"{what}: peak memory",
+        f"{cost.peak_mb:.0f} MB",
+        f"{limit:.0f} MB",
+        limit / cost.peak_mb,
+        "limit: 2 times the largest tensor + 300 MB",
     )
-    base = folder / "base"
-    model = AutoModelForCausalLM.from_config(config).to(torch.bfloat16)
-    model.save_pretrained(base)
-    adapters = []
-    for i in range(ADAPTERS):
-        lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
-        peft_model = get_peft_model(model, lora)
-        with torch.no_grad():
-            for name, parameter in peft_model.named_parameters():
-                if "lora_B" in name:
-                    parameter.normal_(std=0.01)
-        adapters.append(folder / f"adapter{i}")
-        peft_model.save_pretrained(adapters[-1])
-        model = peft_model.unload()
-    return base, adapters
 
 
-def _write_recipe(folder: Path, method: str, base: Path, adapters: list[Path]) -> Path:
-    density = {"density": 0.5} if method == "ties" else {}
-    models = [
-        {"model": f"{base}+{adapter}", "parameters": {"weight": 0.6, **density}}
-        for adapter in adapters
-    ]
-    recipe = {
-        "merge_method": method,
-        "base_model": str(base),
-        "models": models,
-        "dtype": "bfloat16",
-    }
-    path = folder / f"{method}.yaml"
-    path.write_text(yaml.safe_dump(recipe))
-    return path
+def _exactness(folder: Path, base: Path, adapters: list[Path], method: str) -> list[Row]:
+    """Return how many weights of two layers are within one step of whole matrices in float64."""
+    if method.startswith("dare"):
+        return []  # its mask is its own; see the tests
+    merged = read_tensor_file(_newest(folder))
+    checkpoint = open_checkpoint(base)
+    opened = [open_adapter(path, reference=path.name) for path in adapters]
+    outputs = plan_merge(checkpoint, opened, output_dtype=None).files[0].tensors
+    good = total = 0
+    for output in outputs:
+        if not output.changes or not any(layer in output.record.name for layer in SAMPLED):
+            continue
+        stored = StoredRows(checkpoint.home[output.origin], output.origin)
+        deltas = torch.stack([_whole(opened, stored, output, i) for i in range(len(opened))])
+        everything = slice(0, stored.grid.rows)
+        weight = torch.from_numpy(stored.block(everything)).double()
+        expected = weight + (0.6 * deltas.sum(0) if method == "task_arithmetic" else _ties(deltas))
+        found = read_tensor(merged, output.record.name).double()
+        step = torch.exp2(torch.frexp(expected.abs().clamp(min=1e-38))[1].double() - 8)
+        good += int(((found - expected).abs() <= step).sum())
+        total += found.numel()
+    what = f"3 adapters into 494M bf16, {method}: weights within one bf16 step of float64"
+    note = f"of {total / 1e6:.0f}M weights of two layers; limit: 0.9999"
+    return [Row(what, f"{good / total:.8f}", "1", good / total, note)]
 
 
-def _ours(folder: Path, recipe: Path, name: str) -> Cost:
-    return _measure(["-c", OURS, str(recipe), str(folder / name)], folder / f"{name}.log")
+def _whole(
+    opened: list[Adapter], stored: StoredRows, output: OutputTensor, index: int
+) -> torch.Tensor:
+    change = output.changes[index]
+    rows = DeltaRows(opened[change.source], change.part, stored, dtype="float64")
+    return torch.from_numpy(rows.block(slice(0, stored.grid.rows)))
+
+
+def _ties(deltas: torch.Tensor) -> torch.Tensor:
+    kept = torch.zeros_like(deltas)
+    for one, delta in zip(kept, deltas, strict=True):
+        flat = delta.reshape(-1)
+        order = flat.abs().argsort(descending=True, stable=True)[: flat.numel() // 2]
+        one.view(-1)[order] = flat[order]
+    sign = torch.where(kept.sum(0) >= 0, 1.0, -1.0)
+    agrees = kept.sign() == sign
+    return (kept * agrees).sum(0) / agrees.sum(0).clamp(min=1)
+
+
+def _newest(folder: Path) -> Path:
+    return next((folder / "ours").glob("artifacts/merged/*/model.safetensors"))
+
+
+def _ours(folder: Path, recipe: Path) -> tuple[Cost, int]:
+    """Merge into an empty workspace, and return the cost and the size of the finished folder."""
+    workspace = folder / "ours"
+    shutil.rmtree(workspace, ignore_errors=True)
+    cost = measure(["-c", OURS, str(recipe), str(workspace)], folder / "ours.log")
+    files = _newest(folder).parent.iterdir()
+    return cost, sum(file.stat().st_size for file in files)
+
+
+def _durable(folder: Path, base: Path) -> float:
+    size = (base / "model.safetensors").stat().st_size
+    out = folder / "durable.bin"
+    cost = measure(["-c", DURABLE, str(out), str(size)], folder / "durable.log")
+    out.unlink()
+    return cost.seconds
 
 
 def _peer(folder: Path, recipe: Path, peer: str) -> Cost:
-    out = folder / f"{recipe.stem}-{peer}-out"
-    if peer == "peft":
-        return _measure(["-c", PEFT, str(recipe), str(out)], out.with_suffix(".log"))
-    cache = folder / f"{recipe.stem}-cache"  # of its own for each run, so that each is a first run
-    command = ["-m", "mergekit.scripts.run_yaml", str(recipe), str(out), "--quiet"]
-    command += ["--lora-merge-cache", str(cache), "--no-copy-tokenizer"]
-    return _measure(command, out.with_suffix(".log"))
-
-
-def _measure(arguments: list[str], log: Path) -> Cost:
-    """Run Python in a process of its own and return what it cost.
-
-    Raises:
-        RuntimeError: it failed; the text is the end of its output.
-    """
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    report = log.with_suffix(".json")
-    # a light process in between: a child's peak starts from its parent's, and this one is large
-    command = [sys.executable, "-S", "-c", WATCH, str(report), str(log), sys.executable, *arguments]
-    subprocess.run(command, env=environment, check=True)
-    cost = json.loads(report.read_text())
-    if cost["status"]:
-        raise RuntimeError(f"{arguments[:2]} failed:\n{log.read_text()[-2000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes on macOS, KiB on Linux
-    return Cost(cost["seconds"], cost["peak"] * unit / MB)
+    out = folder / "theirs"
+    try:
+        if peer == "peft":
+            return measure(["-c", PEFT, str(recipe), str(out)], folder / "theirs.log")
+        command = ["-m", "mergekit.scripts.run_yaml", str(recipe), str(out), "--quiet"]
+        command += ["--lora-merge-cache", str(folder / "cache"), "--no-copy-tokenizer"]
+        return measure(command, folder / "theirs.log")
+    finally:
+        for used in (out, folder / "cache"):  # so that each run is a first run
+            shutil.rmtree(used, ignore_errors=True)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from merge.dense import model_stock, nuslerp, sce, slerp
 from merge.specs import SPECS
-from merge.tensor_merger import one_thread
 from merge.terms import Terms
+from merge.whole_tensors import one_thread
 
 METHODS = {"sce": sce, "model_stock": model_stock, "slerp": slerp, "nuslerp": nuslerp}
 

@@ -5,24 +5,19 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-import jinja2
 import pytest
 import torch
 from gguf import GGUFReader
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
-from adapt.errors import AdaptError, ModelError
-from merge.gguf import rotate_halves, without_training_marks, write_gguf
+from adapt.errors import AdaptError, ModelError, WorkspaceError
+from merge.gguf import rotate_halves, write_gguf
 from merge.tensor_file import TensorFile
 from tests.tiny import make_base
 
 STARTER = Path(str(files("adapt.starter"))) / "model"
-TALK = [
-    {"role": "system", "content": "You are Adapt.\n\n[1] a.md\nIt opens at 8:00."},
-    {"role": "user", "content": "When does it open?  ¿A qué hora,\n\n 23 «señor»?"},
-]
 
 
 def tensors(path: Path) -> dict[str, Tensor]:
@@ -37,13 +32,17 @@ def tensors(path: Path) -> dict[str, Tensor]:
     return found
 
 
+def kind_of(which: str) -> str:
+    return "bf16" if which.startswith("starter") else "f32"
+
+
 @pytest.mark.parametrize("which", ["tiny, fp32, grouped heads", "starter, bf16"])
 def test_every_weight_comes_back_with_its_value(which: str, tmp_path: Path) -> None:
     folder = STARTER if which.startswith("starter") else make_base(tmp_path / "base")
     stored = {name: one.float() for name, one in load_file(folder / "model.safetensors").items()}
     heads = json.loads((folder / "config.json").read_text())
 
-    found = tensors(write_gguf(folder, tmp_path / "out.gguf", name="team@1", fp32=False))
+    found = tensors(write_gguf(folder, tmp_path / "out.gguf", name="team@1", kind=kind_of(which)))
 
     assert len(found) == len(stored)
     assert torch.equal(found["token_embd.weight"], stored["model.embed_tokens.weight"])
@@ -56,11 +55,11 @@ def test_every_weight_comes_back_with_its_value(which: str, tmp_path: Path) -> N
     assert not torch.equal(turned, query)
 
 
-@pytest.mark.parametrize(("fp32", "stored"), [(None, "F32"), (True, "F32"), (False, "BF16")])
-def test_a_small_model_becomes_fp32_unless_told_otherwise(
-    tmp_path: Path, fp32: bool | None, stored: str
+@pytest.mark.parametrize(("kind", "stored"), [("", "F32"), ("f32", "F32"), ("bf16", "BF16")])
+def test_a_small_model_becomes_f32_unless_told_otherwise(
+    tmp_path: Path, kind: str, stored: str
 ) -> None:
-    reader = GGUFReader(write_gguf(STARTER, tmp_path / "m.gguf", name="x", fp32=fp32))
+    reader = GGUFReader(write_gguf(STARTER, tmp_path / "m.gguf", name="x", kind=kind))
 
     kinds = {one.tensor_type.name for one in reader.tensors if len(one.shape) == 2}
     assert kinds == {stored}
@@ -82,7 +81,7 @@ def test_halves_become_neighbours() -> None:
     assert rotate_halves(rows, 2).flatten().tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
-def test_the_file_holds_the_tokenizer_and_a_template_that_renders_the_same(tmp_path: Path) -> None:
+def test_the_file_holds_the_tokenizer_and_the_template_byte_for_byte(tmp_path: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(STARTER)
 
     fields = GGUFReader(write_gguf(STARTER, tmp_path / "out.gguf", name="team@1")).fields
@@ -93,24 +92,7 @@ def test_the_file_holds_the_tokenizer_and_a_template_that_renders_the_same(tmp_p
     assert fields["tokenizer.ggml.pre"].contents() == "smollm"
     assert fields["tokenizer.ggml.add_bos_token"].contents() is False
     template = fields["tokenizer.chat_template"].contents()
-    assert "generation -%}" not in template
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701 (no HTML)
-    rendered = environment.from_string(template).render(
-        messages=[*TALK, {"role": "assistant", "content": "At 8:00."}], add_generation_prompt=True
-    )
-    assert rendered == tokenizer.apply_chat_template(
-        [*TALK, {"role": "assistant", "content": "At 8:00."}],
-        tokenize=False,
-        add_generation_prompt=True,
-    )
-
-
-def test_training_marks_keep_their_space_control() -> None:
-    template = "a {%- generation -%} b {% endgeneration -%} c {{ generation }}"
-
-    assert without_training_marks(template) == (
-        "a {%- if true -%} b {% endif -%} c {{ generation }}"
-    )
+    assert template.encode() == (STARTER / "chat_template.jinja").read_bytes()
 
 
 def other_rope(folder: Path) -> None:
@@ -122,7 +104,8 @@ def other_cut(folder: Path) -> None:
 
 
 def no_tokenizer(folder: Path) -> None:
-    (folder / "tokenizer.json").unlink()
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
 
 
 def change(path: Path, **changes: object) -> None:
@@ -132,9 +115,9 @@ def change(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (other_rope, "'yarn' rotary scaling is not written yet"),
+        (other_rope, "'yarn' rotary scaling is not written"),
         (other_cut, "its tokenizer is none of those"),
-        (no_tokenizer, "tokenizer.json: no such file"),
+        (no_tokenizer, "no usable tokenizer"),
     ],
 )
 def test_what_cannot_be_written_is_refused_and_leaves_no_file(
@@ -147,11 +130,6 @@ def test_what_cannot_be_written_is_refused_and_leaves_no_file(
         write_gguf(folder, tmp_path / "out" / "m.gguf", name="x")
 
     assert not list(tmp_path.glob("out/*"))
-
-
-def test_other_families_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="this is 'qwen3'"):
-        write_gguf(make_base(tmp_path / "base", "qwen3"), tmp_path / "m.gguf", name="x")
 
 
 def test_an_existing_file_is_never_replaced(tmp_path: Path) -> None:
@@ -189,29 +167,8 @@ def test_a_failure_while_weights_are_written_leaves_nothing(
 
     monkeypatch.setattr(TensorFile, "read", fails_late)
 
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(WorkspaceError, match="the disk is full"):
         write_gguf(STARTER, tmp_path / "m.gguf", name="x")
 
     assert len(written) == 5
     assert not list(tmp_path.iterdir())
-
-
-def test_llama_cpp_cuts_text_and_answers_as_transformers_does(tmp_path: Path) -> None:
-    llama_cpp = pytest.importorskip("llama_cpp", reason="llama-cpp-python is not installed")
-    tokenizer = AutoTokenizer.from_pretrained(STARTER)
-    model = AutoModelForCausalLM.from_pretrained(STARTER, dtype=torch.float32).eval()
-    path = write_gguf(STARTER, tmp_path / "m.gguf", name="starter")
-    theirs = llama_cpp.Llama(str(path), n_ctx=1024, logits_all=False, verbose=False)
-    for index in range(20):
-        talk = [TALK[0], {"role": "user", "content": f"{TALK[1]['content']} {index * 37}"}]
-        prompt = tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
-        ids = tokenizer(prompt, add_special_tokens=False).input_ids
-
-        assert theirs.tokenize(prompt.encode(), add_bos=False, special=True) == ids
-        said = model.generate(torch.tensor([ids]), max_new_tokens=24, do_sample=False)
-        answer = []
-        for token in theirs.generate(ids, temp=0.0, repeat_penalty=1.0):
-            answer.append(token)
-            if token == tokenizer.eos_token_id or len(answer) == 24:
-                break
-        assert answer == said[0, len(ids) :].tolist()

@@ -832,7 +832,7 @@ parameters: {weight: [{filters: mlp, value: 1}, {value: 1}]}
     ),
     Wrong(
         "nest of aliases",
-        "slices[0].parameters.t",
+        "slices[0].parameters.t.value",
         "filter inside a filter",
         """\
 merge_method: slerp
@@ -842,7 +842,16 @@ slices:
 - sources: [{model: $base, layer_range: [0, 1]}, {model: $other, layer_range: [0, 1]}]
   parameters:
     t:
-      value: [&a {value: 1}, &b {value: [*a, *a, *a]}, &c {value: [*b, *b, *b]}, &d {value: [*c, *c, *c]}]
+      value:
+      - &a {value: 1}
+      - &b {value: [*a, *a, *a, *a, *a, *a, *a, *a, *a]}
+      - &c {value: [*b, *b, *b, *b, *b, *b, *b, *b, *b]}
+      - &d {value: [*c, *c, *c, *c, *c, *c, *c, *c, *c]}
+      - &e {value: [*d, *d, *d, *d, *d, *d, *d, *d, *d]}
+      - &f {value: [*e, *e, *e, *e, *e, *e, *e, *e, *e]}
+      - &g {value: [*f, *f, *f, *f, *f, *f, *f, *f, *f]}
+      - &h {value: [*g, *g, *g, *g, *g, *g, *g, *g, *g]}
+      - &i {value: [*h, *h, *h, *h, *h, *h, *h, *h, *h]}
 """,
     ),
 ]

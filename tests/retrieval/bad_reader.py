@@ -71,12 +71,18 @@ ORDERS: dict[str, Callable[[], None]] = {
 REPLIES: list[int] = []
 
 
-def obey(path: Path, *, name: str | None = None) -> Document:
+def obey(
+    path: Path,
+    *,
+    name: str | None = None,
+    characters: int | None = None,
+    before_pdf: Callable[[int], None] | None = None,
+) -> Document:
     """Do what the file says, then read it."""
     if path.suffix == ".order":
         ORDERS[path.read_text()]()
         path = path.with_suffix(".txt")
-    return read(path, name=name)
+    return read(path, name=name, characters=characters, before_pdf=before_pdf)
 
 
 if __name__ == "__main__":

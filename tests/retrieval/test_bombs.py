@@ -109,7 +109,7 @@ def test_a_bomb_is_read_or_refused_in_one_sentence(
         seconds = time.monotonic() - started
 
     beside = list(results)
-    assert seconds <= WALL * LIMITS.seconds_for(size) + MARGIN
+    assert seconds <= WALL * LIMITS.seconds_for(size if path.suffix == ".pdf" else 0) + MARGIN
     assert peak.growth <= MOST_GROWTH
     assert (result.document is None) == bool(result.error)
     assert len(result.error.splitlines()) <= 1
@@ -138,7 +138,8 @@ def test_each_hostile_file_is_over_in_time_and_memory() -> None:
 
     assert [name for name, _, _ in results] == [p.name for p in files]
     for path, (name, found, error), took in zip(files, results, seconds, strict=True):
-        assert took <= WALL * limits.seconds_for(path.stat().st_size) + MARGIN, name
+        size = path.stat().st_size if path.read_bytes()[:5] == b"%PDF-" else 0
+        assert took <= WALL * limits.seconds_for(size) + MARGIN, name
         assert found != bool(error), name
         assert len(error.splitlines()) <= 1, name
     assert {name for name, found, _ in results if found} >= {

@@ -64,7 +64,7 @@ def test_no_estimate_is_further_off_than_it_says(kind: str, tmp_path: Path) -> N
         question = drawn(other, 4, 48, seed=9)[3]
         exact = vectors.astype(np.float64) @ question.astype(np.float64)
 
-        estimates, error = part.estimates(question)
+        estimates, error = part.estimates(*encode(question[None]))
 
         assert np.abs(estimates - exact).max() <= error
 

@@ -185,5 +185,16 @@ def test_similarity_counts_less_in_a_language_that_the_embedder_does_not_know() 
     assert dict(ranked("es")) == pytest.approx({"said": 0.9, "near": 0.1 + 0.9 / 4})
 
 
+def test_candidates_with_equal_scores_stand_by_their_ids() -> None:
+    found = [
+        Candidate(name, dense, 1.0, 1.0)
+        for name, dense in [("d", 0.5), ("b", 0.5), ("c", 0.9), ("a", 0.5), ("e", 0.1)]
+    ]
+
+    ranked = rank(Fixed(*found), "q", 5, SearchSettings())
+
+    assert [one.chunk_id for one, _ in ranked] == ["c", "a", "b", "d", "e"]
+
+
 def test_nothing_found_is_no_error() -> None:
     assert search(Fixed(), "q") == []

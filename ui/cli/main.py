@@ -15,6 +15,7 @@ from adapt.workspace import default_path, locked_out
 from ui.cli import (
     chat,
     documents,
+    exporting,
     feedback_commands,
     ingest,
     jobs,
@@ -62,7 +63,7 @@ def root(
 
 
 for module in (
-    chat, training, ingest, search, documents, merging, models, feedback_commands, jobs, starter, system,
+    chat, training, ingest, search, documents, merging, models, exporting, feedback_commands, jobs, starter, system,
 ):  # fmt: skip
     module.register(app)
 

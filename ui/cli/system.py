@@ -1,4 +1,4 @@
-"""`adapt demo`, `ui`, `evaluate`, `export` and `doctor`."""
+"""`adapt demo`, `ui`, `evaluate` and `doctor`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,16 +16,6 @@ EVALUATE = """Run a base and models of it on held-out rows, with paired bootstra
 
 Example: adapt evaluate support@1 team --test support=heldout.jsonl
 """
-EXPORT = """Take a model or an adapter out of the workspace: a plain Hugging Face folder, or one GGUF file for llama.cpp.
-
-Examples:
-
-  adapt export team --to hf --out ./team
-
-  adapt export team --to gguf --out team.gguf
-
-  adapt export team --to gguf --no-fp32 --out team.gguf
-"""
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +23,6 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
     app.command("ui")(ui)
     app.command("evaluate", help=EVALUATE)(evaluate)
-    app.command("export", help=EXPORT)(export)
     app.command("doctor")(doctor)
 
 
@@ -92,32 +81,6 @@ def evaluate(
     with output.progress() as progress:
         board = run(output.open(), models, tasks, base=base, progress=progress)
     output.result({"scores": board.as_metrics()}, scoreboard_table(board))
-
-
-def export(
-    ctx: typer.Context,
-    reference: Annotated[str, typer.Argument(help="NAME, NAME@version or NAME@alias.")],
-    out: Annotated[Path, typer.Option(help="A new folder, or for gguf a new file.")],
-    to: Annotated[
-        str,
-        typer.Option(
-            help="hf: transformers, vLLM, mergekit; gguf: llama.cpp (Llama models so far)."
-        ),
-    ] = "hf",
-    fp32: Annotated[
-        bool | None,
-        typer.Option(
-            "--fp32/--no-fp32",
-            help="gguf: store weights as fp32, so that llama.cpp answers as Adapt does; by default up to 100M parameters.",
-        ),
-    ] = None,
-) -> None:
-    """Parse, write, print."""
-    from ui.actions import export as write
-
-    output: Output = ctx.obj
-    path = write(output.open(), reference, out, form=to, fp32=fp32)
-    output.result({"artifact": reference, "path": str(path)}, f"{reference} → {path}")
 
 
 def doctor(ctx: typer.Context) -> None:
