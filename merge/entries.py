@@ -12,7 +12,7 @@ Meaning and names are mergekit's (0.1.5, `generalized_task_arithmetic.py`); diff
 | linear | Wortsman et al. 2022, Model soups, arXiv:2203.05482 | - | - |
 | magnitude | the trim of TIES alone | by size | - |
 | ties | Yadav et al. 2023, arXiv:2306.01708, section 3 | by size | agreed |
-| dare_linear, dare_ties | Yu et al. 2023, arXiv:2311.03099, equation 1 | at random | - / agreed |
+| dare_linear, dare_ties | Yu et al. 2023, arXiv:2311.03099 | at random | - / agreed |
 | breadcrumbs, breadcrumbs_ties | Davari and Belilovsky 2023, arXiv:2312.06795 | by size, no outliers | - / agreed |
 | della_linear, della | Deep et al. 2024, arXiv:2406.11617, section 3 | by rank, at random | - / agreed |
 

@@ -52,7 +52,7 @@ class BySize:
     """Keeps the entries from the `first`-th largest to before the `last`-th.
 
     TIES and magnitude pruning keep the ⌊density·n⌋ largest (Yadav et al. 2023, arXiv:2306.01708, section 3, "trim");
-    breadcrumbs leaves out the largest as well (Davari and Belilovsky 2023, arXiv:2312.06795, equation 4). With `rescale`
+    breadcrumbs leaves out the largest as well (Davari and Belilovsky 2023, arXiv:2312.06795). With `rescale`
     what is kept is multiplied by ‖ΔW‖₁ / ‖kept‖₁, as mergekit does.
     Difference from mergekit: of entries of equal size the first in memory count as larger; there it is left open.
     """
@@ -113,7 +113,8 @@ class Draws:
 class AtRandom:
     """Keeps each entry with probability `density`; with `rescale` divides what is kept by it.
 
-    Yu et al. 2023, Language models are super Mario (DARE), arXiv:2311.03099, equation 1.
+    ΔW' = m·ΔW / density with m ~ Bernoulli(density): Yu et al. 2023, Language models are super Mario (DARE),
+    arXiv:2311.03099, whose drop rate is 1 - density.
     Difference from mergekit: it matches the L1 norm before and after instead of dividing by the density, which is the
     same in expectation; the paper's is unbiased.
     """
