@@ -16,7 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from adapt.errors import ModelError
 from merge.adapters import Adapter, Part
-from merge.float_codes import FLOATS, Array, decode
+from merge.float_codes import Array, decode
+from merge.plan import FLOATS
 from merge.tensor_file import ITEM_BYTES, TensorFile, TensorRecord
 
 # entries computed at once: half a megabyte of float32, so that a block stays in the processor's cache

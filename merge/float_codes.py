@@ -7,11 +7,8 @@ than merging a small model.
 import numpy as np
 from numpy.typing import NDArray
 
-from merge.tensor_file import ITEM_BYTES
-
 Array = NDArray[np.floating]
 
-FLOATS = ("BF16", "F16", "F32", "F64")
 # sizes from here on round to infinity
 LIMITS = {
     "BF16": float.fromhex("0x1.ffp127"),
@@ -55,8 +52,3 @@ def _bfloat16(values: Array) -> NDArray[np.uint16]:
             0x7FC0  # adding to the bits of NaN could have made a number of it
         )
     return halves
-
-
-def items(byte_count: int, code: str) -> int:
-    """Return how many numbers so many bytes hold."""
-    return byte_count // ITEM_BYTES[code]

@@ -113,7 +113,8 @@ class Draws:
 class AtRandom:
     """Keeps each entry with probability `density`; with `rescale` divides what is kept by it.
 
-    Yu et al. 2023, Language models are super Mario (DARE), arXiv:2311.03099.
+    ΔW' = m·ΔW / density with m ~ Bernoulli(density): Yu et al. 2023, Language models are super Mario (DARE),
+    arXiv:2311.03099, whose drop rate is 1 - density.
     Difference from mergekit: it matches the L1 norm before and after instead of dividing by the density, which is the
     same in expectation; the paper's is unbiased.
     """
