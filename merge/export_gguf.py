@@ -5,13 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapt.errors import AdaptError, ModelError
+from adapt.loading import load_tokenizer
 from merge.checkpoint import open_checkpoint
 from merge.export_card import CARD as README
 from merge.export_card import export_card
 from merge.export_folder import NO_VERIFY, needed
 from merge.export_job import Job, refer_to, refusal
 from merge.gguf import default_kind, write_gguf
-from merge.gguf_tokenizer import read_vocabulary
+from merge.gguf_tokenizer import other_ends
 from merge.gguf_types import QUANTIZED, quantize
 from merge.golden import Verification, compare, unverified
 from merge.golden_engines import LlamaCppEngine, has_llama_cpp
@@ -43,8 +44,13 @@ def export_ollama(job: Job, out: Path | None) -> tuple[str, Verification]:
     """
     target = needed(out)
     _check_model(job)
-    vocabulary = read_vocabulary(job.artifact.path)
-    text = modelfile(vocabulary, gguf=GGUF_NAME, licence=job.licences.expression)
+    tokenizer = load_tokenizer(job.artifact.path)
+    text = modelfile(
+        tokenizer,
+        gguf=GGUF_NAME,
+        ends=other_ends(job.artifact.path, tokenizer.eos_token_id),
+        licence=job.licences.expression,
+    )
     with staged_folder(target) as staged:
         _write(job, staged / GGUF_NAME)
         inner = _verify(job, staged / GGUF_NAME)
@@ -94,7 +100,7 @@ def _verify(job: Job, file: Path) -> Verification:
         reference = refer_to(job, job.artifact)
     except ModelError as error:
         return unverified(f"{job.artifact.reference} itself cannot be opened here: {error}")
-    template = read_vocabulary(folder).template
+    template = load_tokenizer(folder).chat_template
     with closing(LlamaCppEngine(file)) as engine:
         if isinstance(template, str) and engine.template.encode() != template.encode():
             raise AdaptError(

@@ -72,7 +72,7 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     if backend is None:
         raise ModelError(f"{folder}: its tokenizer is no tokenizer.json; GGUF needs one")
     content = json.loads(backend.to_str())
-    eots = _other_ends(folder, tokenizer.eos_token_id)
+    eots = other_ends(folder, tokenizer.eos_token_id)
     if content["model"].get("byte_fallback"):
         return _sentencepiece(tokenizer, content, folder, eots)
     merges = [one if isinstance(one, str) else " ".join(one) for one in content["model"]["merges"]]
@@ -80,7 +80,8 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     return Vocabulary(tokenizer, content, "gpt2", cut, merges=merges, eots=eots)
 
 
-def _other_ends(folder: Path, eos: int) -> list[int]:
+def other_ends(folder: Path, eos: int) -> list[int]:
+    """Return the tokens beside `eos` that end an answer, as the folder's generation settings say."""
     if not (folder / "generation_config.json").is_file():
         return []
     found = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id

@@ -10,10 +10,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from transformers import PreTrainedTokenizerBase
+
 from adapt.errors import ModelError
 from adapt.records import Message
 from adapt.rendering import render
-from merge.gguf_tokenizer import Vocabulary
 
 SYSTEM, ASKED, SAID, AGAIN, END = (
     "Sy5tem",
@@ -81,15 +82,19 @@ def _say(text: str) -> str:
     return f"{{{{ {json.dumps(text, ensure_ascii=False)} }}}}" if text else ""
 
 
-def modelfile(vocabulary: Vocabulary, *, gguf: str, licence: str = "") -> str:
+def modelfile(
+    tokenizer: PreTrainedTokenizerBase, *, gguf: str, ends: Sequence[int] = (), licence: str = ""
+) -> str:
     """Return the Modelfile of a GGUF file beside it.
+
+    Args:
+        ends: tokens beside the end-of-sequence token that end an answer.
 
     Raises:
         ModelError: the chat template does more than Ollama's can.
     """
-    tokenizer = vocabulary.tokenizer
-    template = marks_of(vocabulary).go()
-    stops = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(list(vocabulary.eots))]
+    template = marks_of(tokenizer).go()
+    stops = [tokenizer.eos_token, *tokenizer.convert_ids_to_tokens(list(ends))]
     lines = [f"FROM ./{gguf}", f'TEMPLATE """{template}"""']
     lines += [f"PARAMETER stop {json.dumps(stop, ensure_ascii=False)}" for stop in stops]
     lines += [
@@ -100,18 +105,18 @@ def modelfile(vocabulary: Vocabulary, *, gguf: str, licence: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def marks_of(vocabulary: Vocabulary) -> Marks:
+def marks_of(tokenizer: PreTrainedTokenizerBase) -> Marks:
     """Return what the chat template of a tokenizer writes around each turn.
 
     Raises:
         ModelError: it does more than that.
     """
     try:
-        marks = _find_marks(vocabulary)
+        marks = _find_marks(tokenizer)
     except ValueError as error:
         raise ModelError(_refusal()) from error
     for talk in _talks():
-        if marks.render(talk) != _written(vocabulary, talk):
+        if marks.render(talk) != _written(tokenizer, talk):
             raise ModelError(_refusal())
     return marks
 
@@ -123,28 +128,29 @@ def _refusal() -> str:
     )
 
 
-def _written(vocabulary: Vocabulary, messages: Sequence[Message], *, prompt: bool = True) -> str:
+def _written(
+    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], *, prompt: bool = True
+) -> str:
     """Return what the template writes; without the token that llama.cpp puts in front by itself."""
-    tokenizer = vocabulary.tokenizer
     text = render(tokenizer, messages, add_generation_prompt=prompt)
     bos = tokenizer.bos_token
     doubled = bos and tokenizer("a").input_ids[0] == tokenizer.bos_token_id
     return text.removeprefix(bos) if doubled else text
 
 
-def _find_marks(vocabulary: Vocabulary) -> Marks:
+def _find_marks(tokenizer: PreTrainedTokenizerBase) -> Marks:
     """Return the marks by cutting what is written around words that stand for the parts."""
     asked, again = Message("user", ASKED), Message("user", AGAIN)
     said, end = Message("assistant", SAID), Message("assistant", END)
-    before, rest = _cut(_written(vocabulary, [asked, said, again, end], prompt=False), ASKED)
+    before, rest = _cut(_written(tokenizer, [asked, said, again, end], prompt=False), ASKED)
     to_said, rest = _cut(rest, SAID)
     to_again, rest = _cut(rest, AGAIN)
     _, tail = _cut(rest, END)
-    user_end = _cut(_written(vocabulary, [asked], prompt=False), ASKED)[1]
+    user_end = _cut(_written(tokenizer, [asked], prompt=False), ASKED)[1]
     assistant_end = _shared(to_again, tail)
     user_start = to_again.removeprefix(assistant_end)
-    prompt = _cut(_written(vocabulary, [asked]), ASKED)[1].removeprefix(user_end)
-    system_start, rest = _cut(_written(vocabulary, [Message("system", SYSTEM), asked]), SYSTEM)
+    prompt = _cut(_written(tokenizer, [asked]), ASKED)[1].removeprefix(user_end)
+    system_start, rest = _cut(_written(tokenizer, [Message("system", SYSTEM), asked]), SYSTEM)
     system_end, _ = _cut(rest, ASKED)
     joined = not (user_start and system_end.endswith(user_start))
     return Marks(

@@ -61,14 +61,12 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def do_GET(self) -> None:
-        if not self._refused():
-            self._answer(
-                {
-                    "id": "me/team",
-                    "sha": "0" * 40,
-                    "siblings": [{"rfilename": n} for n in self.hub.files],
-                }
-            )
+        if self._refused():
+            return
+        if "/tree/" in self.path:
+            self._answer([self._described(name) for name in self.hub.files])
+        else:
+            self._answer({"id": "me/team", "sha": "0" * 40})
 
     def do_PUT(self) -> None:
         data = self._body()
@@ -143,18 +141,14 @@ class Handler(BaseHTTPRequestHandler):
 
         text = body.decode()
         names = json.loads(text)["paths"] if text.startswith("{") else parse_qs(text)["paths"]
-        found = []
-        for name in names:
-            data = self.hub.files.get(name)
-            if data is None:
-                continue
-            sha = hashlib.sha256(data).hexdigest()
-            large = {"lfs": {"oid": sha, "size": len(data), "pointerSize": 134}}
-            found.append(
-                {"type": "file", "path": name, "size": len(data), "oid": git_blob(data)}
-                | (large if name.endswith(LARGE) else {})
-            )
-        self._answer(found)
+        self._answer([self._described(name) for name in names if name in self.hub.files])
+
+    def _described(self, name: str) -> dict[str, object]:
+        data = self.hub.files[name]
+        sha = hashlib.sha256(data).hexdigest()
+        plain = {"type": "file", "path": name, "size": len(data), "oid": git_blob(data)}
+        large = {"lfs": {"oid": sha, "size": len(data), "pointerSize": 134}}
+        return plain | (large if name.endswith(LARGE) else {})
 
 
 @contextmanager

@@ -7,14 +7,15 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from adapt.errors import ModelError
+from adapt.loading import load_tokenizer
 from adapt.records import Message
 from adapt.rendering import render
 from adapt.workspace import Workspace
 from merge.export import export
 from merge.export_job import Request
-from merge.gguf_tokenizer import Vocabulary, read_vocabulary
 from merge.ollama import marks_of, modelfile
 from tests.merge.exported import publish_model
 from tests.merge.families import tokenizer_of
@@ -49,10 +50,10 @@ TALK = [
 ]
 
 
-def vocabulary_with(template: str, *, bos: bool = False) -> Vocabulary:
+def tokenizer_with(template: str, *, bos: bool = False) -> PreTrainedTokenizerFast:
     tokenizer = tokenizer_of("smollm", bos=bos)
     tokenizer.chat_template = template
-    return Vocabulary(tokenizer, {}, "gpt2", "smollm")
+    return tokenizer
 
 
 @dataclass
@@ -136,14 +137,13 @@ def run_go(template: str, messages: list[Message]) -> str:
     ids=["chatml with a system of its own", "llama 2", "gemma", "first token"],
 )
 def test_what_go_writes_is_what_the_template_writes(template: str, bos: bool) -> None:
-    vocabulary = vocabulary_with(template, bos=bos)
-    tokenizer = vocabulary.tokenizer
+    tokenizer = tokenizer_with(template, bos=bos)
     if template == LLAMA2:  # a first token before each question is more than a mark before a turn
         tokenizer.chat_template = LLAMA2.replace(
             "bos_token + ", "(bos_token if loop.first else '') + "
         )
 
-    go = marks_of(vocabulary).go()
+    go = marks_of(tokenizer).go()
 
     for talk in ([TALK[0]], TALK, [SYSTEM, TALK[0]], [SYSTEM, *TALK]):
         want = render(tokenizer, talk, add_generation_prompt=True)
@@ -151,7 +151,7 @@ def test_what_go_writes_is_what_the_template_writes(template: str, bos: bool) ->
 
 
 def test_the_starters_template_is_said() -> None:
-    text = modelfile(read_vocabulary(STARTER), gguf="model.gguf", licence="CC-BY-4.0")
+    text = modelfile(load_tokenizer(STARTER), gguf="model.gguf", licence="CC-BY-4.0")
 
     assert text.startswith('FROM ./model.gguf\nTEMPLATE """{{ if .System }}')
     assert 'PARAMETER stop "<|end|>"' in text
@@ -160,9 +160,9 @@ def test_the_starters_template_is_said() -> None:
 
 def test_a_template_that_does_more_is_refused() -> None:
     with pytest.raises(ModelError, match="does more than write marks around each turn"):
-        marks_of(vocabulary_with(COUNTS))
+        marks_of(tokenizer_with(COUNTS))
     with pytest.raises(ModelError, match="does more than write marks around each turn"):
-        marks_of(vocabulary_with("{% for m in messages %}{{ m.role }}{% endfor %}"))
+        marks_of(tokenizer_with("{% for m in messages %}{{ m.role }}{% endfor %}"))
 
 
 @pytest.mark.slow

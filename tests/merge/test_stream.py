@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM
 from adapt.errors import ModelError
 from adapt.workspace import Workspace
 from merge.build import merge
-from merge.methods import METHODS
+from merge.methods import linear
 from merge.recipe import Recipe
 from merge.terms import Terms
 from tests.merge.conftest import Zoo, dense_deltas, load, make_recipe, steps_apart, weights
@@ -312,7 +312,7 @@ def test_the_streamed_sum_is_the_method_of_the_table(zoo: Zoo, workspace: Worksp
     terms = Terms(
         (0.9, 0.55), sources={"density": (1.0, 1.0)}, shared={"normalize": True, "lambda": 1.0}
     )
-    expected = weights(base)[name].double() + METHODS["linear"]([d[name] for d in deltas], terms)
+    expected = weights(base)[name].double() + linear([d[name] for d in deltas], terms)
     assert steps_apart(weights(artifact.path)[name], expected) <= 1
 
 
