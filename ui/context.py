@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from adapt.database import Database
-from adapt.jobs import Job, Jobs
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from feedback.store import FeedbackStore
 
 if TYPE_CHECKING:
     from adapt.bases import Base
     from adapt.chat import ChatEngine, Generation
+    from adapt.database import Database
+    from adapt.jobs import Job, Jobs
     from adapt.models import ModelRuntime
     from adapt.protocols import TextEmbedder
+    from feedback.store import FeedbackStore
 
 WATCHED = 100  # answers that a page may still look at; all of them are in the database
 RESIDENT = 2  # bases kept in memory at once; the least recently used goes first
@@ -35,13 +35,43 @@ class Context:
     def __init__(self, workspace: Path) -> None:
         self.workspace = Workspace(workspace)
         self.registry = Registry(self.workspace)
-        self.database = Database(self.workspace)
-        self.feedback = FeedbackStore(self.database)
-        self.jobs = Jobs(self.workspace, self.database)
         self.generations: OrderedDict[str, Generation] = OrderedDict()
         self._runtimes: OrderedDict[str, ModelRuntime] = OrderedDict()
         self._embedder: TextEmbedder | None = None
+        self._database: Database | None = None
+        self._feedback: FeedbackStore | None = None
+        self._jobs: Jobs | None = None
         self._loading = threading.RLock()
+
+    @property
+    def database(self) -> "Database":
+        """Return the database, opened at first use: many commands need none, and its libraries take half a second."""
+        from adapt.database import Database
+
+        with self._loading:
+            if self._database is None:
+                self._database = Database(self.workspace)
+            return self._database
+
+    @property
+    def feedback(self) -> "FeedbackStore":
+        """Return the store of conversations and ratings."""
+        from feedback.store import FeedbackStore
+
+        with self._loading:
+            if self._feedback is None:
+                self._feedback = FeedbackStore(self.database)
+            return self._feedback
+
+    @property
+    def jobs(self) -> "Jobs":
+        """Return the long work of this workspace."""
+        from adapt.jobs import Jobs
+
+        with self._loading:
+            if self._jobs is None:
+                self._jobs = Jobs(self.workspace, self.database)
+            return self._jobs
 
     @property
     def embedder(self) -> "TextEmbedder":
@@ -82,7 +112,7 @@ class Context:
         settings = self.workspace.settings("prompt", PromptSettings)
         return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check)
 
-    def start_job(self, kind: str, *, title: str, settings: Mapping[str, JsonValue]) -> Job:
+    def start_job(self, kind: str, *, title: str, settings: Mapping[str, JsonValue]) -> "Job":
         """Start work of a kind that `ui.worker` knows in a process of its own, and return its job."""
         command = [sys.executable, "-m", "ui.worker", str(self.workspace.path)]
         return self.jobs.start(kind, title=title, settings=settings, command=command)
@@ -96,4 +126,5 @@ class Context:
 
     def close(self) -> None:
         """Give back what the process holds."""
-        self.database.close()
+        if self._database is not None:
+            self._database.close()
