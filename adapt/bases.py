@@ -10,9 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
 from adapt.artifacts import BaseRecord, sha256_file
 from adapt.errors import ModelError
 from adapt.registry import Registry
@@ -70,6 +67,10 @@ def find_base(name: str, workspace: Workspace) -> Base:
 
 def _download(name: str) -> Path:
     wanted = ["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt"]
+    # imported here: a recipe is checked without a hub, and this takes a tenth of a second
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
     try:
         return Path(snapshot_download(name, allow_patterns=wanted))
     except HFValidationError as error:
