@@ -5,7 +5,7 @@ Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,13 @@ from pydantic import JsonValue
 from adapt.artifacts import Artifact, FileRecord
 from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError, RecipeError
+from adapt.licences import join_licences
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.check import DEFAULT_NAME, Resolved, resolve
+from merge.origins import licences_of
 from merge.recipe import Recipe, Source
 from merge.stream import write_model
 from merge.tensor_file import read_tensor_file
@@ -187,21 +189,9 @@ def _card(
 
 
 def _licence(resolved: Resolved, workspace: Workspace) -> str:
-    """Return all different licences of the parents and of a base of the registry, joined by AND."""
-    base = Registry(workspace).find(resolved.base.id)
-    cards = [f.artifact.card for f in resolved.sources if f.artifact is not None]
-    return join_licences([*(c.licence for c in cards), base.card.licence if base else ""])
-
-
-def join_licences(licences: Iterable[str]) -> str:
-    """Return one SPDX expression that holds all of these licences, each once."""
-    parts: dict[str, None] = {}
-    for licence in licences:
-        if " OR " in licence:
-            parts[f"({licence})"] = None
-        else:
-            parts.update(dict.fromkeys(part for part in licence.split(" AND ") if part))
-    return " AND ".join(parts)
+    """Return all different licences of what is merged, joined by AND."""
+    artifacts = [f.artifact for f in resolved.sources if f.artifact is not None]
+    return join_licences(licences_of(workspace, artifacts, base=resolved.base.id).values())
 
 
 def _summary(resolved: Resolved) -> str:

@@ -20,6 +20,7 @@ from merge.check_sources import (
     check_bases,
     find_sources,
     note_bases,
+    note_licences,
     note_twins,
 )
 from merge.check_tokens import check_tokens, has_tokenizer
@@ -173,6 +174,7 @@ def resolve(recipe: Recipe, *, workspace: Workspace) -> Resolved:
         _check_tokenizer(recipe, checkpoint, findings)
         note_bases(recipe, sources, base, findings)
         note_twins(sources, findings)
+        note_licences(sources, base, workspace, findings)
     free = shutil.disk_usage(workspace.artifacts).free
     if plan is not None and plan.bytes > free:
         text = (

@@ -12,12 +12,14 @@ from pathlib import Path
 from adapt.artifacts import Artifact
 from adapt.bases import Base, find_base
 from adapt.errors import ModelError, NotFoundError, RecipeError
+from adapt.licences import examine
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.adapters import Adapter, open_adapter
 from merge.check_findings import Findings
 from merge.checkpoint import read_object
 from merge.lora_config import CONFIG
+from merge.origins import licences_of
 from merge.recipe import Recipe, Source
 
 
@@ -141,3 +143,12 @@ def note_twins(sources: Sequence[ResolvedSource], findings: Findings) -> None:
                 f"adapters {one.adapter.reference} and {other.adapter.reference} hold the same weights, "
                 "which then count twice"
             )
+
+
+def note_licences(
+    sources: Sequence[ResolvedSource], base: Base, workspace: Workspace, findings: Findings
+) -> None:
+    """Note licences that cannot be kept together: such a merge can be made and used here, and not be given away."""
+    artifacts = [found.artifact for found in sources if found.artifact is not None]
+    for conflict in examine(licences_of(workspace, artifacts, base=base.id)).conflicts:
+        findings.note(f"{conflict}; `adapt export` will refuse the merged model")

@@ -16,7 +16,6 @@ from adapt.licences import LicenceReport, check_licences
 from adapt.protocols import Progress, no_progress
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.export_card import licences_of
 from merge.export_folder import export_folder
 from merge.export_gguf import export_gguf, export_ollama
 from merge.export_hub import export_hub
@@ -24,6 +23,7 @@ from merge.export_job import Job, Request
 from merge.export_vllm import export_vllm
 from merge.gguf_types import check_kind
 from merge.golden import Verification
+from merge.origins import licences_of
 
 Form = Callable[[Job, Path | None], tuple[str, Verification]]
 FORMS: dict[str, Form] = {

@@ -15,11 +15,11 @@ from pydantic import JsonValue
 from adapt.artifacts import Artifact
 from adapt.cards import CardText, shown, write_card
 from adapt.errors import WorkspaceError
+from adapt.licences import join_licences
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.build import join_licences
 from merge.mergekit_cache import MergedAdapters
 from merge.mergekit_check import DEFAULT_NAME, ResolvedMergekit, resolve
 from merge.mergekit_config import job_of

@@ -15,10 +15,11 @@ from safetensors.torch import load_file
 from adapt.artifacts import Artifact, sha256_file
 from adapt.bases import find_base
 from adapt.errors import AdaptError, ModelError, NotFoundError, RecipeError, WorkspaceError
+from adapt.licences import join_licences
 from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
-from merge.build import join_licences, merge
+from merge.build import merge
 from merge.check import check
 from merge.recipe import Recipe, recipe_from_flags
 from tests.merge.conftest import Zoo, load
