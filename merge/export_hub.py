@@ -9,7 +9,6 @@ import json
 import os
 from pathlib import Path
 
-import httpx
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from huggingface_hub.hf_api import RepoFile
@@ -25,6 +24,12 @@ from merge.export_job import Job
 from merge.golden import Verification
 from merge.lora_config import CONFIG
 
+# huggingface_hub speaks by httpx, from 2 on by httpx2, whose faults have this class of theirs in common
+NETWORK: type[Exception] = next(
+    one
+    for one in HfHubHTTPError.__mro__
+    if one.__name__ == "HTTPError" and issubclass(one, Exception)
+)
 STALE = (".safetensors", ".safetensors.index.json")  # of an earlier model; two sets would be mixed
 
 
@@ -45,7 +50,7 @@ def export_hub(job: Job, _out: Path | None) -> tuple[str, Verification]:
     try:
         url = _commit(api, job, additions)
         wrong = _wrong(api, job.request.repository, additions)
-    except (HfHubHTTPError, HFValidationError, httpx.HTTPError, OSError) as error:
+    except (HfHubHTTPError, HFValidationError, NETWORK, OSError) as error:
         raise AdaptError(
             f"the Hub did not take {job.artifact.reference} as {job.request.repository}: {_why(error)}"
         ) from error

@@ -114,8 +114,8 @@ FAMILIES = {
     "llama": Family("LLAMA", turned=True, biases=LLAMA_BIASES),
     "mistral": Family("LLAMA", turned=True),
     "qwen2": Family("QWEN2", biases=QKV, fault=_qwen2_fault),
-    "qwen3": Family("QWEN3", biases=QKV),
-    "gemma": Family("GEMMA", GELU, norm_shift=1.0, has_head=False, biases=QKV),
+    "qwen3": Family("QWEN3"),
+    "gemma": Family("GEMMA", GELU, norm_shift=1.0, has_head=False),
     "gemma2": Family(
         "GEMMA2", GELU, norm_shift=1.0, has_head=False, add=_add_gemma2, fault=_gemma2_fault
     ),

@@ -4,6 +4,7 @@ q8_0 is 32 numbers as one f16 scale and 32 int8, the reference rounding of `gguf
 """
 
 import importlib.util
+import logging
 import math
 import shutil
 import subprocess
@@ -122,8 +123,7 @@ def _quantize_by_package(source: Path, target: Path, kind: str) -> None:
 
     import llama_cpp
 
-    quiet = llama_cpp.llama_log_callback(lambda _level, _text, _data: None)
-    llama_cpp.llama_log_set(quiet, ctypes.c_void_p(0))
+    logging.getLogger("llama-cpp-python").setLevel(logging.ERROR)  # else a line per tensor
     settings = llama_cpp.llama_model_quantize_default_params()
     settings.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind.upper()}")
     failed = llama_cpp.llama_model_quantize(

@@ -63,9 +63,7 @@ class Marks:
         """Return the template in Go's language."""
         user = _say(self.user[0])
         if self.joined:
-            user = f"{{{{ if or $later (not .System) }}}}{user}{{{{ end }}}}".replace(
-                ".System", "$.System"
-            )
+            user = f"{{{{ if or $later (not $.System) }}}}{user}{{{{ end }}}}"
         return (
             f"{{{{ if .System }}}}{_say(self.system[0])}{{{{ .System }}}}{_say(self.system[1])}"
             f"{{{{ else }}}}{_say(self.opening)}{{{{ end }}}}"

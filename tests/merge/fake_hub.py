@@ -97,7 +97,8 @@ class Handler(BaseHTTPRequestHandler):
     def _create(self, asked: dict[str, Any]) -> None:
         name = f"{asked.get('organization') or 'me'}/{asked['name']}"
         known = name in self.hub.repositories
-        self.hub.repositories.setdefault(name, asked)
+        private = asked.get("private", asked.get("visibility") == "private")  # from 2 on the latter
+        self.hub.repositories.setdefault(name, {"private": private})
         self._answer({"url": f"{self.hub.url}/{name}"}, code=409 if known else 200)
 
     def _mode(self, name: str) -> dict[str, object]:

@@ -78,10 +78,9 @@ def test_every_cut_is_llama_cpps_with_and_without_a_first_token(cut: str, tmp_pa
         ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 4.0, "rope_theta": 5e5}}),
         ("llama", {"attention_bias": True, "mlp_bias": True}),
         ("llama", {"head_dim": 32, "tie_word_embeddings": True}),
-        ("gemma", {"attention_bias": True}),
         ("qwen3", {"attention_bias": False, "head_dim": 32}),
     ],
-    ids=["llama3 rope", "linear rope", "biases", "wide heads, tied", "gemma biases", "qwen3 wide"],
+    ids=["llama3 rope", "linear rope", "biases", "wide heads, tied", "qwen3 wide"],
 )
 def test_what_a_configuration_changes_is_changed_in_llama_cpp_too(
     family: str, changes: dict[str, Any], tmp_path: Path
@@ -103,12 +102,29 @@ def test_the_starter_answers_in_llama_cpp_as_in_transformers(tmp_path: Path) -> 
 
 @needs_llama_cpp
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["f16", "bf16", "q8_0"])
-def test_rounded_types_cut_text_alike_and_most_tokens_agree(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "least"), [("f16", 18), ("bf16", 18), ("q8_0", 10)])
+def test_rounded_types_cut_text_alike_and_answer_mostly_alike(
+    kind: str, least: int, tmp_path: Path
+) -> None:
     found = in_llama_cpp(STARTER, tmp_path / "m.gguf", kind=kind)
 
     assert found.figures["cut_alike"] == len(PROMPTS)
-    assert found.figures["same_tokens"] > 0.6 * found.figures["tokens"]
+    assert found.figures["same"] >= least, found.said
+
+
+@needs_llama_cpp
+@pytest.mark.slow
+def test_q8_0_is_byte_for_byte_what_llama_cpp_makes(tmp_path: Path) -> None:
+    source = write_gguf(STARTER, tmp_path / "f32.gguf", name="x")
+
+    ours = GGUFReader(write_gguf(STARTER, tmp_path / "ours.gguf", name="x", kind="q8_0"))
+    quantize(source, tmp_path / "theirs.gguf", "q8_0")
+
+    theirs = {one.name: one for one in GGUFReader(tmp_path / "theirs.gguf").tensors}
+    assert len(ours.tensors) == len(theirs)
+    for one in ours.tensors:
+        assert one.tensor_type == theirs[one.name].tensor_type, one.name
+        assert bytes(one.data) == bytes(theirs[one.name].data), one.name
 
 
 @needs_llama_cpp
@@ -231,7 +247,8 @@ def test_what_llama_cpp_does_not_compute_is_refused_by_name(
     [
         ("gemma", {"tie_word_embeddings": False}, "an output head of its own"),
         ("qwen2", {"head_dim": 32}, "heads that are not as wide"),
-        ("qwen3", {"attention_bias": True}, "the bias 'model.layers.0.self_attn.o_proj.bias'"),
+        ("qwen3", {"attention_bias": True}, "the bias 'model.layers.0.self_attn"),
+        ("gemma", {"attention_bias": True}, "the bias 'model.layers.0.self_attn"),
     ],
 )
 def test_weights_without_a_place_are_refused_by_name(
