@@ -14,16 +14,16 @@ class Licence:
     Attributes:
         kind: "free" asks for credit at most; "weak" shares its own files; "gpl2", "gpl2+", "gpl3" and "sa" ask that the
             whole is under them; "terms" restricts what the work is used for.
-        nc: whether it forbids commercial use.
-        nd: whether it forbids to share derivatives.
+        non_commercial: whether it forbids commercial use.
+        no_derivatives: whether it forbids to share derivatives.
         closed: whether its owner forbids to improve other language models with it.
         asks: what a derivative has to do, for people.
     """
 
     id: str
     kind: str = "free"
-    nc: bool = False
-    nd: bool = False
+    non_commercial: bool = False
+    no_derivatives: bool = False
     closed: bool = False
     asks: str = ""
 
@@ -46,14 +46,14 @@ LICENCES = (
     Licence("AGPL-3.0-or-later", "gpl3"),
     Licence("CC-BY-SA-3.0", "sa"),
     Licence("CC-BY-SA-4.0", "sa"),
-    Licence("CC-BY-NC-2.0", nc=True),
-    Licence("CC-BY-NC-3.0", nc=True),
-    Licence("CC-BY-NC-4.0", nc=True),
-    Licence("CC-BY-NC-SA-3.0", "sa", nc=True),
-    Licence("CC-BY-NC-SA-4.0", "sa", nc=True),
-    Licence("CC-BY-ND-4.0", nd=True),
-    Licence("CC-BY-NC-ND-3.0", nc=True, nd=True),
-    Licence("CC-BY-NC-ND-4.0", nc=True, nd=True),
+    Licence("CC-BY-NC-2.0", non_commercial=True),
+    Licence("CC-BY-NC-3.0", non_commercial=True),
+    Licence("CC-BY-NC-4.0", non_commercial=True),
+    Licence("CC-BY-NC-SA-3.0", "sa", non_commercial=True),
+    Licence("CC-BY-NC-SA-4.0", "sa", non_commercial=True),
+    Licence("CC-BY-ND-4.0", no_derivatives=True),
+    Licence("CC-BY-NC-ND-3.0", non_commercial=True, no_derivatives=True),
+    Licence("CC-BY-NC-ND-4.0", non_commercial=True, no_derivatives=True),
     Licence("llama2", "terms", closed=True),
     Licence("llama3", "terms", closed=True, asks=BUILT_WITH_LLAMA),
     Licence("llama3.1", "terms", asks=BUILT_WITH_LLAMA),

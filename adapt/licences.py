@@ -163,7 +163,7 @@ def _clashes(choice: Mapping[str, frozenset[str]]) -> tuple[list[str], list[str]
     conflicts = [
         f"{part} ({one.id}) may not be shared in a changed form, and this is one"
         for part, one in held
-        if one.nd
+        if one.no_derivatives
     ]
     questions = []
     for (first, a), (second, b) in itertools.combinations(held, 2):
@@ -187,13 +187,13 @@ def _known(names: Iterable[str]) -> Iterator[Licence]:
 
 def _conflict(a: Licence, b: Licence) -> str:
     """Return why a work cannot be under the licence `a` and hold what is under `b`, or ""."""
-    sa = b.kind == "sa" and not b.nc
+    sa = b.kind == "sa" and not b.non_commercial
     reasons = {
         f"{a.id} allows no further restrictions, and {b.id} restricts the use": (  # [G] [C]
             a.kind in COPYLEFT and b.kind == "terms"
         ),
         f"{a.id} allows no further restrictions, and {b.id} forbids commercial use": (  # [G] [C]
-            a.kind in COPYLEFT and b.nc and not a.nc
+            a.kind in COPYLEFT and b.non_commercial and not a.non_commercial
         ),
         f"{a.id} does not go with version 3": a.kind == "gpl2" and b.kind == "gpl3",  # [F]
         f"the patent clauses of {b.id} are further restrictions to {a.id}": (  # [F]

@@ -15,6 +15,7 @@ from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from adapt.errors import ModelError
 from adapt.loading import load_tokenizer
+from merge.gguf_scores import merge_scores
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter
@@ -166,7 +167,9 @@ def _sentencepiece(
     prefix = _space_before(content)
     if content["model"].get("type") != "BPE" or prefix is None:
         raise ModelError(_unknown(folder))
-    scores = merge_scores(content["model"])
+    scores = merge_scores(
+        content["model"], apart={one["content"] for one in content["added_tokens"]}
+    )
     if scores is None:
         raise ModelError(
             f"{folder}: its tokenizer's merges are not those of a SentencePiece model (each token by every pair that "
@@ -195,52 +198,6 @@ def _space_before(content: Mapping[str, Any]) -> bool | None:
     if steps or before.get("type") != "Metaspace" or before.get("replacement") != SPACE:
         return None
     return None if before.get("split") else before.get("prepend_scheme") == "always"
-
-
-def merge_scores(model: Mapping[str, Any]) -> dict[str, float] | None:
-    """Return how early each token is made, as SentencePiece scores: minus the rank of its first merge.
-
-    llama.cpp merges whichever neighbours make the token of the highest score. That is what the list of merges says where it
-    holds every pair of tokens that makes a token, and each token's pairs stand together, or between them only those of
-    tokens that share no letter with it. Runs of one letter (Gemma's of spaces and line ends) may stand in any order in
-    which a run grows from its left end before a second one begins. Otherwise None.
-    """
-    vocabulary: Mapping[str, int] = model["vocab"]
-    pairs = [
-        (one.split(" ", 1)[0], one.split(" ", 1)[1]) if isinstance(one, str) else (one[0], one[1])
-        for one in model["merges"]
-    ]
-    made = [left + right for left, right in pairs]
-    first: dict[str, int] = {}
-    runs: set[str] = set()
-    for rank, token in enumerate(made):
-        start = first.setdefault(token, rank)
-        if start == rank or made[rank - 1] == token:
-            continue
-        rivals = [one for one in made[start:rank] if one != token and set(one) & set(token)]
-        if any(len(set(one + token)) > 1 for one in rivals):
-            return None
-        runs.update(token[0] for _ in rivals[:1])
-    ranks = {pair: rank for rank, pair in enumerate(pairs)}
-    whole = all(
-        (token[:i], token[i:]) in ranks
-        for token in first
-        for i in range(1, len(token))
-        if token[:i] in vocabulary and token[i:] in vocabulary
-    )
-    if not whole or not all(_grows(letter, first, ranks) for letter in runs):
-        return None
-    return {token: -float(rank) for token, rank in first.items()}
-
-
-def _grows(letter: str, first: Mapping[str, int], ranks: Mapping[tuple[str, str], int]) -> bool:
-    """Return whether a run of a letter takes the next one before any two others become a run."""
-    begins = ranks.get((letter, letter), -1)
-    longer = [token for token in first if len(token) > 2 and token == letter * len(token)]
-    return all(
-        first[token] < begins and ranks.get((token[1:], letter), begins) < begins
-        for token in longer
-    )
 
 
 def add_vocabulary(writer: "GGUFWriter", vocabulary: Vocabulary, rows: int) -> None:

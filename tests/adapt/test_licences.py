@@ -94,7 +94,7 @@ def test_licences_are_joined_each_once() -> None:
 
 def test_every_licence_of_the_table_goes_with_itself_but_for_those_without_derivatives() -> None:
     for one in LICENCES:
-        assert bool(examine({"a": one.id, "b": one.id}).conflicts) == one.nd, one.id
+        assert bool(examine({"a": one.id, "b": one.id}).conflicts) == one.no_derivatives, one.id
 
 
 @pytest.mark.parametrize(
