@@ -2,7 +2,7 @@
 
 Each trial overwrites the base's weights in memory and takes the loss of the wanted answers on every domain's
 validation rows. Its score is the mean over the domains of the gain recovered, (base - merged) / (base - adapter) of those
-losses: smooth, where right answers on a few hundred rows jump. Starts that are known to be good come first, then random
+losses (`merge.search_bench`): smooth, where right answers on a few hundred rows jump. Starts that are known to be good come first, then random
 points, then a Gaussian process proposes (optuna's GPSampler). No test row is read here.
 
 References: Snoek et al. 2012, arXiv:1206.2944 (Bayesian optimisation); Akiba et al. 2019, arXiv:1907.10902 (optuna).
@@ -30,9 +30,6 @@ from merge.search_rows import fingerprint
 from merge.search_space import Space, Trial, known_methods
 from merge.specs import Value
 
-LEAST_GAIN = (
-    1e-3  # nats; an adapter that gained less on its own validation rows has no share to keep
-)
 RANDOM = 8  # random points after the starts, before the sampler learns
 
 
@@ -226,6 +223,7 @@ def _conditions(
 ) -> dict[str, JsonValue]:
     """Return all that a trial's result depends on; the budget is not among it."""
     return {
+        "objective": "likelihood per token",
         "base": resolved.base.sha256,
         "adapters": [
             [sha256_file(a.file.path), sha256_file(a.file.path.with_name("adapter_config.json"))]

@@ -1,8 +1,13 @@
 """The bench on which a search tries merges: validation rows as tokens, a model in memory, and the reference losses.
 
+The loss of a row is 1 - exp(mean log-likelihood of its answer's tokens), in [0, 1]: how far the model is from sure of the
+answer. In nats a merge that gives an answer one chance in four has 85 % of the gain of an adapter that has learned it (7.6
+to 0.3 on intents), and gets hardly one right.
+
 Not here: what is tried, and in which order (`merge.search`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +21,7 @@ from merge.search_model import SwappedModel
 from merge.search_space import Trial
 from merge.tensor_merger import TensorMerger
 
-LEAST_GAIN = (
-    1e-3  # nats; an adapter that gained less on its own validation rows has no share to keep
-)
+LEAST_GAIN = 1e-3  # an adapter that gained less on its own validation rows has no share to keep
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Bench:
             self.own[name] = self.losses(Trial("task_arithmetic", alone, {}), only=name)[name]
 
     def losses(self, trial: Trial, *, only: str = "") -> dict[str, float]:
-        """Return the mean loss of the answers by domain, under a merge."""
+        """Return the mean loss of the answers by domain, in [0, 1], under a merge."""
         with self.swapped.merged(self.merger(trial)):
             return self._losses(only)
 
@@ -76,7 +79,7 @@ class Bench:
         return shares
 
     def score(self, losses: Mapping[str, float]) -> float:
-        """Return the mean gain recovered; a domain without a gain counts by the nats it loses.
+        """Return the mean gain recovered; a domain without a gain counts by what it loses.
 
         Raises:
             AdaptError: no domain has a gain.
@@ -103,5 +106,5 @@ class Bench:
         for name, rows in self._rows.items():
             if only in ("", name):
                 losses = answer_losses(self.swapped.model, rows, pad_id=pad)
-                found[name] = sum(losses) / len(losses)
+                found[name] = sum(1 - math.exp(-loss) for loss in losses) / len(losses)
         return found
