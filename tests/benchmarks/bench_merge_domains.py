@@ -97,7 +97,7 @@ def compare(root: Path) -> list[Row]:
     artifact = merge_actions.merge(ctx, recipe, held=held, progress=_told)
     ours = measure(
         resolved,
-        Held(tuple(merge_actions.domains_of(resolved, tests))),
+        Held(tuple(merge_actions.domains_of(resolved, tests)), controls=False),
         artifact.path,
         workspace=ctx.workspace,
     )
