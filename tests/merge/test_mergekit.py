@@ -118,7 +118,8 @@ def test_a_killed_mixture_leaves_nothing_and_the_next_run_makes_it_of_its_adapte
     assert artifact.reference == "crowd@1"
     assert not partial.exists()
     assert [e for e in events if e.stage == "mergekit" and e.total and e.done == e.total]
-    assert len(list(workspace.jobs.glob("mergekit-*.log"))) == 1  # of the run that was killed
+    # of the run that was killed, where it had begun to write one
+    assert len(list(workspace.jobs.glob("mergekit-*.log"))) <= 1
     assert Registry(workspace).verify() == []
     _assert_is_the_mixture(artifact, base, Registry(workspace))
 
