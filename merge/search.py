@@ -2,8 +2,8 @@
 
 Each trial overwrites the base's weights in memory and takes the loss of the wanted answers on every domain's
 validation rows. Its score is the mean over the domains of the gain recovered, (base - merged) / (base - adapter) of those
-losses (`merge.search_bench`): smooth, where right answers on a few hundred rows jump. Starts that are known to be good come first, then random
-points, then a Gaussian process proposes (optuna's GPSampler). No test row is read here.
+losses (`merge.search_bench`): smooth, where right answers on a few hundred rows jump. Starts that are known to be good
+come first, then random points, then a Gaussian process proposes (optuna's GPSampler). No test row is read here.
 
 References: Snoek et al. 2012, arXiv:1206.2944 (Bayesian optimisation); Akiba et al. 2019, arXiv:1907.10902 (optuna).
 """
