@@ -24,7 +24,7 @@ class Line(BaseModel):
 
     Attributes:
         point: what was proposed, of the search's space.
-        losses: mean loss of the answers by domain, in nats.
+        losses: mean loss of the answers by domain, in [0, 1] (`merge.search_bench`).
         seconds: that it took.
     """
 

@@ -55,6 +55,8 @@ class Parameter:
     @property
     def range(self) -> str:
         """Return the range in words."""
+        if math.isinf(self.low) and math.isinf(self.high):
+            return "any number"
         if math.isinf(self.high):
             return f"{'greater than' if self.low_is_open else 'at least'} {self.low:g}"
         return f"in {'(' if self.low_is_open else '['}{self.low:g}, {self.high:g}]"

@@ -45,7 +45,10 @@ class Form(Enum):
 
 
 FormOption = Annotated[
-    Form, typer.Option("--as", help="A full model, or one adapter (weighted sums only).")
+    Form,
+    typer.Option(
+        "--as", help="A full model, or one adapter (weighted sums, and methods on factors)."
+    ),
 ]
 TestOption = Annotated[
     list[str] | None,
