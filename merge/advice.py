@@ -15,8 +15,8 @@ from adapt.workspace import Workspace
 from merge.check import Resolved
 from merge.report import Advice, DomainResult, advise
 from merge.report_measure import Yardstick
-from merge.search import SearchSettings, search
-from merge.search_bench import Domain
+from merge.search import SearchSettings, rows_of, search
+from merge.search_rows import Domain
 from merge.search_space import Trial
 
 
@@ -54,13 +54,18 @@ def find_advice(
     settings: SearchSettings,
     *,
     workspace: Workspace,
+    calibration: Sequence[Domain] = (),
     progress: Progress = no_progress,
 ) -> Advised:
     """Return what to do with a recipe's adapters, from answers to validation rows.
 
+    Args:
+        calibration: as of `merge.search.search`; no row that a model was fitted to is asked here.
+
     Raises:
         AdaptError: as `merge.search.search`.
     """
+    fitted, domains = rows_of(resolved, domains, calibration, settings)
     yardstick = Yardstick(resolved)
     tasks = [domain.task for domain in domains]
     base = [yardstick.base(task, progress) for task in tasks]
@@ -68,7 +73,7 @@ def find_advice(
     plain = Trial("task_arithmetic", (1.0,) * len(resolved.adapters), {})
 
     def results(trial: Trial) -> tuple[DomainResult, ...]:
-        merged = yardstick.trial(trial, tasks, progress)
+        merged = yardstick.trial(trial, tasks, progress, calibration=fitted)
         return tuple(
             DomainResult(resolved.adapters[d.adapter].reference, b, o, m)
             for d, b, o, m in zip(domains, base, own, merged, strict=True)
@@ -78,6 +83,8 @@ def find_advice(
     advice = advise(measured, is_plain=True)
     if advice is Advice.MERGE or not any(domain.gained for domain in measured):
         return Advised(advice, plain, measured)
-    found = search(resolved, domains, settings, workspace=workspace, progress=progress)
+    found = search(
+        resolved, domains, settings, workspace=workspace, calibration=fitted, progress=progress
+    )
     measured = results(found.trial)
     return Advised(advise(measured, is_plain=False), found.trial, measured)

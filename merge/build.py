@@ -5,12 +5,12 @@ Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
 
@@ -23,12 +23,16 @@ from adapt.records import ProgressEvent
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.check import DEFAULT_NAME, Resolved, resolve
+from merge.float_codes import Array
 from merge.origins import licences_of
 from merge.recipe import Recipe, Source
 from merge.stream import write_model
 from merge.tensor_file import read_tensor_file
 from merge.tensor_merger import TensorMerger
 from merge.unchanged import Watched
+
+if TYPE_CHECKING:
+    from merge.search_rows import Domain
 
 CHANGED = "an adapter or the base was changed while it was being merged; run the merge again"
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
@@ -42,12 +46,13 @@ class AdapterLimits:
     error: float | None = None
 
 
-def merge(
+def merge(  # noqa: PLR0913  what is merged, into what, and three things that may be added
     recipe: Recipe,
     *,
     workspace: Workspace,
     output: Literal["model", "adapter"] = "model",
     limits: AdapterLimits | None = None,
+    calibration: "Sequence[Domain]" = (),
     evaluate: Evaluate | None = None,
     progress: Progress = no_progress,
 ) -> Artifact:
@@ -56,6 +61,7 @@ def merge(
     Args:
         output: a full model, or (only for weighted sums and methods on factors) one adapter for the same base.
         limits: of a merged adapter; its rank and its error by them stand in the card's metrics.
+        calibration: rows of each adapter's domain, for a method that fits the model to rows.
         evaluate: measures the finished folder; what it returns becomes the card's metrics. If it raises, nothing is
             published.
 
@@ -67,7 +73,7 @@ def merge(
             f"{recipe.merge_method} cannot give an adapter: its result has no low rank; "
             "merge to a full model, or use task_arithmetic"
         )
-    resolved = resolve(recipe, workspace=workspace)
+    resolved = resolve(recipe, workspace=workspace, has_rows=bool(calibration))
     adapters = Watched([adapter.file.path for adapter in resolved.adapters])
     if any(read_tensor_file(adapter.file.path) != adapter.file for adapter in resolved.adapters):
         raise ModelError(CHANGED)  # between the reading of its header and the line before
@@ -88,6 +94,7 @@ def merge(
                 resolved.adapters,
                 method=recipe.merge_method,
                 terms=resolved.terms_of,
+                fitted=_fitted(resolved, calibration, progress),
             )
             records = write_model(resolved.plan, merger, staging.path, progress=progress)
         base_sha256, hashes = hashed.result()
@@ -103,12 +110,23 @@ def merge(
             output,
             base=resolved.base.record,
             parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
-            settings=_settings(resolved, hashes),
+            settings=_settings(resolved, hashes, calibration),
             metrics=metrics,
             licence=licence,
             summary=_summary(resolved),
             known=records,
         )
+
+
+def _fitted(
+    resolved: Resolved, calibration: "Sequence[Domain]", progress: Progress
+) -> dict[str, Array]:
+    """Return the weights of a method on rows, nothing for others."""
+    if resolved.recipe.spec.space != "rows":
+        return {}
+    fit = resolve_name("merge.regmean:regmean")
+    weights = fit(resolved, calibration, terms=resolved.terms_of, progress=progress)
+    return {name: weight.float().cpu().numpy() for name, weight in weights.items()}
 
 
 def _write_adapter(resolved: Resolved, out: Path, limits: AdapterLimits) -> dict[str, JsonValue]:
@@ -132,7 +150,9 @@ def _write_adapter(resolved: Resolved, out: Path, limits: AdapterLimits) -> dict
     return {"rank": max(written.ranks.values()), "relative_error": written.error}
 
 
-def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:
+def _settings(
+    resolved: Resolved, hashes: list[str], calibration: "Sequence[Domain]"
+) -> dict[str, JsonValue]:
     """Return the recipe as written and each adapter as found, so that the merge can be repeated and compared."""
     recipe = resolved.recipe
     sources: list[JsonValue] = [
@@ -150,7 +170,23 @@ def _settings(resolved: Resolved, hashes: list[str]) -> dict[str, JsonValue]:
         "method": recipe.merge_method,
         "parameters": resolved.parameters(),
         "notes": list(resolved.notes),
+        **({"calibration": rows} if (rows := _rows(calibration)) else {}),
     }
+
+
+def _rows(calibration: "Sequence[Domain]") -> list[JsonValue]:
+    """Return what tells the rows that a model was fitted to."""
+    if not calibration:
+        return []
+    fingerprint = resolve_name("merge.search_rows:fingerprint")
+    return [
+        {
+            "domain": domain.task.name,
+            "rows": len(domain.task.examples),
+            "sha256": fingerprint(domain.task.examples),
+        }
+        for domain in calibration
+    ]
 
 
 def _card(

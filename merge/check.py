@@ -14,6 +14,7 @@ from adapt.errors import ModelError, WorkspaceError
 from adapt.workspace import Workspace, check_name
 from merge.adapters import Adapter
 from merge.check_findings import Findings
+from merge.check_rows import check_rows
 from merge.check_sources import (
     ResolvedSource,
     base_name,
@@ -144,8 +145,11 @@ def _report(resolved: Resolved, found: ResolvedSource) -> AdapterReport:
     )
 
 
-def resolve(recipe: Recipe, *, workspace: Workspace) -> Resolved:
+def resolve(recipe: Recipe, *, workspace: Workspace, has_rows: bool = False) -> Resolved:
     """Return everything that a recipe names, found and fitting.
+
+    Args:
+        has_rows: whether a method on rows gets them otherwise than by the recipe.
 
     Raises:
         AdaptError: as `check`.
@@ -172,6 +176,7 @@ def resolve(recipe: Recipe, *, workspace: Workspace) -> Resolved:
         if is_sound and len(fitting) == len(recipe.adapters):
             check_values(recipe, plan, layer_counts(checkpoint.home), findings)
         _check_tokenizer(recipe, checkpoint, findings)
+        check_rows(recipe, plan, findings, has_rows=has_rows)
         note_bases(recipe, sources, base, findings)
         note_twins(sources, findings)
         note_licences(sources, base, workspace, findings)
@@ -229,8 +234,13 @@ def _check_tokenizer(recipe: Recipe, checkpoint: Checkpoint, findings: Findings)
     """A base without a tokenizer gives a model without one; it can be merged, not measured."""
     if has_tokenizer(checkpoint.folder):
         return
-    at = "search" if recipe.search is not None else "evaluate"
-    if recipe.search is not None or recipe.evaluate:
+    asked = {
+        "search": recipe.search,
+        "evaluate": recipe.evaluate,
+        "calibration": recipe.calibration,
+    }
+    at = next((section for section, value in asked.items() if value), "")
+    if at:
         text = f"{checkpoint.folder}: the base has no tokenizer, so that nothing can be measured; add its files"
         findings.add((at,), ModelError(text))
     findings.note("the base has no tokenizer, and so the merged model will have none")

@@ -64,8 +64,8 @@ def answer_losses(
     """Return the mean negative log-likelihood per token of each row's answer, in nats."""
     losses = [0.0] * len(rows)
     with torch.inference_mode():
-        for batch in _batches(rows):
-            inputs, mask, labels = _pad([rows[i] for i in batch], pad_id)
+        for batch in batches(rows):
+            inputs, mask, labels = pad([rows[i] for i in batch], pad_id)
             device = model.device
             logits = model(
                 input_ids=inputs.to(device), attention_mask=mask.to(device), use_cache=False
@@ -81,17 +81,17 @@ def answer_losses(
     return tuple(losses)
 
 
-def _batches(rows: Sequence[AnswerRow]) -> list[list[int]]:
+def batches(rows: Sequence[AnswerRow]) -> list[list[int]]:
     """Return indices in batches of like length, each below a number of padded tokens."""
-    batches: list[list[int]] = []
+    found: list[list[int]] = []
     for index in sorted(range(len(rows)), key=lambda i: rows[i].length):
-        if not batches or (len(batches[-1]) + 1) * rows[index].length > BATCH_TOKENS:
-            batches.append([])
-        batches[-1].append(index)
-    return batches
+        if not found or (len(found[-1]) + 1) * rows[index].length > BATCH_TOKENS:
+            found.append([])
+        found[-1].append(index)
+    return found
 
 
-def _pad(rows: Sequence[AnswerRow], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
+def pad(rows: Sequence[AnswerRow], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return ids, mask and labels of shape [batch, longest], padded on the right."""
     longest = max(row.length for row in rows)
     inputs, mask, labels = [], [], []

@@ -65,6 +65,7 @@ class Recipe(_RecipePart):
     Attributes:
         parameters: of the whole merge; what is per source holds for each source that sets none itself.
         evaluate: held-out files by domain, measured once at the end.
+        calibration: files by domain that a method on rows (`regmean`) fits the model to.
     """
 
     merge_method: str
@@ -76,6 +77,7 @@ class Recipe(_RecipePart):
     name: Annotated[str, Field(strict=True)] = ""
     evaluate: dict[str, HeldOutFile] = {}
     search: Search | None = None
+    calibration: dict[str, HeldOutFile] = {}
     _lines: dict[Location, int] = PrivateAttr(default_factory=dict)
 
     @property
@@ -226,12 +228,14 @@ def recipe_from_flags(  # noqa: PLR0913  one for each flag
     parameters: Mapping[str, Value] | None = None,
     base: str | None = None,
     name: str = "",
+    calibration: Mapping[str, str] | None = None,
 ) -> Recipe:
     """Return the recipe that the flags of the command line mean; one weight or density holds for all adapters.
 
     Args:
         normalize: whether sums are divided by the weights; None leaves it to the method.
         parameters: any other parameters of the method; what is per source holds for all adapters.
+        calibration: files by domain that a method on rows fits the model to.
 
     Raises:
         RecipeError: all that is wrong, each with its flag or parameter.
@@ -260,6 +264,7 @@ def recipe_from_flags(  # noqa: PLR0913  one for each flag
         "models": models,
         "name": name,
         "parameters": shared,
+        "calibration": dict(calibration or {}),
     }
     if base is not None:
         values["base_model"] = base
@@ -305,6 +310,6 @@ def _keys_beside(location: Location) -> list[str]:
         model = Source
     elif location[0] == "search":
         model = HeldOut if "validation" in location[:-1] else Search
-    elif location[0] == "evaluate":
+    elif location[0] in ("evaluate", "calibration"):
         model = HeldOut
     return list(model.model_fields)

@@ -1,4 +1,4 @@
-"""The sections of a recipe that say how the merge is measured: `evaluate`, and `search` for the best method and weights.
+"""The sections of a recipe that name rows: `evaluate`, `search` for the best method and weights, and `calibration`.
 
     evaluate:                              search:
       billing: held_out/billing.jsonl        minutes: 10
@@ -6,8 +6,9 @@
         file: held_out/trips.jsonl           validation:
         adapter: travel@2                      billing: validation/billing.jsonl
 
+`calibration` is written as `evaluate` is: the rows that a method which fits the model to rows (`regmean`) learns from.
 A domain is called like the adapter that was trained for it, or names that adapter. A file of `evaluate` is only measured
-at the end, so it cannot be one of those that the search looks at.
+at the end, so it cannot be one of those that the search or such a method looks at.
 Not here: what is measured, and how a search is run (`merge.search`).
 """
 
@@ -58,8 +59,9 @@ class Search(Settings):
 def with_paths(values: Mapping[str, object], folder: Path) -> dict[str, object]:
     """Return the values of a recipe whose held-out files are named as they are found: beside the recipe, else as given."""
     found = dict(values)
-    if isinstance(values.get("evaluate"), Mapping):
-        found["evaluate"] = _located(values["evaluate"], folder)
+    for section in ("evaluate", "calibration"):
+        if isinstance(values.get(section), Mapping):
+            found[section] = _located(values[section], folder)
     search = values.get("search")
     if isinstance(search, Mapping) and isinstance(search.get("validation"), Mapping):
         found["search"] = {**search, "validation": _located(search["validation"], folder)}
@@ -91,6 +93,7 @@ def section_faults(values: Mapping[str, object], adapters: Iterable[str]) -> Fau
     sections: list[tuple[Location, object]] = [
         (("evaluate",), values.get("evaluate")),
         (("search", "validation"), validation),
+        (("calibration",), values.get("calibration")),
     ]
     for at, entries in sections:
         files = _files(entries)
@@ -101,16 +104,24 @@ def section_faults(values: Mapping[str, object], adapters: Iterable[str]) -> Fau
             for domain, entry in entries.items():
                 text = _domain_fault(str(domain), entry, known)
                 faults += [((*at, str(domain)), text)] if text else []
-    for domain, file in _files(validation).items():
-        same = [name for name, other in evaluated.items() if _is_same(file, other)]
-        if same:
-            text = f"holds the same rows as evaluate.{same[0]}; a search must not see what is measured at the end"
-            faults.append((("search", "validation", domain), text))
+    for at, entries in sections[1:]:
+        faults += _shared_faults(at, entries, evaluated)
     methods = search.get("methods") if isinstance(search, Mapping) else None
     for i, method in enumerate(methods if isinstance(methods, list) else []):
         if isinstance(method, str) and method not in SPECS:
             text = f"no method named '{method}'; there is: {', '.join(SPECS)}"
             faults.append((("search", "methods", i), text))
+    return faults
+
+
+def _shared_faults(at: Location, entries: object, evaluated: Mapping[str, Path]) -> Faults:
+    """Return the files of a section that are measured at the end."""
+    faults: Faults = []
+    for domain, file in _files(entries).items():
+        same = [name for name, other in evaluated.items() if _is_same(file, other)]
+        if same:
+            text = f"holds the same rows as evaluate.{same[0]}; a {at[0]} must not see what is measured at the end"
+            faults.append(((*at, domain), text))
     return faults
 
 

@@ -22,9 +22,10 @@ from merge.check import Resolved
 from merge.likelihood import answer_losses, encode_answers
 from merge.lora_config import CONFIG
 from merge.plan import plan_merge
+from merge.regmean import Fitter
 from merge.report import DomainResult, Forgetting, Report
-from merge.search_bench import Domain
 from merge.search_model import SwappedModel
+from merge.search_rows import Domain
 from merge.search_space import Trial
 from merge.tensor_merger import TensorMerger
 
@@ -70,9 +71,20 @@ class Yardstick:
         with self.swapped.merged(merger) as runtime:
             return run_task(runtime, task, progress=progress)
 
-    def trial(self, trial: Trial, tasks: Sequence[Task], progress: Progress) -> list[Scores]:
-        """Return the scores of a merge in memory."""
+    def trial(
+        self,
+        trial: Trial,
+        tasks: Sequence[Task],
+        progress: Progress,
+        *,
+        calibration: Sequence[Domain] = (),
+    ) -> list[Scores]:
+        """Return the scores of a merge in memory; `calibration` is what a method on rows fits the model to."""
         resolved = self._resolved
+        if trial.spec.space == "rows":
+            weights = Fitter(resolved, self.swapped, calibration).weights(trial.terms_of())
+            with self.swapped.holding(weights) as runtime:
+                return [run_task(runtime, task, progress=progress) for task in tasks]
         merger = TensorMerger(
             resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
         )

@@ -24,22 +24,29 @@ from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from merge.check import Resolved
-from merge.search_bench import Bench, Domain
+from merge.check_rows import unfitting
+from merge.search_bench import Bench
 from merge.search_journal import Journal, Line, open_journal
-from merge.search_rows import fingerprint
+from merge.search_rows import Domain, fingerprint, halves
 from merge.search_space import Space, Trial, known_methods
-from merge.specs import Value
+from merge.specs import SPECS, Value
 
+METHODS = ("task_arithmetic", "magnitude", "ties")
+LEAST_ROWS = 20  # of each adapter's domain, for a search to fit a model to them unasked
 RANDOM = 8  # random points after the starts, before the sampler learns
 
 
 class SearchSettings(Settings):
-    """Section `search` of a recipe: how long, among what."""
+    """Section `search` of a recipe: how long, among what.
+
+    Attributes:
+        methods: to choose from; none means `METHODS`, and `regmean` where there are rows enough for it.
+    """
 
     minutes: float | None = Field(10.0, gt=0)
     trials: int | None = Field(None, ge=1)
     seed: int = Field(0, ge=0)
-    methods: tuple[str, ...] = Field(("task_arithmetic", "magnitude", "ties"), min_length=1)
+    methods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,33 +81,60 @@ class Found:
         }
 
 
-def search(
+def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things
     resolved: Resolved,
     domains: Sequence[Domain],
     settings: SearchSettings,
     *,
     workspace: Workspace,
+    calibration: Sequence[Domain] = (),
     fixed: Mapping[str, Value] | None = None,
     progress: Progress = no_progress,
 ) -> Found:
     """Return the best merge of a recipe's adapters within the budget; going on with what an earlier call finished.
 
     Args:
+        domains: rows that trials are judged by.
+        calibration: rows that methods on rows fit the model to; where there are none, every other row of `domains` is
+            taken for it, and trials are judged by the rest.
         fixed: values of the whole merge that are not searched.
 
     Raises:
         RecipeError: a method is unknown or not for so many adapters, or there is neither a limit of minutes nor of trials.
         AdaptError: no adapter is better than the base on its validation rows, so there is nothing to keep.
     """
-    _check(resolved, domains, settings)
-    space = Space(settings.methods, len(resolved.adapters), fixed or {})
-    journal = open_journal(workspace, _conditions(resolved, domains, settings, space))
+    fitted, judged = rows_of(resolved, domains, calibration, settings)
+    methods = settings.methods or (*METHODS, *(["regmean"] if fitted else []))
+    _check(resolved, domains, settings, methods)
+    space = Space(methods, len(resolved.adapters), fixed or {})
+    journal = open_journal(workspace, _conditions(resolved, judged, fitted, settings, space))
     with workspace.lock(f"search-{journal.path.stem}", timeout_seconds=1):
-        bench = Bench(resolved, domains, progress=progress)
+        bench = Bench(resolved, judged, calibration=fitted, progress=progress)
         try:
             return _run(bench, space, settings, journal, progress)
         finally:
             bench.close()
+
+
+def rows_of(
+    resolved: Resolved,
+    domains: Sequence[Domain],
+    calibration: Sequence[Domain],
+    settings: SearchSettings,
+) -> tuple[list[Domain], list[Domain]]:
+    """Return the rows that methods on rows fit the model to, none where no such method is tried, and those to judge by."""
+    if settings.methods:
+        wanted = any(m in SPECS and SPECS[m].space == "rows" for m in settings.methods)
+    else:
+        count = len(resolved.adapters)
+        rows = [0] * count
+        for domain in calibration or domains:
+            rows[domain.adapter] += len(domain.task.examples) // (1 if calibration else 2)
+        fits = count >= SPECS["regmean"].fewest and unfitting(resolved.plan) is None
+        wanted = fits and min(rows) >= LEAST_ROWS
+    if not wanted:
+        return [], list(domains)
+    return (list(calibration), list(domains)) if calibration else halves(domains)
 
 
 def _run(
@@ -203,25 +237,35 @@ def _report(
     )
 
 
-def _check(resolved: Resolved, domains: Sequence[Domain], settings: SearchSettings) -> None:
+def _check(
+    resolved: Resolved,
+    domains: Sequence[Domain],
+    settings: SearchSettings,
+    methods: Sequence[str],
+) -> None:
     if settings.minutes is None and settings.trials is None:
         raise RecipeError("search: give minutes, trials or both, or it never ends")
-    unknown = known_methods(settings.methods)
+    unknown = known_methods(methods)
     if unknown:
         raise RecipeError(f"search.methods: there is no method '{unknown[0]}'")
     if not domains:
         raise RecipeError("search.validation: name a file for at least one domain")
     count = len(resolved.adapters)
-    for name in settings.methods:
+    for name in methods:
         spec = Trial(name, (), {}).spec
         if count < spec.fewest or (spec.most is not None and count > spec.most):
             raise RecipeError(f"search.methods: {name} is not for {count} adapters")
 
 
 def _conditions(
-    resolved: Resolved, domains: Sequence[Domain], settings: SearchSettings, space: Space
+    resolved: Resolved,
+    judged: Sequence[Domain],
+    fitted: Sequence[Domain],
+    settings: SearchSettings,
+    space: Space,
 ) -> dict[str, JsonValue]:
     """Return all that a trial's result depends on; the budget is not among it."""
+    known: list[JsonValue] = [[d.adapter, fingerprint(d.task.examples)] for d in fitted]
     return {
         "objective": "likelihood per token",
         "base": resolved.base.sha256,
@@ -230,8 +274,9 @@ def _conditions(
             for a in resolved.adapters
         ],
         "dtype": resolved.recipe.output_dtype,
-        "domains": [[d.task.name, d.adapter, fingerprint(d.task.examples)] for d in domains],
-        "methods": list(settings.methods),
+        "domains": [[d.task.name, d.adapter, fingerprint(d.task.examples)] for d in judged],
+        **({"calibration": known} if known else {}),
+        "methods": list(space.methods),
         "seed": settings.seed,
         "fixed": dict(space.fixed),
     }

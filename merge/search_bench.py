@@ -9,36 +9,40 @@ Not here: what is tried, and in which order (`merge.search`).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from torch import Tensor
 
 from adapt.errors import AdaptError
-from adapt.evaluation import Task
 from adapt.protocols import Progress
 from adapt.records import ProgressEvent
 from merge.check import Resolved
 from merge.likelihood import AnswerRow, answer_losses, encode_answers
+from merge.regmean import Fitter
 from merge.search_model import SwappedModel
+from merge.search_rows import Domain
 from merge.search_space import Trial
 from merge.tensor_merger import TensorMerger
 
 LEAST_GAIN = 1e-3  # an adapter that gained less on its own validation rows has no share to keep
 
 
-@dataclass(frozen=True)
-class Domain:
-    """What one adapter is for: validation rows, and its place among the adapters of the recipe."""
-
-    task: Task
-    adapter: int
-
-
 class Bench:
     """The model in memory, the validation rows as tokens, and what base and adapters reach on them."""
 
     def __init__(
-        self, resolved: Resolved, domains: Sequence[Domain], *, progress: Progress
+        self,
+        resolved: Resolved,
+        domains: Sequence[Domain],
+        *,
+        calibration: Sequence[Domain] = (),
+        progress: Progress,
     ) -> None:
-        """Load the base and take the reference losses."""
+        """Load the base and take the reference losses.
+
+        Args:
+            domains: the rows that trials are judged by.
+            calibration: the rows that methods on rows fit the model to; none where no such method is tried.
+        """
         self._resolved = resolved
         self._domains = domains
         self.swapped = SwappedModel(resolved.base, resolved.plan)
@@ -50,6 +54,7 @@ class Bench:
             for domain in domains
         }
         progress(ProgressEvent("search", detail="base and adapters on the validation rows"))
+        self._fitter = Fitter(resolved, self.swapped, calibration) if calibration else None
         self.base = self._losses()
         count = len(resolved.adapters)
         self.own: dict[str, float] = {}
@@ -60,8 +65,16 @@ class Bench:
 
     def losses(self, trial: Trial, *, only: str = "") -> dict[str, float]:
         """Return the mean loss of the answers by domain, in [0, 1], under a merge."""
+        if trial.spec.space == "rows":
+            with self.swapped.holding(self._fitted(trial)):
+                return self._losses(only)
         with self.swapped.merged(self.merger(trial)):
             return self._losses(only)
+
+    def _fitted(self, trial: Trial) -> dict[str, Tensor]:
+        if self._fitter is None:
+            raise ValueError(f"{trial.method} without rows")
+        return self._fitter.weights(trial.terms_of())
 
     def merger(self, trial: Trial) -> TensorMerger:
         """Return what computes a trial's weights."""

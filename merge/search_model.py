@@ -67,6 +67,10 @@ class SwappedModel:
         finally:
             self._restore()
 
+    def parameter(self, name: str) -> nn.Parameter:
+        """Return the loaded parameter that a changed weight of the plan is."""
+        return self._parameters[name]
+
     def original(self, name: str) -> Tensor:
         """Return a weight of the base, as it is loaded."""
         return self._originals[name]

@@ -1,12 +1,38 @@
-"""The rows of a search: what tells one set from another, and that none of them is a test row."""
+"""The rows of a search: whose they are, what tells one set from another, and that none of them is a test row."""
 
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from adapt.errors import AdaptError
 from adapt.evaluation import Task
 from adapt.records import Example
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one adapter is for: rows of a task, and its place among the adapters of the recipe."""
+
+    task: Task
+    adapter: int
+
+
+def halves(domains: Sequence[Domain]) -> tuple[list[Domain], list[Domain]]:
+    """Return rows to fit to and rows to judge by: every other one of each domain, so that none is in both.
+
+    Raises:
+        AdaptError: a domain has a single row.
+    """
+    for domain in domains:
+        if len(domain.task.examples) < 2:
+            raise AdaptError(
+                f"'{domain.task.name}' has one validation row, and half of them are fitted to: give more, or rows under "
+                "calibration (--calibration ADAPTER=FILE)"
+            )
+    fitted = [replace(d, task=replace(d.task, examples=d.task.examples[::2])) for d in domains]
+    judged = [replace(d, task=replace(d.task, examples=d.task.examples[1::2])) for d in domains]
+    return fitted, judged
 
 
 def fingerprint(examples: Sequence[Example]) -> str:

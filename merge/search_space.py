@@ -127,6 +127,8 @@ class Space:
         points = []
         for weight in dict.fromkeys((1.0, 1.0 / self.sources)):
             for method in self.methods:
+                if weight != 1 and SPECS[method].space == "rows":
+                    continue  # only how its weights lie to each other counts
                 point: dict[str, object] = {"method": method}
                 for name, (low, high) in self.dimensions.items():
                     default = self._default(method, name)

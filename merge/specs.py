@@ -72,7 +72,8 @@ class MethodSpec:
         is_linear: whether its result is a weighted sum of task vectors: streamed, and exact as an adapter.
         is_mean: whether it divides by the sum of all weights, which must then not be zero.
         space: `entries`: a sparsification and a consensus, entry by entry; `dense`: needs every ΔW of a tensor whole;
-            `factors`: works on the factors (B, A), and gives an adapter as well.
+            `factors`: works on the factors (B, A), and gives an adapter as well; `rows`: fits the whole model to rows of
+            each adapter's domain.
         is_random: whether it draws, and so takes `seed`.
     """
 
@@ -84,7 +85,7 @@ class MethodSpec:
     most: int | None = None
     is_linear: bool = False
     is_mean: bool = False
-    space: Literal["entries", "dense", "factors"] = "entries"
+    space: Literal["entries", "dense", "factors", "rows"] = "entries"
 
     def parameter(self, name: str) -> Parameter | None:
         """Return a parameter by name, or None where the method has none of it."""
@@ -260,6 +261,19 @@ SPECS: dict[str, MethodSpec] = {
             "merge.factored:iso_c",
             (_WEIGHT, _LAMBDA),
             space="factors",
+        ),
+        MethodSpec(
+            "regmean",
+            "arXiv:2212.09849",
+            "merge.regmean:regmean",
+            (
+                Parameter("weight", 1.0, "how much a domain's rows count", per_source=True, low=0),
+                Parameter(
+                    "ridge", 1e-3, "pull to the base's weights", low=0, high=1, low_is_open=True
+                ),
+            ),
+            fewest=2,
+            space="rows",
         ),
     )
 }

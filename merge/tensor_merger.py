@@ -6,7 +6,7 @@ rounding into the output dtype is the only one that counts even where W and ΔW 
 are `merge.whole_tensors`, imported only for them: the import of torch takes longer than merging a small model.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, cast
@@ -44,19 +44,31 @@ class TensorMerger:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, adapters: Sequence[Adapter], *, method: str, terms: TermsOf
+        self,
+        checkpoint: Checkpoint,
+        adapters: Sequence[Adapter],
+        *,
+        method: str,
+        terms: TermsOf,
+        fitted: Mapping[str, Array] | None = None,
     ) -> None:
-        """Keep what is merged; `terms` gives a tensor's values, one weight per adapter, in order."""
+        """Keep what is merged.
+
+        Args:
+            terms: gives a tensor's values, one weight per adapter, in order.
+            fitted: merged weights that are known, by name, of their shape; a method on rows has them all.
+        """
         self.checkpoint = checkpoint
         self.adapters = adapters
         self.method = method
         self.terms = terms
+        self._fitted = fitted or {}
         keep_freed_memory()
 
     def is_copy(self, tensor: OutputTensor) -> bool:
         """Return whether the merged weight is the base's, byte for byte."""
         same = tensor.record.dtype == self.checkpoint.record(tensor.origin).dtype
-        return same and not self.changes(tensor)
+        return same and not self.changes(tensor) and tensor.record.name not in self._fitted
 
     def changes(self, tensor: OutputTensor) -> list[Change]:
         """Return the changes that count: with weight 0 the base's bytes stay as they are, the sign of -0 included."""
@@ -68,7 +80,7 @@ class TensorMerger:
     @property
     def is_whole(self) -> bool:
         """Return whether the method needs whole matrices, and with them torch."""
-        return SPECS[self.method].space != "entries"
+        return SPECS[self.method].space in ("dense", "factors")
 
     def one_thread(self) -> AbstractContextManager[object]:
         """Return a context in which every matrix product runs in one thread.
@@ -117,6 +129,10 @@ class TensorMerger:
     def _blocks(self, tensor: OutputTensor, base: StoredRows) -> Iterator[tuple[slice, Array]]:
         """Yield the merged weight by blocks of rows."""
         changes = self.changes(tensor)
+        if tensor.record.name in self._fitted:
+            known = self._fitted[tensor.record.name].reshape(base.grid.rows, base.grid.columns)
+            yield from ((rows, known[rows].astype(np.float64)) for rows in base.grid)
+            return
         if changes and self.is_whole:
             merged = resolve_name("merge.whole_tensors:merge_whole")
             whole: Array = merged(self, tensor, changes)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from merge.mergekit_check import MergekitReport
     from merge.mergekit_recipe import MergekitRecipe
     from merge.recipe import Recipe
-    from merge.search import SearchSettings
-    from merge.search_bench import Domain
+    from merge.search import Found, SearchSettings
+    from merge.search_rows import Domain
     from merge.search_space import Trial
     from ui.context import Context
 
@@ -41,6 +41,7 @@ class Held:
         search: how long to search, among what; None merges as the recipe says.
         joint: an adapter trained on all data together, by reference, as a control.
         controls: whether each single adapter and a random one are measured on all domains as well.
+        calibration: rows that a method on rows fits the model to; a search without them takes half of the validation rows.
     """
 
     tests: "Sequence[Task]" = ()
@@ -48,6 +49,7 @@ class Held:
     search: "SearchSettings | None" = None
     joint: str = ""
     controls: bool = True
+    calibration: "Sequence[Task]" = ()
 
     def over(self, other: "Held") -> "Held":
         """Return both together; what is given here goes before what the other says."""
@@ -57,6 +59,7 @@ class Held:
             self.search or other.search,
             self.joint or other.joint,
             self.controls,
+            self.calibration or other.calibration,
         )
 
 
@@ -90,14 +93,21 @@ def merge(
     """
     from merge.build import merge as build
     from merge.check import resolve
+    from merge.search_rows import refuse_shared_rows
 
     held = held or Held()
-    if not held.tests and not held.validation:
+    if not held.tests and not held.validation and not held.calibration:
         return build(recipe, workspace=ctx.workspace, output=form, limits=limits, progress=progress)
-    resolved = resolve(recipe, workspace=ctx.workspace)
+    has_rows = bool(held.calibration or held.search)
+    resolved = resolve(recipe, workspace=ctx.workspace, has_rows=has_rows)
     tests = domains_of(resolved, held.tests)
-    searched, trial = _searched(ctx, resolved, held, progress)
-    recipe = trial_recipe(recipe, trial) if trial is not None else recipe
+    calibration = domains_of(resolved, held.calibration)
+    refuse_shared_rows(held.calibration, held.tests)
+    searched, trial = {}, None
+    if held.search is not None:
+        found, calibration = _search(ctx, resolved, held, progress)
+        searched, trial = found.as_metrics(), found.trial
+        recipe = trial_recipe(recipe, trial)
 
     def measure(folder: Path) -> Mapping[str, "JsonValue"]:
         from merge.report import FILE
@@ -126,24 +136,33 @@ def merge(
         workspace=ctx.workspace,
         output=form,
         limits=limits,
+        calibration=calibration if recipe.spec.space == "rows" else (),
         evaluate=measure,
         progress=progress,
     )
 
 
-def _searched(
+def _search(
     ctx: "Context", resolved: "Resolved", held: Held, progress: Progress
-) -> "tuple[dict[str, JsonValue], Trial | None]":
-    """Return what a search found, and the merge that it chose; nothing where none was asked for."""
-    from merge.search import search
+) -> "tuple[Found, list[Domain]]":
+    """Return what a search found, and the rows that its methods on rows fitted the model to."""
+    from merge.search import SearchSettings, rows_of, search
     from merge.search_rows import refuse_shared_rows
 
-    if held.search is None:
-        return {}, None
+    settings = held.search or SearchSettings()
     refuse_shared_rows(held.validation, held.tests)
     domains = domains_of(resolved, held.validation)
-    found = search(resolved, domains, held.search, workspace=ctx.workspace, progress=progress)
-    return found.as_metrics(), found.trial
+    given = domains_of(resolved, held.calibration)
+    calibration, judged = rows_of(resolved, domains, given, settings)
+    found = search(
+        resolved,
+        judged,
+        settings,
+        workspace=ctx.workspace,
+        calibration=calibration,
+        progress=progress,
+    )
+    return found, calibration
 
 
 def trial_recipe(recipe: "Recipe", trial: "Trial") -> "Recipe":
@@ -157,6 +176,8 @@ def trial_recipe(recipe: "Recipe", trial: "Trial") -> "Recipe":
         for source in recipe.models
     ]
     update = {"merge_method": trial.method, "parameters": shared, "models": tuple(models)}
+    if trial.spec.space != "rows":
+        update["calibration"] = {}
     return Recipe.model_validate(recipe.model_copy(update=update).model_dump())
 
 
@@ -167,10 +188,11 @@ def domains_of(resolved: "Resolved", tasks: "Sequence[Task]") -> "list[Domain]":
         AdaptError: there is none, and several to choose from.
     """
     from merge.recipe_sections import domain_of
-    from merge.search_bench import Domain
+    from merge.search_rows import Domain
 
     recipe = resolved.recipe
-    sections = [recipe.evaluate, recipe.search.validation if recipe.search else {}]
+    validation = recipe.search.validation if recipe.search else {}
+    sections = [recipe.evaluate, validation, recipe.calibration]
     named = {d: held.adapter for section in sections for d, held in section.items() if held.adapter}
     places = [found.source for found in resolved.sources]
     domains = []
@@ -190,18 +212,21 @@ def domains_of(resolved: "Resolved", tasks: "Sequence[Task]") -> "list[Domain]":
 
 
 def held_by(recipe: "Recipe") -> Held:
-    """Return what a recipe's own sections `evaluate` and `search` ask for."""
-    from merge.search import SearchSettings
+    """Return what a recipe's own sections `evaluate`, `search` and `calibration` ask for."""
     from ui.actions import read_task
 
     tests = [read_task(name, Path(held.file)) for name, held in recipe.evaluate.items()]
+    learned = [read_task(name, Path(held.file)) for name, held in recipe.calibration.items()]
     if recipe.search is None:
-        return Held(tests)
+        return Held(tests, calibration=learned)
+    from merge.search import SearchSettings
+
     said = recipe.search
     validation = [read_task(name, Path(held.file)) for name, held in said.validation.items()]
     given = said.model_dump(include={"minutes", "trials", "seed"})
     methods = {"methods": said.methods} if said.methods else {}
-    return Held(tests, validation, SearchSettings.model_validate({**given, **methods}))
+    settings = SearchSettings.model_validate({**given, **methods})
+    return Held(tests, validation, settings, calibration=learned)
 
 
 def tests_of(recipe: "MergekitRecipe") -> "list[Task]":

@@ -15,7 +15,7 @@ from merge.check import resolve
 from merge.recipe import recipe_from_flags
 from merge.report import Advice
 from merge.search import SearchSettings
-from merge.search_bench import Domain
+from merge.search_rows import Domain
 from tests.benchmarks.report import Row
 from tests.merge.planted import Known, Planted, pairs, plant
 

@@ -19,7 +19,7 @@ from merge.recipe import recipe_from_flags
 from merge.report import Advice, DomainResult, Report
 from merge.report_measure import Held, measure
 from merge.report_shares import mean_recovered, recovered
-from merge.search_bench import Domain
+from merge.search_rows import Domain
 from tests.merge.conftest import Zoo, dense_deltas
 from tests.tiny import make_adapter, make_base
 

@@ -16,10 +16,10 @@ from merge.build import merge
 from merge.check import Resolved, resolve
 from merge.recipe import recipe_from_flags
 from merge.search import Found, SearchSettings, search
-from merge.search_bench import Bench, Domain
+from merge.search_bench import Bench
 from merge.search_journal import open_journal
 from merge.search_model import SwappedModel
-from merge.search_rows import refuse_shared_rows
+from merge.search_rows import Domain, refuse_shared_rows
 from merge.search_space import Space, Trial
 from merge.specs import SPECS
 from merge.tensor_merger import TensorMerger

@@ -15,10 +15,10 @@ from merge.build import merge
 from tests.merge.conftest import load, make_adapter, make_recipe, weights
 
 
-def make_gpt2(folder: Path, *, short_names: bool) -> Path:
+def make_gpt2(folder: Path, *, short_names: bool, vocab: int = 96) -> Path:
     """Save a GPT-2, whose linear layers lie transposed; on the hub its names lack the first part."""
     torch.manual_seed(3)
-    config = GPT2Config(vocab_size=96, n_positions=64, n_embd=48, n_layer=2, n_head=4)
+    config = GPT2Config(vocab_size=vocab, n_positions=64, n_embd=48, n_layer=2, n_head=4)
     model = AutoModelForCausalLM.from_config(config)
     model.save_pretrained(folder)
     path = folder / "model.safetensors"

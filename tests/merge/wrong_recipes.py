@@ -137,6 +137,10 @@ WRONG = (
     Wrong("a search over no method", _one("a") + "search: {{methods: [tise], validation: {{a: '{rows}'}}}}\n", "search.methods[0]", "no method named 'tise'"),
     Wrong("a search that sees nothing", _one("a") + "search: {{minutes: 1}}\n", "search.validation", "is missing"),
     Wrong("a search that sees the test", _one("a") + "evaluate: {{a: '{rows}'}}\nsearch: {{validation: {{a: '{same_rows}'}}}}\n", "search.validation.a", "same rows as evaluate.a"),
+    Wrong("a fit that sees the test", _two("regmean") + "evaluate: {{a: '{rows}'}}\ncalibration: {{a: '{same_rows}'}}\n", "calibration.a", "same rows as evaluate.a"),
+    Wrong("a fit without rows", _two("regmean"), "merge_method", "there are none for"),
+    Wrong("rows of a domain that no adapter has", _two("regmean", "calibration: {{weather: '{rows}'}}"), "calibration.weather", "write {file: …, adapter: …}"),
+    Wrong("a ridge of nothing", _two("regmean", "parameters: {{ridge: 0}}"), "parameters.ridge", "in (0, 1]"),
     Wrong("a key of the search misspelt", _one("a") + "search: {{minutez: 1, validation: {{a: '{rows}'}}}}\n", "search.minutez", "did you mean minutes"),
     Wrong("a measured base without a tokenizer", _one("a") + "evaluate: {{a: '{rows}'}}\n", "evaluate", "no tokenizer"),
 )  # fmt: skip

@@ -49,10 +49,15 @@ def tasks_of(flag: str, given: Sequence[str] | None) -> "list[Task]":
         return []
     from ui.actions import read_task
 
-    tasks = []
-    for text in given:
+    return [read_task(name, Path(file)) for name, file in pairs_of(flag, given)]
+
+
+def pairs_of(flag: str, given: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Return each ADAPTER=FILE as a pair."""
+    pairs = []
+    for text in given or ():
         name, equals, file = text.partition("=")
         if not equals or not name or not file:
             raise typer.BadParameter(f"{flag} takes ADAPTER=FILE, not '{text}'")
-        tasks.append(read_task(name, Path(file)))
-    return tasks
+        pairs.append((name, file))
+    return pairs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ui.cli.groups import DefaultGroup
-from ui.cli.merge_flags import parameters_of, search_of, tasks_of
+from ui.cli.merge_flags import pairs_of, parameters_of, search_of, tasks_of
 from ui.cli.merge_output import analysis_text, mergekit_text, methods_table, report_text
 from ui.cli.output import Output, table
 
@@ -25,6 +25,9 @@ HELP = """Merge adapters of one base into one deployable model. Examples:
   adapt merge team --adapter support@2 --adapter dates --method task_arithmetic --weight 1.0 --weight 0.8
 
   adapt merge team --adapter support --adapter dates --validation support=s.jsonl --search-minutes 10
+
+  adapt merge team --adapter support --adapter dates --method regmean --calibration support=s.jsonl \
+--calibration dates=d.jsonl
 
   adapt merge methods
 
@@ -66,6 +69,12 @@ MinutesOption = Annotated[
 ]
 TrialsOption = Annotated[
     int | None, typer.Option("--search-trials", help="Search among so many merges at most.")
+]
+CalibrationOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--calibration", help="ADAPTER=FILE of rows that regmean fits the model to, no test rows."
+    ),
 ]
 RankOption = Annotated[
     int | None, typer.Option("--rank", help="Largest rank of a merged adapter; cut by SVD.")
@@ -116,11 +125,13 @@ def by_flags(
     validation: ValidationOption = None,
     search_minutes: MinutesOption = None,
     search_trials: TrialsOption = None,
+    calibration: CalibrationOption = None,
     joint: JointOption = "",
     controls: ControlsOption = True,
 ) -> None:
     """Build a recipe from flags and run it."""
     from merge.recipe import recipe_from_flags
+    from ui.merge_actions import held_by
 
     recipe = recipe_from_flags(
         adapter,
@@ -131,9 +142,10 @@ def by_flags(
         parameters=parameters_of(parameter),
         base=base or None,
         name=name,
+        calibration=dict(pairs_of("--calibration", calibration)),
     )
     settings = search_of(validation, search_minutes, search_trials)
-    held = _held(test, validation, settings, joint, controls=controls)
+    held = _held(test, validation, settings, joint, controls=controls).over(held_by(recipe))
     _run(ctx.obj, recipe, form, held, rank=rank, max_error=max_error)
 
 

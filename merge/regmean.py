@@ -1,0 +1,271 @@
+"""RegMean, layer by layer: the merged weights whose outputs are nearest to what each adapter gives on rows of its domain.
+
+For one weight, with the rows of domain i, X̂ᵢ its inputs under the base and adapter i alone, and Xᵢ its inputs under the
+merged model as far as it is finished:
+
+    W = argmin  Σ wᵢ/Nᵢ·‖(W·Xᵢ - Wᵢ·X̂ᵢ)·√Dᵢ‖² + r·‖W - W₀‖²
+      = (Σ wᵢ/Nᵢ·Wᵢ·X̂ᵢ·Dᵢ·Xᵢᵀ + r·W₀)·(Σ wᵢ/Nᵢ·Xᵢ·Dᵢ·Xᵢᵀ + r·I)⁻¹,   r = ridge · mean of the left sum's diagonal
+
+Dᵢ counts a token that predicts a part of an answer `ANSWER` times, and Nᵢ is its trace. Directions of the input that no
+row uses keep the base's weight.
+
+References: Jin et al. 2023, Dataless knowledge fusion by merging weights (RegMean), arXiv:2212.09849, equation 1, where
+both inputs are X̂ᵢ; Nguyen et al. 2025, RegMean++, arXiv:2508.03121, where both are Xᵢ. With X̂ᵢ for the targets and Xᵢ
+for the inputs a layer makes up for what the layers before it lost, as Li et al. 2025, GPTAQ, arXiv:2504.02692, do for
+quantisation. Answers of four domains' adapters of the starter, by likelihood: a sum keeps 41 % of the gain, RegMean as
+published 59 %, this 82 %, with answers counted four times 85 %; twice as many rows than 200 a domain change nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from transformers.pytorch_utils import Conv1D
+
+from adapt.errors import ModelError, RecipeError
+from adapt.evaluation import Task
+from adapt.protocols import Progress, no_progress
+from adapt.records import ProgressEvent
+from merge.check import Resolved
+from merge.deltas import DTYPES
+from merge.layerwise import Batch, find_layers, groups_of, input_of, record_calls, run_layer
+from merge.likelihood import IGNORED, AnswerRow, batches, encode_answers, pad
+from merge.plan import OutputTensor
+from merge.search_model import SwappedModel
+from merge.search_rows import Domain
+from merge.search_space import Trial
+from merge.tensor_merger import TensorMerger
+from merge.terms import Terms, TermsOf
+
+ANSWER = 4.0
+MOST_TOKENS = 1 << 15  # of a domain; more changed nothing where it was tried
+WEIGHT = ".weight"
+
+
+@dataclass
+class _Rows:
+    """A batch of one domain, how much each of its tokens counts, and the hidden states under both models."""
+
+    batch: Batch
+    counts: Tensor
+    own: Tensor
+    merged: Tensor
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What the rows of a domain say of one input: X·D·Xᵀ and X·D·X̂ᵀ over trace D, in float64."""
+
+    inputs: Tensor
+    across: Tensor
+
+
+class Fitter:
+    """Fits merges of a recipe's adapters to rows of their domains, with a base in memory."""
+
+    def __init__(
+        self, resolved: Resolved, swapped: SwappedModel, domains: Sequence[Domain]
+    ) -> None:
+        """Take rows of each adapter's domain as tokens.
+
+        Raises:
+            RecipeError: an adapter has no rows.
+            ModelError: an adapter changes what is no linear map within a layer.
+        """
+        self._resolved = resolved
+        self._swapped = swapped
+        self._prefix, self._layers = find_layers(swapped.model)
+        self._places = self._located()
+        count = len(resolved.adapters)
+        missing = [i for i in range(count) if i not in {domain.adapter for domain in domains}]
+        if missing:
+            raise RecipeError(
+                f"regmean learns from rows of every adapter's domain, and '{resolved.adapters[missing[0]].reference}' "
+                "has none: name a file for it under calibration (--calibration ADAPTER=FILE)"
+            )
+        self._batches = [
+            self._encoded([d.task for d in domains if d.adapter == i]) for i in range(count)
+        ]
+        for batch, _ in (pair for pairs in self._batches for pair in pairs):
+            record_calls(swapped.model, self._layers, [batch])
+
+    def weights(self, terms: TermsOf, *, progress: Progress = no_progress) -> dict[str, Tensor]:
+        """Return the merged weights by name, rounded to the output's dtype; the same for the same rows and terms."""
+        rows = [
+            [_Rows(batch, counts, _first(batch), _first(batch)) for batch, counts in pairs]
+            for pairs in self._batches
+        ]
+        fitted: dict[str, Tensor] = {}
+        for number, layer in enumerate(self._layers):
+            progress(ProgressEvent("fit", number, len(self._layers), f"layer {number}"))
+            tensors = self._places.get(number, {})
+            own = [self._own(i, tensors) for i in range(len(rows))]
+            merged = self._fit_layer(number, layer, tensors, own, rows, terms)
+            for place, domain in enumerate(rows):
+                for one in domain:
+                    one.own = run_layer(layer, number, one.batch, one.own, own[place])
+                    one.merged = run_layer(layer, number, one.batch, one.merged, merged)
+            fitted |= {tensors[name].record.name: weight for name, weight in merged.items()}
+        progress(ProgressEvent("fit", len(self._layers), len(self._layers)))
+        return fitted
+
+    def _fit_layer(
+        self,
+        number: int,
+        layer: nn.Module,
+        tensors: Mapping[str, OutputTensor],
+        own: Sequence[Mapping[str, Tensor]],
+        rows: Sequence[Sequence[_Rows]],
+        terms: TermsOf,
+    ) -> dict[str, Tensor]:
+        """Return a layer's merged weights by their names within it, fitted in the order in which they are used."""
+        merged: dict[str, Tensor] = {}
+        names = [name.removesuffix(WEIGHT) for name in tensors]
+        first = rows[0][0]
+        for group in groups_of(layer, names, number, first.batch, first.merged) if names else []:
+            module = layer.get_submodule(group[0])
+            sums = [
+                _sums(layer, module, number, domain, own[i], merged)
+                for i, domain in enumerate(rows)
+            ]
+            found = {}
+            for name in group:
+                tensor = tensors[name + WEIGHT]
+                terms_here = terms(tensor.record.name)
+                matrices = [weights[name + WEIGHT] for weights in own]
+                base = self._swapped.original(tensor.record.name)
+                flips = isinstance(layer.get_submodule(name), Conv1D)
+                solved = _solve(sums, matrices, base, terms_here, flips=flips)
+                rounded = solved.to(DTYPES[tensor.record.dtype])
+                found[name + WEIGHT] = rounded.to(base)
+            merged |= found
+        return merged
+
+    def _own(self, place: int, tensors: Mapping[str, OutputTensor]) -> dict[str, Tensor]:
+        """Return the weights of a layer under one adapter alone."""
+        resolved = self._resolved
+        alone = tuple(float(i == place) for i in range(len(resolved.adapters)))
+        merger = TensorMerger(
+            resolved.checkpoint,
+            resolved.adapters,
+            method="task_arithmetic",
+            terms=Trial("task_arithmetic", alone, {}).terms_of(),
+        )
+        with merger.one_thread():
+            return {
+                name: merger.tensor(tensor).to(self._swapped.original(tensor.record.name))
+                for name, tensor in tensors.items()
+            }
+
+    def _located(self) -> dict[int, dict[str, OutputTensor]]:
+        """Return the changed tensors by layer and by their name within it."""
+        names = {
+            id(parameter): (number, name)
+            for number, layer in enumerate(self._layers)
+            for name, parameter in layer.named_parameters()
+        }
+        found: dict[int, dict[str, OutputTensor]] = {}
+        for tensor in self._swapped.changed:
+            known = names.get(id(self._swapped.parameter(tensor.record.name)))
+            module = None
+            if known is not None and known[1].endswith(WEIGHT):
+                module = self._layers[known[0]].get_submodule(known[1].removesuffix(WEIGHT))
+            if known is None or not isinstance(module, nn.Linear | Conv1D):
+                raise ModelError(
+                    f"regmean fits the linear maps within layers, and {tensor.record.name} is none; "
+                    "use task_arithmetic or ties"
+                )
+            found.setdefault(known[0], {})[known[1]] = tensor
+        return found
+
+    def _encoded(self, tasks: Sequence[Task]) -> list[tuple[Batch, Tensor]]:
+        """Return rows as batches, with how much each token counts that is no padding."""
+        runtime = self._swapped.runtime
+        length = runtime.context_length
+        every = [e for task in tasks for e in task.examples]
+        rows: list[AnswerRow] = []
+        tokens = 0
+        for row in encode_answers(runtime.tokenizer, every, context_length=length):
+            if rows and tokens + row.length > MOST_TOKENS:
+                break
+            rows.append(row)
+            tokens += row.length
+        found = []
+        for indices in batches(rows):
+            ids, mask, labels = pad([rows[i] for i in indices], int(runtime.tokenizer.pad_token_id))
+            counts = torch.ones(ids.shape)
+            counts[:, :-1][labels[:, 1:] != IGNORED] = ANSWER
+            found.append((Batch(ids, mask), counts[mask.bool()]))
+        return found
+
+
+def _first(batch: Batch) -> Tensor:
+    if batch.first is None:
+        raise ValueError("its calls were not recorded")
+    return batch.first
+
+
+def _sums(
+    layer: nn.Module,
+    module: nn.Module,
+    number: int,
+    rows: Sequence[_Rows],
+    own: Mapping[str, Tensor],
+    merged: Mapping[str, Tensor],
+) -> _Sums:
+    inputs = across = torch.zeros((), dtype=torch.float64)
+    total = 0.0
+    for one in rows:
+        x_own = input_of(layer, module, number, one.batch, one.own, own).float()
+        x = input_of(layer, module, number, one.batch, one.merged, merged).float()
+        counted = (x * one.counts.to(x.device)[:, None]).T
+        inputs = inputs + (counted @ x).double().cpu()
+        across = across + (counted @ x_own).double().cpu()
+        total += float(one.counts.sum())
+    return _Sums(inputs / total, across / total)
+
+
+def _solve(
+    sums: Sequence[_Sums],
+    own: Sequence[Tensor],
+    base: Tensor,
+    terms: Terms,
+    *,
+    flips: bool,
+) -> Tensor:
+    """Return the fitted weight in the base's shape, in float64; `flips` where it is kept as (in, out)."""
+    start = (base if flips else base.T).double().cpu()
+    left = torch.zeros_like(sums[0].inputs)
+    right = torch.zeros_like(start)
+    for domain, weight, matrix in zip(sums, terms.weights, own, strict=True):
+        if weight:
+            left += weight * domain.inputs
+            right += weight * domain.across @ (matrix if flips else matrix.T).double().cpu()
+    rho = terms.number("ridge") * float(left.diagonal().mean())
+    if rho == 0:  # no domain has a weight
+        return base
+    left.diagonal().add_(rho)
+    right += rho * start
+    fitted = torch.cholesky_solve(right, torch.linalg.cholesky(left))
+    return (fitted if flips else fitted.T).contiguous()
+
+
+def regmean(
+    resolved: Resolved,
+    domains: Sequence[Domain],
+    *,
+    terms: TermsOf,
+    progress: Progress = no_progress,
+) -> dict[str, Tensor]:
+    """Return a recipe's merged weights by name, fitted to rows of the domains; loads the base for it.
+
+    Raises:
+        RecipeError: an adapter has no rows.
+        ModelError: an adapter changes what is no linear map within a layer, or the base's layers are no plain chain.
+    """
+    swapped = SwappedModel(resolved.base, resolved.plan)
+    try:
+        return Fitter(resolved, swapped, domains).weights(terms, progress=progress)
+    finally:
+        swapped.close()
