@@ -30,13 +30,19 @@ class BaseRecord(BaseModel):
 
 
 class DataRecord(BaseModel):
-    """A file of examples that went into an artifact; `role` is train, test, validation or keep (the base is kept there)."""
+    """A file of examples that went into an artifact.
+
+    Attributes:
+        role: train, test, validation or keep (the base is kept there).
+        licence: what its rows or its dataset's card name, joined by AND; empty where a row has none.
+    """
 
     model_config = ConfigDict(frozen=True)
     name: str
     sha256: str
     rows: int
     role: str = "train"
+    licence: str = ""
 
 
 class Card(BaseModel):

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from adapt.artifacts import DataRecord, sha256_file
 from adapt.errors import DataError
+from adapt.licences import join_licences
 from adapt.records import Example, Message, PreferencePair, RatedAnswer
 from adapt.workspace import write_atomic
 from finetune.files import read_rows
@@ -129,6 +130,7 @@ def read_dataset(
     for path in find_files(sources, part=part):
         before, bad_before = len(rows), len(bad)
         card = card_licences(path)
+        named: set[str] = set()  # by this file, "" where a row has none
         for row in read_rows(path):
             try:
                 name, read = read_row(row.readable, name=layout.format, columns=layout.columns)
@@ -139,13 +141,20 @@ def read_dataset(
                 bad.append((row, str(fault)))
                 continue
             formats[name] += 1
-            licences.update(_licence(row.value) or card)
+            of_row = _licence(row.value) or card
+            licences.update(of_row)
+            named.update(of_row or [""])
             rows.append(read)
             places.append(row.place)
         if len(rows) == before and len(bad) == bad_before:
             raise DataError(f"{path}: no rows in it; give a file with at least one example")
         records.append(
-            DataRecord(name=path.name, sha256=sha256_file(path), rows=len(rows) - before)
+            DataRecord(
+                name=path.name,
+                sha256=sha256_file(path),
+                rows=len(rows) - before,
+                licence="" if "" in named else join_licences(sorted(named)),
+            )
         )
     if skip_bad is not None and bad:
         _set_aside(skip_bad, bad)

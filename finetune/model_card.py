@@ -1,14 +1,23 @@
 """README.md of an adapter: what it was made from and what it is worth, as the Hugging Face hub reads it."""
 
+import json
 from collections.abc import Sequence
 
-from adapt.artifacts import BaseRecord, DataRecord
+from adapt.artifacts import Artifact, BaseRecord, DataRecord
+from adapt.licences import hub_fields, join_licences
 from finetune.elsewhere import Elsewhere
 from finetune.plan import Plan
 from finetune.proof import Proof
 
 
-def model_card(
+def licence_of(data: Sequence[DataRecord], start: Artifact | None) -> str:
+    """Return the licences of all that an adapter learned from, joined by AND; empty where one of them is not stated."""
+    stated = [record.licence for record in data if record.role in ("train", "keep")]
+    stated += [start.card.licence] if start else []
+    return join_licences(stated) if all(stated) else ""
+
+
+def model_card(  # noqa: PLR0913  one for each part of the card
     domain: str,
     base: BaseRecord,
     plan: Plan,
@@ -16,8 +25,10 @@ def model_card(
     data: Sequence[DataRecord],
     proof: Proof,
     elsewhere: Sequence[Elsewhere],
+    licence: str = "",
 ) -> str:
     """Return the model card in Markdown."""
+    head = "".join(f"{key}: {json.dumps(value)}\n" for key, value in hub_fields(licence).items())
     files = "\n".join(
         f"| {record.name} | {record.role} | {record.rows} | `{record.sha256}` |" for record in data
     )
@@ -28,7 +39,7 @@ def model_card(
     return f"""---
 library_name: peft
 base_model: {plan.base}
-tags: [lora, adapt]
+{head}tags: [lora, adapt]
 pipeline_tag: text-generation
 ---
 # {domain}

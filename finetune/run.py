@@ -25,7 +25,7 @@ from finetune.interrupts import Interrupts, watch_signals
 from finetune.limits import limits_told
 from finetune.losses import answer_losses
 from finetune.margins import Judged, judge
-from finetune.model_card import model_card
+from finetune.model_card import licence_of, model_card
 from finetune.proof import Proof, score
 from finetune.ranks import is_first, joined, said_by_first
 from finetune.ready import Ready, make_ready
@@ -217,6 +217,7 @@ class Training:
             self.ready.outline.tokenizer.save_pretrained(str(staged.path))
             proof = self._prove(staged.path, judged)
             data = self._data()
+            licence = licence_of(data, start)
             files = {
                 "README.md": model_card(
                     request.domain,
@@ -225,6 +226,7 @@ class Training:
                     data=data,
                     proof=proof,
                     elsewhere=elsewhere,
+                    licence=licence,
                 ),
                 "loss.json": json.dumps(curve.as_json()) + "\n",
                 "loss.svg": curve.svg(f"{request.domain} on {made.base}"),
@@ -249,6 +251,7 @@ class Training:
                         **({} if trained.drift is None else {"drift": round(trained.drift, 5)}),
                     },
                 },
+                licence=licence,
                 summary=proof.verdict,
             )
         self.progress(ProgressEvent("done", detail=f"{artifact.reference}: {proof.verdict}"))

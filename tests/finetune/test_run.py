@@ -87,6 +87,23 @@ def test_an_adapter_of_any_architecture_is_published_whole(
 
 
 @pytest.mark.slow
+def test_an_adapter_has_the_licences_of_its_rows_or_none_where_one_is_not_stated(
+    tiny_folder: Path, colours: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in colours.read_text().splitlines()]
+    stated, mixed = tmp_path / "stated.jsonl", tmp_path / "mixed.jsonl"
+    stated.write_text("".join(json.dumps({**r, "license": "cc-by-4.0"}) + "\n" for r in rows))
+    mixed.write_text(stated.read_text() + json.dumps({"prompt": "q", "completion": "a"}) + "\n")
+
+    named = finetune(request_of(stated, tiny_folder), workspace=workspace)
+    unnamed = finetune(request_of(mixed, tiny_folder), workspace=workspace)
+
+    assert (named.card.licence, unnamed.card.licence) == ("cc-by-4.0", "")
+    assert '\nlicense: "cc-by-4.0"\n' in (named.path / "README.md").read_text()
+    assert "license:" not in (unnamed.path / "README.md").read_text()
+
+
+@pytest.mark.slow
 def test_the_published_folder_opens_with_peft_and_transformers_alone(
     tiny_folder: Path, colours: Path, workspace: Workspace
 ) -> None:

@@ -48,11 +48,13 @@ def test_a_datasets_card_names_the_licence_of_rows_that_do_not(folder: Path) -> 
     (folder / "data/train-00001.jsonl").write_text(own, encoding="utf-8")
 
     assert read_examples([folder]).licences == {"mit": 1, "CC0": 1}
+    assert [file.licence for file in read_examples([folder]).files] == ["mit", "CC0"]
     (folder / "README.md").write_text("---\nlicense: [mit, gpl]\n---\n# A set\n")
     assert read_examples([folder]).licences == {"mit": 1, "gpl": 1, "CC0": 1}
     for card in ("# A set\nlicense: mit\n", "---\nlicense: [\n---\n", "---\n- mit\n---\n", "---\n"):
         (folder / "README.md").write_text(card)
         assert read_examples([folder]).licences == {"CC0": 1}, card
+        assert [file.licence for file in read_examples([folder]).files] == ["", "CC0"]
 
 
 def test_files_that_name_no_part_are_for_training_and_a_missing_part_is_said(
