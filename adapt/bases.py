@@ -12,11 +12,13 @@ from pathlib import Path
 
 from adapt.artifacts import BaseRecord, sha256_file
 from adapt.errors import ModelError
+from adapt.hub import fetch
 from adapt.registry import Registry
 from adapt.workspace import Workspace, write_atomic
 
 STARTER = Path(__file__).parent / "starter" / "model"
 WEIGHTS = "*.safetensors"
+WANTED = (WEIGHTS, "*.json", "*.model", "*.jinja", "*.txt")
 
 
 @dataclass(frozen=True)
@@ -62,26 +64,8 @@ def find_base(name: str, workspace: Workspace) -> Base:
                 "merge it first, or name its base"
             )
         return _describe(artifact.reference, artifact.path, workspace)
-    return _describe(name, _download(name), workspace)
-
-
-def _download(name: str) -> Path:
-    wanted = ["*.safetensors", "*.json", "*.model", "*.jinja", "*.txt"]
-    # imported here: a recipe is checked without a hub, and this takes a tenth of a second
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
-    except HFValidationError as error:
-        raise ModelError(
-            f"base '{name}': no such folder, and not the id of a model on the hub (owner/name)"
-        ) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise ModelError(
-            f"base '{name}': no such folder or registered model, and the hub did not give it "
-            f"({type(error).__name__}); check the id and the network, or name a local folder"
-        ) from error
+    hint = "check the id and the network, or name a local folder or a registered model"
+    return _describe(name, fetch(name, WANTED, what="base", hint=hint), workspace)
 
 
 def _describe(name: str, folder: Path, workspace: Workspace) -> Base:

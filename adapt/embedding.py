@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from huggingface_hub import ModelCard, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+from huggingface_hub import ModelCard
 
 from adapt.artifacts import sha256_file
 from adapt.config import Settings
 from adapt.errors import ModelError
+from adapt.hub import fetch
 from adapt.minilm import MiniLm, Vectors
 from adapt.protocols import TextEmbedder
 
@@ -247,13 +247,8 @@ def _find(name: str) -> Path:
     folder = Path(name).expanduser()
     if not folder.is_dir():
         wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "README.md"]
-        try:
-            folder = Path(snapshot_download(name, allow_patterns=wanted))
-        except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-            raise ModelError(
-                f"embedder '{name}': no such folder, and the hub did not give it ({type(error).__name__}); "
-                "use 'minilm', a local folder, or the id of a sentence-transformers model"
-            ) from error
+        hint = "use 'minilm', a local folder, or the id of a sentence-transformers model"
+        folder = fetch(name, wanted, what="embedder", hint=hint)
     return folder
 
 

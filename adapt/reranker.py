@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError
 
 from adapt.errors import ModelError
+from adapt.hub import fetch
 from adapt.protocols import TextReranker
 
 BATCH = 32
@@ -61,13 +60,8 @@ def load_reranker(name: str) -> TextReranker:
     """
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        try:
-            folder = Path(snapshot_download(name, allow_patterns=WANTED))
-        except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-            raise ModelError(
-                f"search.rerank: '{name}' is no folder, and the hub did not give it ({type(error).__name__}); "
-                "name a folder or the id of a cross-encoder, or leave it empty"
-            ) from error
+        hint = "name a folder or the id of a cross-encoder, or leave it empty"
+        folder = fetch(name, WANTED, what="search.rerank:", hint=hint)
     if not any(folder.glob("*.safetensors")):
         raise ModelError(
             f"search.rerank: no *.safetensors in {folder}; other weight files can run code and are not read"

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
 from adapt.artifacts import Artifact, sha256_file
 from adapt.bases import Base, find_base, fingerprint
 from adapt.errors import AdaptError, ModelError
+from adapt.hub import fetch
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.adapters import WEIGHTS, Adapter, open_adapter
@@ -168,23 +166,11 @@ def find_adapter(reference: str, workspace: Workspace) -> tuple[Adapter, Artifac
     if path_like:
         raise ModelError(f"adapter '{reference}': no such folder")
     if "/" in reference:
-        return open_adapter(_download(reference), reference=reference), None
+        hint = "check the id and the network, or name a local folder or a registered adapter"
+        found = fetch(reference, [CONFIG, WEIGHTS], what="adapter", hint=hint)
+        return open_adapter(found, reference=reference), None
     registry.get(reference)  # raises, and offers the near name
     raise ModelError(f"adapter '{reference}': no such folder or registered adapter")
-
-
-def _download(name: str) -> Path:
-    try:
-        return Path(snapshot_download(name, allow_patterns=[CONFIG, WEIGHTS]))
-    except HFValidationError as error:
-        raise ModelError(
-            f"adapter '{name}': no such folder, and not the id of an adapter on the hub (owner/name)"
-        ) from error
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise ModelError(
-            f"adapter '{name}': no such folder or registered adapter, and the hub did not give it "
-            f"({type(error).__name__}); check the id and the network, or name a local folder"
-        ) from error
 
 
 def _base_of(adapter: Adapter, artifact: Artifact | None, default_base: str | None) -> str:

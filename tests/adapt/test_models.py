@@ -124,10 +124,10 @@ def test_a_base_with_a_missing_weight_is_refused_instead_of_guessed(
 
 def test_an_unknown_base_is_one_sentence(workspace: Workspace) -> None:
     with pytest.raises(
-        ModelError, match="base 'no/such-model': no such folder or registered model"
+        ModelError, match="base 'no/such-model': no such folder, and the hub did not"
     ):
         find_base("no/such-model", workspace)
-    with pytest.raises(ModelError, match="not the id of a model"):
+    with pytest.raises(ModelError, match="not the id of a repository"):
         find_base("what is this?", workspace)
 
 

@@ -72,6 +72,6 @@ def test_what_is_no_folder_and_no_model_is_one_sentence(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     for name in ("no/such-reranker", str(tmp_path / "gone"), "a b c"):
-        with pytest.raises(ModelError, match="is no folder, and the hub did not give it"):
+        with pytest.raises(ModelError, match=r"no such folder, and (the hub did|not the id)"):
             load_reranker(name)
     shutil.rmtree(tmp_path, ignore_errors=True)
