@@ -249,7 +249,7 @@ def read_finite(adapter: Adapter, name: str) -> Array:
         ModelError: it holds NaN or infinity, or its dtype is not a plain float.
     """
     record = _float_record(adapter.file, name)
-    values = decode(adapter.file.read(name), record.dtype).reshape(record.shape)
+    values = decode(adapter.file.part(name, 0, record.bytes), record.dtype).reshape(record.shape)
     _check_finite(values, adapter.file.path, name)
     return values
 
