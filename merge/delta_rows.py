@@ -114,7 +114,7 @@ class Product:
     def weighted(cls, products: Sequence["Product"], factors: Sequence[float]) -> "Product":
         """Return Σ cᵢ·Bᵢ·Aᵢ as one product, [B₁ B₂ …] times [c₁A₁; c₂A₂; …].
 
-        Three products of rank 16 with a pass each to multiply and to add took 1.7 times as long.
+        Three products of rank 16 with a pass each to multiply and to add take 1.6 times as long (1.6 and 1.0 ns an entry).
         """
         pairs = list(zip(products, factors, strict=True))
         return cls(

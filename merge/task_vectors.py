@@ -44,8 +44,7 @@ def folded(sources: Sequence[Source]) -> list[Source]:
     """Return summands of the same sum with the factors of plain products folded into them.
 
     Those that are kept whole become one product, and random choices lose their factor; what looks at ΔW to choose, and
-    what is no product, stays as it is. This saves a pass over each block per factor and per sum, and made task
-    arithmetic twice as fast.
+    what is no product, stays as it is. This saves a pass over each block per factor and per sum.
     """
     products: list[Product] = []
     factors: list[float] = []
