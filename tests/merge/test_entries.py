@@ -57,7 +57,7 @@ def prepare(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-@pytest.mark.parametrize("block", [300, 1 << 17])
+@pytest.mark.parametrize("block", [300, 1 << 18])
 @pytest.mark.parametrize(
     ("family", "names"),
     [
@@ -97,29 +97,42 @@ def test_every_method_is_within_one_rounding_step_of_the_dense_reference(
                 assert steps_apart(merged, torch.from_numpy(expected)) <= 1, (method, name)
 
 
-@pytest.mark.parametrize("method", ["task_arithmetic", "ties", "dare_ties"])
+@pytest.mark.parametrize(
+    ("method", "names"),
+    [
+        ("task_arithmetic", ["plain"]),
+        ("task_arithmetic", ["plain", "rslora", "pattern"]),
+        ("ties", ["plain"]),
+        ("dare_ties", ["plain"]),
+        ("dare_linear", ["plain", "rslora"]),
+    ],
+)
 def test_where_base_and_change_cancel_nothing_but_the_last_rounding_is_lost(
-    zoo: Zoo, tmp_path: Path, method: str
+    zoo: Zoo, tmp_path: Path, method: str, names: Sequence[str]
 ) -> None:
     plain = zoo.base(dtype=torch.bfloat16)
-    adapter = zoo.adapter(plain, seed=1)
+    adapters = [zoo.adapter(plain, **ADAPTERS[name]) for name in names]
     base = tmp_path / "base"
     base.mkdir()
     for file in plain.iterdir():
         (base / file.name).write_bytes(file.read_bytes())
-    deltas = peft_deltas(plain, adapter)
+    weights_of = [0.9, -0.7, 1.3][: len(names)] if len(names) > 1 else [1.0]
+    deltas: dict[str, Wide] = {}
+    for adapter, weight in zip(adapters, weights_of, strict=True):
+        for name, delta in peft_deltas(plain, adapter).items():
+            deltas[name] = deltas.get(name, 0) + weight * delta
     stored = load_file(base / "model.safetensors")
     for name, delta in deltas.items():
         stored[name] = torch.from_numpy(-delta).bfloat16()
     save_file(stored, base / "model.safetensors", metadata={"format": "pt"})
     terms = Terms(
-        (1.0,),
-        {"density": (1.0,)},
+        tuple(weights_of),
+        {"density": (1.0,) * len(names)},
         {"normalize": False, "rescale": True, "lambda": 1.0, "seed": 0},
-        places=(0,),
+        places=tuple(range(len(names))),
     )
 
-    merger, plan = prepare(base, [adapter], method, terms)
+    merger, plan = prepare(base, adapters, method, terms)
 
     for output in plan.files[0].tensors:
         name = output.record.name
@@ -296,7 +309,7 @@ class Thin:
 
 @pytest.mark.parametrize("method", ["ties", "breadcrumbs", "della"])
 def test_a_large_tensor_is_merged_in_the_memory_of_a_few_blocks(method: str) -> None:
-    rows, columns = 8192, 512
+    rows, columns = 16_384, 512
     vectors = [Thin(rows, columns, seed) for seed in range(3)]
     grid = Grid(rows, columns)
     tracemalloc.start()

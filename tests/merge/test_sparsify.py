@@ -12,6 +12,7 @@ from merge.sparsify import (
     Draws,
     Everything,
     Sparsifier,
+    binary_digits,
     breadcrumbs,
     dropped,
     dropped_by_size,
@@ -83,7 +84,7 @@ def test_breadcrumbs_leaves_out_the_largest_and_the_smallest() -> None:
 
 @pytest.mark.parametrize("density", [0.2, 0.55])
 def test_rescaling_by_size_gives_the_norm_back(density: float) -> None:
-    grid = Grid(40, 5000)
+    grid = Grid(80, 5000)
     delta = normal(grid)
 
     chosen = trimmed(
@@ -105,7 +106,7 @@ def test_nothing_is_rescaled_where_nothing_is_left() -> None:
     assert chosen.keep(0, zeros).scale == 1
 
 
-@pytest.mark.parametrize("density", [0.1, 0.5, 0.93])
+@pytest.mark.parametrize("density", [0.003, 0.1, 0.5, 0.75, 0.93])
 def test_dare_keeps_its_share_and_divides_by_it(density: float) -> None:
     grid = Grid(300, 1000)
     delta = normal(grid)
@@ -167,6 +168,38 @@ def test_a_draw_depends_on_its_entry_alone(columns: int, seed: int, first: int, 
 
     assert (late == everything[first : first + count]).all()
     assert (early == everything[:3]).all()
+
+
+@given(share=st.floats(1e-6, 1 - 1e-4), first=st.integers(0, 60), count=st.integers(1, 60))
+@pytest.mark.parametrize("columns", [7, 64])
+def test_a_choice_depends_on_its_entry_and_share_alone(
+    columns: int, share: float, first: int, count: int
+) -> None:
+    digits = binary_digits(share)
+    everything = Draws(1, "w", 0, columns).choices(slice(0, 120), digits)
+    jumping = Draws(1, "w", 0, columns)
+
+    late = jumping.choices(slice(first, first + count), digits)
+    early = jumping.choices(slice(0, 3), digits)
+
+    assert (late == everything[first : first + count]).all()
+    assert (early == everything[:3]).all()
+
+
+@given(share=st.floats(1e-9, 1, exclude_min=True))
+def test_binary_digits_are_the_share_to_sixteen_of_them(share: float) -> None:
+    digits = binary_digits(share)
+
+    value = sum(digit / 2**place for place, digit in enumerate(digits, 1)) if digits else 1.0
+    assert abs(value - share) <= share * 2**-16
+    assert not digits or digits[-1] == 1
+
+
+def test_a_share_of_few_digits_takes_few_draws() -> None:
+    assert binary_digits(0.5) == (1,)
+    assert binary_digits(0.375) == (0, 1, 1)
+    assert binary_digits(1.0) == ()
+    assert 14 <= len(binary_digits(0.3)) <= 17
 
 
 def test_seed_tensor_and_place_each_give_other_draws() -> None:
