@@ -171,3 +171,34 @@ def groups_of(
             "use another method"
         )
     return [group for _, group in groups]
+
+
+def silenced(layer: nn.Module, modules: Sequence[str]) -> dict[str, Tensor]:
+    """Return weights, and biases where there are, under which these modules of a layer give zeros."""
+    found = {}
+    for module in modules:
+        for name, parameter in layer.get_submodule(module).named_parameters(recurse=False):
+            found[f"{module}.{name}"] = torch.zeros_like(parameter)
+    return found
+
+
+def adds_to_stream(
+    layer: nn.Module, module: str, later: Sequence[str], number: int, batch: Batch, hidden: Tensor
+) -> bool:
+    """Return whether a module's output is added to the layer's hidden states as it is, in the last place but for `later`.
+
+    It is tried out: what the layer gives without the module, and its output, must sum to what the layer gives with it.
+    """
+    outputs: list[Tensor] = []
+    hook = layer.get_submodule(module).register_forward_hook(
+        lambda _module, _args, output: outputs.append(output)
+    )
+    try:
+        with_it = run_layer(layer, number, batch, hidden, silenced(layer, later))
+    finally:
+        hook.remove()
+    if outputs[0].shape != with_it.shape:
+        return False
+    without = run_layer(layer, number, batch, hidden, silenced(layer, [module, *later]))
+    tolerance = 1e-2 if hidden.dtype != torch.float32 else 1e-4
+    return torch.allclose(without + outputs[0], with_it, atol=tolerance, rtol=tolerance)

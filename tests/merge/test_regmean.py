@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
 from adapt.errors import AdaptError, RecipeError
 from adapt.evaluation import Task
@@ -16,6 +17,7 @@ from adapt.records import Example, Message
 from adapt.workspace import Workspace
 from merge.build import merge
 from merge.check import Resolved, check, resolve
+from merge.layerwise import Batch, adds_to_stream, find_layers, record_calls
 from merge.likelihood import IGNORED, encode_answers, pad
 from merge.recipe import Recipe, read_recipe, recipe_from_flags
 from merge.regmean import ANSWER, Fitter, regmean
@@ -26,7 +28,7 @@ from merge.search_rows import Domain, halves
 from merge.search_space import Trial
 from tests.merge.conftest import load, make_adapter
 from tests.merge.test_transposed import make_gpt2
-from tests.tiny import make_base, tiny_tokenizer
+from tests.tiny import SHAPE, make_base, tiny_tokenizer
 from tests.ui.shell import Shell
 from ui.merge_actions import trial_recipe
 
@@ -116,11 +118,13 @@ def test_each_weight_is_the_least_squares_solution(
     start = load(base, dtype=torch.float32)
     tokenizer = tiny_tokenizer()
     stem = "transformer.h.1" if family == "gpt2" else "model.layers.1"
-    ends = (
-        ("attn.c_attn", "mlp.c_proj") if family == "gpt2" else ("self_attn.k_proj", "mlp.down_proj")
-    )
+    # each weight, and whose input the hidden states are that its output is added to
+    sites = {
+        "llama": (("self_attn.k_proj", ""), ("mlp.down_proj", "post_attention_layernorm")),
+        "gpt2": (("attn.c_attn", ""), ("attn.c_proj", "ln_1"), ("mlp.c_proj", "ln_2")),
+    }
 
-    for end in ends:
+    for end, stream in sites.get(family, sites["llama"]):
         name = f"{stem}.{end}"
         left: Tensor | float = 0.0
         right: Tensor | float = 0.0
@@ -130,6 +134,10 @@ def test_each_weight_is_the_least_squares_solution(
             share = (weight / counts.sum()) * counts[:, None]
             w = alone_model.get_submodule(name).weight.double()
             wanted = x_own @ (w if family == "gpt2" else w.T)
+            if stream:
+                before, _ = inputs_of(merged, f"{stem}.{stream}", domain.task, tokenizer)
+                before_own, _ = inputs_of(alone_model, f"{stem}.{stream}", domain.task, tokenizer)
+                wanted = wanted + before_own - before
             left = left + x.T @ (share * x)
             right = right + x.T @ (share * wanted)
         rho = 1e-2 * left.diagonal().mean()
@@ -140,6 +148,26 @@ def test_each_weight_is_the_least_squares_solution(
         found = fitted if family == "gpt2" else fitted.T
         assert torch.allclose(found, solved.detach(), atol=5e-4)
         assert not torch.allclose(found, (w0 if family == "gpt2" else w0.T), atol=5e-3)
+
+
+@pytest.mark.parametrize(("family", "adds"), [("llama", [True, True]), ("gemma2", [False, False])])
+def test_what_is_added_to_the_hidden_states_is_found_out(family: str, adds: list[bool]) -> None:
+    shape = {**SHAPE, "vocab_size": 96, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    config = {"llama": LlamaConfig, "gemma2": Gemma2Config}[family](**shape)
+    model = AutoModelForCausalLM.from_config(config).eval()
+    ids = torch.arange(3, 19).reshape(2, 8)
+    batch = Batch(ids, torch.ones_like(ids))
+    _, layers = find_layers(model)
+    record_calls(model, layers, [batch])
+    assert batch.first is not None
+
+    found = [
+        adds_to_stream(layers[0], module, later, 0, batch, batch.first)
+        for module, later in (("self_attn.o_proj", ["mlp.down_proj"]), ("mlp.down_proj", []))
+    ]
+
+    assert found == adds
+    assert not adds_to_stream(layers[0], "self_attn.o_proj", [], 0, batch, batch.first)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
