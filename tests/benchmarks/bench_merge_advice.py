@@ -12,7 +12,7 @@ from adapt.bases import find_base
 from adapt.workspace import Workspace
 from merge.advice import Advised, find_advice
 from merge.check import resolve
-from merge.recipe import recipe_from_flags
+from merge.recipe_flags import recipe_from_flags
 from merge.report import Advice
 from merge.search import SearchSettings
 from merge.search_rows import Domain

@@ -27,7 +27,7 @@ from adapt.protocols import no_progress
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from merge.check import Resolved, resolve
-from merge.recipe import recipe_from_flags
+from merge.recipe_flags import recipe_from_flags
 from merge.report import DomainResult, Report
 from merge.report_measure import Held, measure
 from merge.report_shares import Share, mean_recovered

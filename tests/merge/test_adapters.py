@@ -12,7 +12,7 @@ from merge.build import merge
 from merge.checkpoint import open_checkpoint
 from merge.lora_config import LoraConfig
 from merge.plan import plan_merge
-from merge.recipe import recipe_from_flags
+from merge.recipe_flags import recipe_from_flags
 from tests.merge.conftest import Zoo, dense_deltas
 
 

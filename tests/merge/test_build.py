@@ -21,7 +21,8 @@ from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.build import merge
 from merge.check import check
-from merge.recipe import Recipe, recipe_from_flags
+from merge.recipe import Recipe
+from merge.recipe_flags import recipe_from_flags
 from tests.merge.conftest import Zoo, load
 
 
@@ -315,7 +316,7 @@ import sys
 from pathlib import Path
 from adapt.workspace import Workspace
 from merge.build import merge
-from merge.recipe import recipe_from_flags
+from merge.recipe_flags import recipe_from_flags
 print("ready", flush=True)
 while True:
     recipe = recipe_from_flags(["billing", "travel"], method="ties", densities=[0.5], name="victim")

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from adapt.errors import DataError, RecipeError
-from merge.recipe import Recipe, read_recipe, recipe_from_flags
+from merge.recipe import Recipe, read_recipe
+from merge.recipe_flags import recipe_from_flags
 
 GOOD = """\
 merge_method: ties

@@ -19,7 +19,8 @@ from merge.build import merge
 from merge.check import Resolved, check, resolve
 from merge.layerwise import Batch, adds_to_stream, find_layers, record_calls
 from merge.likelihood import IGNORED, encode_answers, pad
-from merge.recipe import Recipe, read_recipe, recipe_from_flags
+from merge.recipe import Recipe, read_recipe
+from merge.recipe_flags import recipe_from_flags
 from merge.regmean import ANSWER, Fitter, regmean
 from merge.search import METHODS, SearchSettings, rows_of
 from merge.search_bench import Bench

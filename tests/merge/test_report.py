@@ -15,7 +15,7 @@ from adapt.workspace import Workspace
 from merge.analysis import analyse
 from merge.build import merge
 from merge.check import Resolved, resolve
-from merge.recipe import recipe_from_flags
+from merge.recipe_flags import recipe_from_flags
 from merge.report import Advice, DomainResult, Report
 from merge.report_measure import Held, measure
 from merge.report_shares import mean_recovered, recovered

@@ -14,7 +14,7 @@ from adapt.records import Example, Message, ProgressEvent
 from adapt.workspace import Workspace
 from merge.build import merge
 from merge.check import Resolved, resolve
-from merge.recipe import recipe_from_flags
+from merge.recipe_flags import recipe_from_flags
 from merge.search import Found, SearchSettings, search
 from merge.search_bench import Bench
 from merge.search_journal import open_journal

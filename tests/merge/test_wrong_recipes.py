@@ -18,7 +18,8 @@ from adapt.errors import AdaptError
 from adapt.registry import Registry
 from adapt.workspace import Workspace
 from merge.check import check
-from merge.recipe import Recipe, read_recipe, recipe_from_flags
+from merge.recipe import Recipe, read_recipe
+from merge.recipe_flags import recipe_from_flags
 from tests.merge.conftest import Zoo, make_adapter
 from tests.merge.wrong_recipes import WRONG, Wrong
 

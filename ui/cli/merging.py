@@ -130,7 +130,7 @@ def by_flags(
     controls: ControlsOption = True,
 ) -> None:
     """Build a recipe from flags and run it."""
-    from merge.recipe import recipe_from_flags
+    from merge.recipe_flags import recipe_from_flags
     from ui.merge_actions import held_by
 
     recipe = recipe_from_flags(
@@ -223,7 +223,7 @@ def analyse(
     search_trials: TrialsOption = None,
 ) -> None:
     """Show how adapters lie to each other; with rows of their domains, whether to merge them. Nothing is written."""
-    from merge.recipe import recipe_from_flags
+    from merge.recipe_flags import recipe_from_flags
     from ui.merge_actions import analyse_adapters
 
     output: Output = ctx.obj

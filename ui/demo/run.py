@@ -236,7 +236,7 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
 
 
 def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Progress) -> Artifact:
-    from merge.recipe import recipe_from_flags
+    from merge.recipe_flags import recipe_from_flags
 
     method = MERGES[name]
     recipe = recipe_from_flags(
