@@ -1,9 +1,9 @@
 """Four real adapters of the starter as one model: what the searched merge keeps of their gains, beside peft and mergekit.
 
 The domains and the training are those of `bench_domains`, each adapter besides keeping the base on rows of the others, as
-adapters that will be merged should (`adapt finetune --keep`). Each domain's rows fall into training, validation (the search
-sees them) and test (nothing sees them before the end). The peers merge with fixed weights, 1 and 0.5, and count with the
-better of the two.
+adapters that will be merged should (`adapt finetune --keep`). Each domain's rows fall into training (400 of them are
+kept by the others, and are what regmean fits to), validation (the search judges by them) and test (nothing sees them before
+the end). The peers merge with fixed weights, 1 and 0.5, and count with the better of the two.
 """
 
 import random
@@ -92,7 +92,9 @@ def compare(root: Path) -> list[Row]:
     resolved = resolve(recipe, workspace=ctx.workspace)
     tests = _tasks(root, "test")
     held = merge_actions.Held(
-        validation=_tasks(root, "validation"), search=SearchSettings(minutes=SEARCH_MINUTES)
+        validation=_tasks(root, "validation"),
+        search=SearchSettings(minutes=SEARCH_MINUTES),
+        calibration=_tasks(root, "keep"),
     )
     artifact = merge_actions.merge(ctx, recipe, held=held, progress=_told)
     ours = measure(
