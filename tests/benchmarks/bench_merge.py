@@ -7,6 +7,7 @@ models and the adapters are random.
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 
@@ -27,6 +28,7 @@ from tests.benchmarks.merge_side import (
     write_recipe,
 )
 from tests.benchmarks.report import Row
+from tests.merge.dense_reference import chosen
 
 OURS = """
 import sys
@@ -66,6 +68,7 @@ SPEED = {
     "ties": ("mergekit",),
     "dare_linear": ("mergekit",),
 }
+WEIGHT, DENSITY = 0.6, 0.5  # of each adapter, see `write_recipe`
 SAMPLED = ("layers.0.", "layers.20.")  # whose weights are held against float64
 
 
@@ -76,13 +79,16 @@ def run() -> list[Row]:
         small = make_base(folder / "494M", "494M")
         adapters = make_adapters(small, 8)
         rows: list[Row] = []
+        _ours(
+            folder, write_recipe(small, adapters[:1], "linear")
+        )  # bytecode, and the base in the page cache
         for method, peers in SPEED.items():
             recipe = write_recipe(small, adapters[:3], method)
             rows += _speed(folder, recipe, peers, f"3 adapters into 494M bf16, {method}")
             rows += _exactness(folder, small, adapters[:3], method)
-        for method in ("task_arithmetic", "ties"):
+        for method, peers in {"task_arithmetic": SPEED["task_arithmetic"], "ties": ()}.items():
             recipe = write_recipe(small, adapters, method)
-            rows += _speed(folder, recipe, (), f"8 adapters into 494M bf16, {method}")
+            rows += _speed(folder, recipe, peers, f"8 adapters into 494M bf16, {method}")
         large = make_base(folder / "1.2B", "1.2B")
         plain, wide = make_adapters(large, 3), make_adapters(large, 3, embedding=True)
         for label, chosen in (("3 adapters", plain), ("3 adapters, embedding too,", wide)):
@@ -167,8 +173,6 @@ def _memory(what: str, cost: Cost, base: Path) -> Row:
 
 def _exactness(folder: Path, base: Path, adapters: list[Path], method: str) -> list[Row]:
     """Return how many weights of two layers are within one step of whole matrices in float64."""
-    if method.startswith("dare"):
-        return []  # its mask is its own; see the tests
     merged = read_tensor_file(_newest(folder))
     checkpoint = open_checkpoint(base)
     opened = [open_adapter(path, reference=path.name) for path in adapters]
@@ -181,7 +185,7 @@ def _exactness(folder: Path, base: Path, adapters: list[Path], method: str) -> l
         deltas = torch.stack([_whole(opened, stored, output, i) for i in range(len(opened))])
         everything = slice(0, stored.grid.rows)
         weight = torch.from_numpy(stored.block(everything)).double()
-        expected = weight + (0.6 * deltas.sum(0) if method == "task_arithmetic" else _ties(deltas))
+        expected = weight + EXPECTED[method](deltas, output.record.name)
         found = read_tensor(merged, output.record.name).double()
         step = torch.exp2(torch.frexp(expected.abs().clamp(min=1e-38))[1].double() - 8)
         good += int(((found - expected).abs() <= step).sum())
@@ -199,7 +203,20 @@ def _whole(
     return torch.from_numpy(rows.block(slice(0, stored.grid.rows)))
 
 
-def _ties(deltas: torch.Tensor) -> torch.Tensor:
+def _sum(deltas: torch.Tensor, name: str) -> torch.Tensor:
+    del name
+    return WEIGHT * deltas.sum(0)
+
+
+def _dare(deltas: torch.Tensor, name: str) -> torch.Tensor:
+    shape = tuple(deltas.shape[1:])
+    masks = [chosen(shape, 0, name, place, DENSITY) for place in range(len(deltas))]
+    kept = torch.stack([torch.from_numpy(mask) for mask in masks])
+    return WEIGHT * (deltas * kept / DENSITY).sum(0)
+
+
+def _ties(deltas: torch.Tensor, name: str) -> torch.Tensor:
+    del name
     kept = torch.zeros_like(deltas)
     for one, delta in zip(kept, deltas, strict=True):
         flat = delta.reshape(-1)
@@ -208,6 +225,13 @@ def _ties(deltas: torch.Tensor) -> torch.Tensor:
     sign = torch.where(kept.sum(0) >= 0, 1.0, -1.0)
     agrees = kept.sign() == sign
     return (kept * agrees).sum(0) / agrees.sum(0).clamp(min=1)
+
+
+EXPECTED: dict[str, Callable[[torch.Tensor, str], torch.Tensor]] = {
+    "task_arithmetic": _sum,
+    "ties": _ties,
+    "dare_linear": _dare,
+}
 
 
 def _newest(folder: Path) -> Path:

@@ -108,6 +108,8 @@ def measure(arguments: list[str], log: Path) -> Cost:
         RuntimeError: it failed; the text is the end of its output.
     """
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    # what is installed has its bytecode, and so the peers have
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     report = log.with_suffix(".json")
     # a light process in between: a child's peak starts from its parent's, and this one is large
     command = [sys.executable, "-S", "-c", WATCH, str(report), str(log), sys.executable, *arguments]
