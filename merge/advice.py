@@ -15,7 +15,8 @@ from adapt.workspace import Workspace
 from merge.check import Resolved
 from merge.report import Advice, DomainResult, advise
 from merge.report_measure import Yardstick
-from merge.search import SearchSettings, rows_of, search
+from merge.search import SearchSettings, search
+from merge.search_methods import rows_of
 from merge.search_rows import Domain
 from merge.search_space import Trial
 
@@ -65,7 +66,7 @@ def find_advice(
     Raises:
         AdaptError: as `merge.search.search`.
     """
-    fitted, domains = rows_of(resolved, domains, calibration, settings)
+    fitted, domains = rows_of(resolved, domains, calibration, settings.methods)
     yardstick = Yardstick(resolved)
     tasks = [domain.task for domain in domains]
     base = [yardstick.base(task, progress) for task in tasks]

@@ -24,15 +24,13 @@ from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from merge.check import Resolved
-from merge.check_rows import unfitting
 from merge.search_bench import Bench
 from merge.search_journal import Journal, Line, open_journal
-from merge.search_rows import Domain, fingerprint, halves
+from merge.search_methods import METHODS, ROWS_METHOD, rows_of
+from merge.search_rows import Domain, fingerprint
 from merge.search_space import Space, Trial, known_methods
-from merge.specs import SPECS, Value
+from merge.specs import Value
 
-METHODS = ("task_arithmetic", "magnitude", "ties")
-LEAST_ROWS = 20  # of each adapter's domain, for a search to fit a model to them unasked
 RANDOM = 8  # random points after the starts, before the sampler learns
 
 
@@ -40,7 +38,7 @@ class SearchSettings(Settings):
     """Section `search` of a recipe: how long, among what.
 
     Attributes:
-        methods: to choose from; none means `METHODS`, and `regmean` where there are rows enough for it.
+        methods: to choose from; none leaves it to `merge.search_methods`.
     """
 
     minutes: float | None = Field(10.0, gt=0)
@@ -103,8 +101,8 @@ def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things
         RecipeError: a method is unknown or not for so many adapters, or there is neither a limit of minutes nor of trials.
         AdaptError: no adapter is better than the base on its validation rows, so there is nothing to keep.
     """
-    fitted, judged = rows_of(resolved, domains, calibration, settings)
-    methods = settings.methods or (*METHODS, *(["regmean"] if fitted else []))
+    fitted, judged = rows_of(resolved, domains, calibration, settings.methods)
+    methods = settings.methods or (*METHODS, *([ROWS_METHOD] if fitted else []))
     _check(resolved, domains, settings, methods)
     space = Space(methods, len(resolved.adapters), fixed or {})
     journal = open_journal(workspace, _conditions(resolved, judged, fitted, settings, space))
@@ -114,27 +112,6 @@ def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things
             return _run(bench, space, settings, journal, progress)
         finally:
             bench.close()
-
-
-def rows_of(
-    resolved: Resolved,
-    domains: Sequence[Domain],
-    calibration: Sequence[Domain],
-    settings: SearchSettings,
-) -> tuple[list[Domain], list[Domain]]:
-    """Return the rows that methods on rows fit the model to, none where no such method is tried, and those to judge by."""
-    if settings.methods:
-        wanted = any(m in SPECS and SPECS[m].space == "rows" for m in settings.methods)
-    else:
-        count = len(resolved.adapters)
-        rows = [0] * count
-        for domain in calibration or domains:
-            rows[domain.adapter] += len(domain.task.examples) // (1 if calibration else 2)
-        fits = count >= SPECS["regmean"].fewest and unfitting(resolved.plan) is None
-        wanted = fits and min(rows) >= LEAST_ROWS
-    if not wanted:
-        return [], list(domains)
-    return (list(calibration), list(domains)) if calibration else halves(domains)
 
 
 def _run(

@@ -146,14 +146,15 @@ def _search(
     ctx: "Context", resolved: "Resolved", held: Held, progress: Progress
 ) -> "tuple[Found, list[Domain]]":
     """Return what a search found, and the rows that its methods on rows fitted the model to."""
-    from merge.search import SearchSettings, rows_of, search
+    from merge.search import SearchSettings, search
+    from merge.search_methods import rows_of
     from merge.search_rows import refuse_shared_rows
 
     settings = held.search or SearchSettings()
     refuse_shared_rows(held.validation, held.tests)
     domains = domains_of(resolved, held.validation)
     given = domains_of(resolved, held.calibration)
-    calibration, judged = rows_of(resolved, domains, given, settings)
+    calibration, judged = rows_of(resolved, domains, given, settings.methods)
     found = search(
         resolved,
         judged,

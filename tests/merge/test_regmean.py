@@ -22,8 +22,8 @@ from merge.likelihood import IGNORED, encode_answers, pad
 from merge.recipe import Recipe, read_recipe
 from merge.recipe_flags import recipe_from_flags
 from merge.regmean import ANSWER, Fitter, regmean
-from merge.search import METHODS, SearchSettings, rows_of
 from merge.search_bench import Bench
+from merge.search_methods import METHODS, rows_of
 from merge.search_model import SwappedModel
 from merge.search_rows import Domain, halves
 from merge.search_space import Trial
@@ -261,9 +261,9 @@ def test_a_search_fits_to_one_half_and_judges_by_the_other(
 ) -> None:
     few, many = DOMAINS, [replace(d, task=task(d.task.name, d.adapter, 60)) for d in DOMAINS]
 
-    nothing, judged_by_all = rows_of(resolved, few, [], SearchSettings())
-    fitted, judged = rows_of(resolved, many, [], SearchSettings())
-    given = rows_of(resolved, many, few, SearchSettings(methods=("regmean",)))
+    nothing, judged_by_all = rows_of(resolved, few, [], ())
+    fitted, judged = rows_of(resolved, many, [], ())
+    given = rows_of(resolved, many, few, ("regmean",))
 
     assert (nothing, judged_by_all) == ([], list(few))
     assert (fitted, judged) == halves(many)
@@ -271,7 +271,7 @@ def test_a_search_fits_to_one_half_and_judges_by_the_other(
     for one, other in zip(fitted, judged, strict=True):
         assert not {id(e) for e in one.task.examples} & {id(e) for e in other.task.examples}
     assert given == (list(few), many)
-    assert rows_of(resolved, many, [], SearchSettings(methods=METHODS)) == ([], many)
+    assert rows_of(resolved, many, [], METHODS) == ([], many)
 
 
 def test_what_it_cannot_fit_is_refused(tmp_path: Path, workspace: Workspace) -> None:
