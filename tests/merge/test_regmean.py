@@ -23,7 +23,7 @@ from merge.recipe import Recipe, read_recipe
 from merge.recipe_flags import recipe_from_flags
 from merge.regmean import ANSWER, Fitter, regmean
 from merge.search_bench import Bench
-from merge.search_methods import METHODS, rows_of
+from merge.search_methods import METHODS, RATE, fit_seconds, rows_of
 from merge.search_model import SwappedModel
 from merge.search_rows import Domain, halves
 from merge.search_space import Trial
@@ -257,7 +257,7 @@ def test_the_weights_tried_are_those_of_the_built_model(
 
 
 def test_a_search_fits_to_one_half_and_judges_by_the_other(
-    resolved: Resolved, workspace: Workspace
+    resolved: Resolved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few, many = DOMAINS, [replace(d, task=task(d.task.name, d.adapter, 60)) for d in DOMAINS]
 
@@ -272,6 +272,11 @@ def test_a_search_fits_to_one_half_and_judges_by_the_other(
         assert not {id(e) for e in one.task.examples} & {id(e) for e in other.task.examples}
     assert given == (list(few), many)
     assert rows_of(resolved, many, [], METHODS) == ([], many)
+    assert 0 < fit_seconds(resolved, many) < 1
+    for device in RATE:  # a model so large that a fit would take hours
+        monkeypatch.setitem(RATE, device, 1.0)
+    assert rows_of(resolved, many, [], ()) == ([], many)
+    assert rows_of(resolved, many, few, ("regmean",)) == (list(few), many)
 
 
 def test_what_it_cannot_fit_is_refused(tmp_path: Path, workspace: Workspace) -> None:
