@@ -48,7 +48,7 @@ from merge.tensor_merger import TensorMerger
 from merge.terms import TermsOf
 
 ANSWER = 4.0
-MOST_TOKENS = 1 << 15  # of a domain; more changed nothing where it was tried
+MOST_TOKENS = 1 << 15  # of a domain: hidden states of them are kept
 WEIGHT = ".weight"
 
 
@@ -129,7 +129,12 @@ class Fitter:
                 matrices = [weights[name + WEIGHT] for weights in own]
                 base = self._swapped.original(tensor.record.name)
                 flips = isinstance(layer.get_submodule(name), Conv1D)
-                solved = solve(sums, matrices, base, terms_here, flips=flips)
+                try:
+                    solved = solve(sums, matrices, base, terms_here, flips=flips)
+                except torch.linalg.LinAlgError as error:  # type: ignore[attr-defined]  # torch's own name for it
+                    raise ModelError(
+                        f"{tensor.record.name}: the rows do not determine it; use a larger ridge, or more rows"
+                    ) from error
                 rounded = solved.to(DTYPES[tensor.record.dtype])
                 found[name + WEIGHT] = rounded.to(base)
             merged |= found

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
-from adapt.errors import AdaptError, RecipeError
+from adapt.errors import AdaptError, ModelError, RecipeError
 from adapt.evaluation import Task
 from adapt.records import Example, Message
 from adapt.workspace import Workspace
@@ -349,3 +349,15 @@ def test_the_command_line_fits_to_rows_and_refuses_test_rows(
     assert json.loads(made.out)["artifact"] == "team@1"
     assert refused.code != 0
     assert "24 of the test rows of 'a' are among" in " ".join(refused.err.split())
+
+
+def test_rows_that_determine_nothing_are_told(tmp_path: Path, workspace: Workspace) -> None:
+    base, adapters = two(tmp_path)
+    one = [replace(d, task=replace(d.task, examples=d.task.examples[:1])) for d in DOMAINS]
+
+    with pytest.raises(ModelError, match="the rows do not determine it; use a larger ridge"):
+        merge(
+            recipe_of(base, adapters, parameters={"ridge": 1e-300}),
+            workspace=workspace,
+            calibration=one,
+        )
