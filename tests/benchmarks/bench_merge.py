@@ -80,7 +80,7 @@ def run() -> list[Row]:
         adapters = make_adapters(small, 8)
         rows: list[Row] = []
         _ours(
-            folder, write_recipe(small, adapters[:1], "linear")
+            folder, write_recipe(small, adapters[:1], "task_arithmetic")
         )  # bytecode, and the base in the page cache
         for method, peers in SPEED.items():
             recipe = write_recipe(small, adapters[:3], method)
