@@ -101,12 +101,15 @@ def inputs_of(model: torch.nn.Module, module: str, rows: Task, tokenizer: object
     return [torch.cat(found).double(), torch.cat(counts).double()]
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "gpt2"])
+@pytest.mark.parametrize(
+    ("family", "features"),
+    [*((family, {}) for family in (*FAMILIES, "gpt2")), ("llama", {"use_dora": True})],
+)
 @pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to", "ignore:.*loss_type")
 def test_each_weight_is_the_least_squares_solution(
-    tmp_path: Path, workspace: Workspace, family: str
+    tmp_path: Path, workspace: Workspace, family: str, features: dict[str, object]
 ) -> None:
-    base, adapters = two(tmp_path, family)
+    base, adapters = two(tmp_path, family, **features)
     recipe = recipe_of(base, adapters, weights=[1.0, 0.5], parameters={"ridge": 1e-2})
     built = merge(recipe, workspace=workspace, calibration=DOMAINS).path
     merged = load(built, dtype=torch.float32)
