@@ -39,16 +39,16 @@ class Batch:
     first: Tensor | None = None
 
 
-def find_layers(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
-    """Return the decoder's layers, and the beginning of their weights' names.
+def find_layers(model: PreTrainedModel) -> nn.ModuleList:
+    """Return the decoder's layers.
 
     Raises:
         ModelError: the model has no single list of as many layers as its configuration says.
     """
     count = getattr(model.config, "num_hidden_layers", None)
     found = [
-        (name, module)
-        for name, module in model.named_modules()
+        module
+        for module in model.modules()
         if isinstance(module, nn.ModuleList) and len(module) == count
     ]
     if len(found) != 1:

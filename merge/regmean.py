@@ -66,7 +66,7 @@ class Fitter:
         """
         self._resolved = resolved
         self._swapped = swapped
-        self._prefix, self._layers = find_layers(swapped.model)
+        self._layers = find_layers(swapped.model)
         self._places = self._located()
         count = len(resolved.adapters)
         missing = [i for i in range(count) if i not in {domain.adapter for domain in domains}]
@@ -78,8 +78,8 @@ class Fitter:
         self._batches = [
             self._encoded([d.task for d in domains if d.adapter == i]) for i in range(count)
         ]
-        for batch, _ in (pair for pairs in self._batches for pair in pairs):
-            record_calls(swapped.model, self._layers, [batch])
+        every = [batch for pairs in self._batches for batch, _ in pairs]
+        record_calls(swapped.model, self._layers, every)
 
     def weights(self, terms: TermsOf, *, progress: Progress = no_progress) -> dict[str, Tensor]:
         """Return the merged weights by name, rounded to the output's dtype; the same for the same rows and terms."""

@@ -41,20 +41,25 @@ def fingerprint(examples: Sequence[Example]) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def refuse_shared_rows(validation: Sequence[Task], tests: Sequence[Task]) -> None:
-    """Refuse a search whose validation rows are among the test rows: it would be measured on what it was chosen by.
+def refuse_shared_rows(
+    seen: Sequence[Task], tests: Sequence[Task], *, role: str = "validation"
+) -> None:
+    """Refuse a merge that sees test rows: it would be measured on what it was chosen by, or fitted to.
+
+    Args:
+        role: of the rows that it sees, for the text.
 
     Raises:
         AdaptError: a prompt is in both; the text names the tasks and counts the rows.
     """
-    for task in validation:
+    for task in seen:
         asked = {_prompt(example) for example in task.examples}
         for test in tests:
             shared = sum(_prompt(example) in asked for example in test.examples)
             if shared:
                 raise AdaptError(
-                    f"{shared} of the test rows of '{test.name}' are among the validation rows of '{task.name}'; "
-                    "a search may not see the rows that prove it: give other rows"
+                    f"{shared} of the test rows of '{test.name}' are among the {role} rows of '{task.name}'; "
+                    "a merge may not see the rows that prove it: give other rows"
                 )
 
 

@@ -102,7 +102,7 @@ def merge(
     resolved = resolve(recipe, workspace=ctx.workspace, has_rows=has_rows)
     tests = domains_of(resolved, held.tests)
     calibration = domains_of(resolved, held.calibration)
-    refuse_shared_rows(held.calibration, held.tests)
+    refuse_shared_rows(held.calibration, held.tests, role="calibration")
     searched, trial = {}, None
     if held.search is not None:
         found, calibration = _search(ctx, resolved, held, progress)

@@ -50,6 +50,8 @@ def task(name: str, seed: int, count: int = 24) -> Task:
     return Task(name, tuple(rows), "exact")
 
 
+# down_proj whole, and the rest of a layer by B·A
+WHOLE = {"modules_to_save": ["down_proj"], "targets": ["q_proj", "k_proj", "o_proj", "up_proj"]}
 DOMAINS = (Domain(task("a", 1), 0), Domain(task("b", 2), 1))
 
 
@@ -103,7 +105,11 @@ def inputs_of(model: torch.nn.Module, module: str, rows: Task, tokenizer: object
 
 @pytest.mark.parametrize(
     ("family", "features"),
-    [*((family, {}) for family in (*FAMILIES, "gpt2")), ("llama", {"use_dora": True})],
+    [
+        *((family, {}) for family in (*FAMILIES, "gpt2")),
+        ("llama", {"use_dora": True}),
+        ("llama", WHOLE),
+    ],
 )
 @pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to", "ignore:.*loss_type")
 def test_each_weight_is_the_least_squares_solution(
@@ -161,7 +167,7 @@ def test_what_is_added_to_the_hidden_states_is_found_out(family: str, adds: list
     model = AutoModelForCausalLM.from_config(config).eval()
     ids = torch.arange(3, 19).reshape(2, 8)
     batch = Batch(ids, torch.ones_like(ids))
-    _, layers = find_layers(model)
+    layers = find_layers(model)
     record_calls(model, layers, [batch])
     assert batch.first is not None
 
@@ -351,7 +357,9 @@ def test_the_command_line_fits_to_rows_and_refuses_test_rows(
     assert made.code == 0, made.err
     assert json.loads(made.out)["artifact"] == "team@1"
     assert refused.code != 0
-    assert "24 of the test rows of 'a' are among" in " ".join(refused.err.split())
+    assert "24 of the test rows of 'a' are among the calibration rows" in " ".join(
+        refused.err.split()
+    )
 
 
 def test_rows_that_determine_nothing_are_told(tmp_path: Path, workspace: Workspace) -> None:
