@@ -17,7 +17,7 @@ from merge.report import Advice, DomainResult, advise
 from merge.report_measure import Yardstick
 from merge.search import SearchSettings, search
 from merge.search_methods import rows_of
-from merge.search_rows import Domain
+from merge.search_rows import Domain, Fitted
 from merge.search_space import Trial
 
 
@@ -73,8 +73,8 @@ def find_advice(
     own = [yardstick.adapter(d.adapter, d.task, progress) for d in domains]
     plain = Trial("task_arithmetic", (1.0,) * len(resolved.adapters), {})
 
-    def results(trial: Trial) -> tuple[DomainResult, ...]:
-        merged = yardstick.trial(trial, tasks, progress, calibration=fitted)
+    def results(trial: Trial, known: Fitted | None = None) -> tuple[DomainResult, ...]:
+        merged = yardstick.trial(trial, tasks, progress, calibration=fitted, fitted=known)
         return tuple(
             DomainResult(resolved.adapters[d.adapter].reference, b, o, m)
             for d, b, o, m in zip(domains, base, own, merged, strict=True)
@@ -87,5 +87,5 @@ def find_advice(
     found = search(
         resolved, domains, settings, workspace=workspace, calibration=fitted, progress=progress
     )
-    measured = results(found.trial)
+    measured = results(found.trial, found.fitted)
     return Advised(advise(measured, is_plain=False), found.trial, measured)

@@ -29,10 +29,10 @@ from merge.recipe import Recipe, Source
 from merge.stream import write_model
 from merge.tensor_file import read_tensor_file
 from merge.tensor_merger import TensorMerger
-from merge.unchanged import Watched
+from merge.unchanged import Watched, files_of
 
 if TYPE_CHECKING:
-    from merge.search_rows import Domain
+    from merge.search_rows import Domain, Fitted
 
 CHANGED = "an adapter or the base was changed while it was being merged; run the merge again"
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
@@ -53,6 +53,7 @@ def merge(  # noqa: PLR0913  what is merged, into what, and three things that ma
     output: Literal["model", "adapter"] = "model",
     limits: AdapterLimits | None = None,
     calibration: "Sequence[Domain]" = (),
+    fitted: "Fitted | None" = None,
     evaluate: Evaluate | None = None,
     progress: Progress = no_progress,
 ) -> Artifact:
@@ -62,6 +63,7 @@ def merge(  # noqa: PLR0913  what is merged, into what, and three things that ma
         output: a full model, or (only for weighted sums and methods on factors) one adapter for the same base.
         limits: of a merged adapter; its rank and its error by them stand in the card's metrics.
         calibration: rows of each adapter's domain, for a method that fits the model to rows.
+        fitted: what a search with this recipe and these rows came to, so that it is not computed again.
         evaluate: measures the finished folder; what it returns becomes the card's metrics. If it raises, nothing is
             published.
 
@@ -94,11 +96,16 @@ def merge(  # noqa: PLR0913  what is merged, into what, and three things that ma
                 resolved.adapters,
                 method=recipe.merge_method,
                 terms=resolved.terms_of,
-                fitted=_fitted(resolved, calibration, progress),
+                fitted=_fitted(resolved, calibration, fitted, progress),
             )
             records = write_model(resolved.plan, merger, staging.path, progress=progress)
         base_sha256, hashes = hashed.result()
         if not adapters.are_unchanged() or resolved.base.fingerprint_now() != base_sha256:
+            raise ModelError(CHANGED)
+        if fitted is not None and (fitted.base, fitted.adapters) != (
+            base_sha256,
+            files_of(resolved),
+        ):
             raise ModelError(CHANGED)
         if evaluate is not None:
             progress(ProgressEvent("evaluate"))
@@ -119,13 +126,19 @@ def merge(  # noqa: PLR0913  what is merged, into what, and three things that ma
 
 
 def _fitted(
-    resolved: Resolved, calibration: "Sequence[Domain]", progress: Progress
+    resolved: Resolved,
+    calibration: "Sequence[Domain]",
+    known: "Fitted | None",
+    progress: Progress,
 ) -> dict[str, Array]:
     """Return the weights of a method on rows, nothing for others."""
     if resolved.recipe.spec.space != "rows":
         return {}
-    fit = resolve_name("merge.regmean:regmean")
-    weights = fit(resolved, calibration, terms=resolved.terms_of, progress=progress)
+    if known is not None:
+        weights = known.weights
+    else:
+        fit = resolve_name("merge.row_methods:fit")
+        weights = fit(resolved, calibration, terms=resolved.terms_of, progress=progress)
     return {name: weight.float().cpu().numpy() for name, weight in weights.items()}
 
 

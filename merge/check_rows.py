@@ -16,7 +16,9 @@ def check_rows(recipe: Recipe, plan: MergePlan, findings: Findings, *, has_rows:
     """
     if recipe.spec.space != "rows":
         if recipe.calibration and recipe.search is None and not has_rows:
-            text = f"is read by regmean and by a search; {recipe.merge_method} does not use it"
+            text = (
+                f"is read by regmean, distill and a search; {recipe.merge_method} does not use it"
+            )
             findings.add_recipe(("calibration",), text)
         return
     other = unfitting(plan)

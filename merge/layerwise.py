@@ -54,7 +54,7 @@ def find_layers(model: PreTrainedModel) -> nn.ModuleList:
     if len(found) != 1:
         raise ModelError(
             f"{type(model).__name__}: its layers are not one list, so they cannot be fitted one after the other; "
-            "use another method than regmean"
+            "use a method that is not fitted to rows"
         )
     return found[0]
 
@@ -96,7 +96,7 @@ def _recorder(
         elif before and not torch.equal(before[-1], hidden):
             raise ModelError(
                 f"{type(model).__name__}: its layers do not simply follow each other, so they cannot be fitted one "
-                "after the other; use another method than regmean"
+                "after the other; use a method that is not fitted to rows"
             )
         batch.calls.append((tuple(args[1:]), rest))
 
@@ -167,8 +167,8 @@ def groups_of(
     once = sorted(name for _, group in groups for name in group) == sorted(names)
     if not once or any(given.shape[:2] != batch.ids.shape for given, _ in groups):
         raise ModelError(
-            f"{type(layer).__name__}: not each of its changed weights sees all tokens once, so regmean cannot fit them; "
-            "use another method"
+            f"{type(layer).__name__}: not each of its changed weights sees all tokens once, so they cannot be fitted "
+            "to rows; use another method"
         )
     return [group for _, group in groups]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from peft import PeftModel
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -65,20 +65,39 @@ def answer_losses(
     losses = [0.0] * len(rows)
     with torch.inference_mode():
         for batch in batches(rows):
-            inputs, mask, labels = pad([rows[i] for i in batch], pad_id)
-            device = model.device
-            logits = model(
-                input_ids=inputs.to(device), attention_mask=mask.to(device), use_cache=False
-            ).logits
-            wanted = labels[:, 1:].to(device)
-            learned = wanted != IGNORED
-            # at the answers alone: the vocabulary is long, and most tokens are the prompts'
-            loss = cross_entropy(logits[:, :-1][learned].float(), wanted[learned], reduction="none")
-            place = learned.nonzero()[:, 0]
-            sums = torch.zeros(len(batch), device=device).index_add_(0, place, loss)
-            for index, total in zip(batch, sums.tolist(), strict=True):
-                losses[index] = total / max(1, len(rows[index].answer))
+            chosen = [rows[i] for i in batch]
+            logits = answer_logits(model, chosen, pad_id=pad_id)
+            wanted = torch.tensor([t for row in chosen for t in row.answer], dtype=torch.long)
+            loss = cross_entropy(logits.float(), wanted.to(logits.device), reduction="none")
+            sizes = [len(row.answer) for row in chosen]
+            for index, part in zip(batch, torch.split(loss, sizes), strict=True):
+                losses[index] = float(part.sum()) / max(1, len(part))
     return tuple(losses)
+
+
+def answer_logits(
+    model: PreTrainedModel | PeftModel, rows: Sequence[AnswerRow], *, pad_id: int
+) -> Tensor:
+    """Return the logits before each token of the rows' answers, row after row, of shape [tokens, vocabulary].
+
+    The vocabulary is long and most tokens are the prompts', so the head gets the hidden states before answers alone.
+    """
+    inputs, mask, labels = pad(rows, pad_id)
+    before = (labels[:, 1:] != IGNORED).to(model.device)
+
+    def keep(_head: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (args[0][:, :-1][before], *args[1:])
+
+    head: nn.Module = model.get_output_embeddings()
+    hook = head.register_forward_pre_hook(keep)
+    try:
+        logits: Tensor = model(
+            input_ids=inputs.to(model.device), attention_mask=mask.to(model.device), use_cache=False
+        ).logits
+    finally:
+        hook.remove()
+    # a model may project by itself and not call its head
+    return logits if logits.dim() == 2 else logits[:, :-1][before]
 
 
 def batches(rows: Sequence[AnswerRow]) -> list[list[int]]:

@@ -65,7 +65,7 @@ class Recipe(_RecipePart):
     Attributes:
         parameters: of the whole merge; what is per source holds for each source that sets none itself.
         evaluate: held-out files by domain, measured once at the end.
-        calibration: files by domain that a method on rows (`regmean`) fits the model to.
+        calibration: files by domain that a method on rows (`regmean`, `distill`) fits the model to.
     """
 
     merge_method: str

@@ -6,7 +6,7 @@
         file: held_out/trips.jsonl           validation:
         adapter: travel@2                      billing: validation/billing.jsonl
 
-`calibration` is written as `evaluate` is: the rows that a method which fits the model to rows (`regmean`) learns from.
+`calibration` is written as `evaluate` is: the rows that methods which fit a model to rows (`regmean`, `distill`) learn from.
 A domain is called like the adapter that was trained for it, or names that adapter. A file of `evaluate` is only measured
 at the end, so it cannot be one of those that the search or such a method looks at.
 Not here: what is measured, and how a search is run (`merge.search`).

@@ -72,8 +72,9 @@ class Fitter:
         missing = [i for i in range(count) if i not in {domain.adapter for domain in domains}]
         if missing:
             raise RecipeError(
-                f"regmean learns from rows of every adapter's domain, and '{resolved.adapters[missing[0]].reference}' "
-                "has none: name a file for it under calibration (--calibration ADAPTER=FILE)"
+                "regmean and distill learn from rows of every adapter's domain, and "
+                f"'{resolved.adapters[missing[0]].reference}' has none: name a file for it under calibration "
+                "(--calibration ADAPTER=FILE)"
             )
         self._batches = [
             self._encoded([d.task for d in domains if d.adapter == i]) for i in range(count)
@@ -171,7 +172,7 @@ class Fitter:
                 module = self._layers[known[0]].get_submodule(known[1].removesuffix(WEIGHT))
             if known is None or not isinstance(module, nn.Linear | Conv1D):
                 raise ModelError(
-                    f"regmean fits the linear maps within layers, and {tensor.record.name} is none; "
+                    f"regmean and distill fit the linear maps within layers, and {tensor.record.name} is none; "
                     "use task_arithmetic or ties"
                 )
             found.setdefault(known[0], {})[known[1]] = tensor
@@ -202,23 +203,3 @@ def _first(batch: Batch) -> Tensor:
     if batch.first is None:
         raise ValueError("its calls were not recorded")
     return batch.first
-
-
-def regmean(
-    resolved: Resolved,
-    domains: Sequence[Domain],
-    *,
-    terms: TermsOf,
-    progress: Progress = no_progress,
-) -> dict[str, Tensor]:
-    """Return a recipe's merged weights by name, fitted to rows of the domains; loads the base for it.
-
-    Raises:
-        RecipeError: an adapter has no rows.
-        ModelError: an adapter changes what is no linear map within a layer, or the base's layers are no plain chain.
-    """
-    swapped = SwappedModel(resolved.base, resolved.plan)
-    try:
-        return Fitter(resolved, swapped, domains).weights(terms, progress=progress)
-    finally:
-        swapped.close()

@@ -22,10 +22,10 @@ from merge.check import Resolved
 from merge.likelihood import answer_losses, encode_answers
 from merge.lora_config import CONFIG
 from merge.plan import plan_merge
-from merge.regmean import Fitter
 from merge.report import DomainResult, Forgetting, Report
+from merge.row_methods import RowMethods
 from merge.search_model import SwappedModel
-from merge.search_rows import Domain
+from merge.search_rows import Domain, Fitted
 from merge.search_space import Trial
 from merge.tensor_merger import TensorMerger
 
@@ -78,11 +78,21 @@ class Yardstick:
         progress: Progress,
         *,
         calibration: Sequence[Domain] = (),
+        fitted: Fitted | None = None,
     ) -> list[Scores]:
-        """Return the scores of a merge in memory; `calibration` is what a method on rows fits the model to."""
+        """Return the scores of a merge in memory.
+
+        Args:
+            calibration: what a method on rows fits the model to.
+            fitted: what that came to, where a search has done it.
+        """
         resolved = self._resolved
         if trial.spec.space == "rows":
-            weights = Fitter(resolved, self.swapped, calibration).weights(trial.terms_of())
+            if fitted is not None:
+                weights = fitted.weights
+            else:
+                methods = RowMethods(resolved, self.swapped, calibration)
+                weights = methods.weights(trial.method, trial.terms_of(), progress=progress)
             with self.swapped.holding(weights) as runtime:
                 return [run_task(runtime, task, progress=progress) for task in tasks]
         merger = TensorMerger(

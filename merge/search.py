@@ -8,16 +8,17 @@ come first, then random points, then a Gaussian process proposes (optuna's GPSam
 References: Snoek et al. 2012, arXiv:1206.2944 (Bayesian optimisation); Akiba et al. 2019, arXiv:1907.10902 (optuna).
 """
 
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from pydantic import Field, JsonValue
+from torch import Tensor
 
-from adapt.artifacts import sha256_file
 from adapt.config import Settings
 from adapt.errors import RecipeError
 from adapt.protocols import Progress, no_progress
@@ -26,12 +27,14 @@ from adapt.workspace import Workspace
 from merge.check import Resolved
 from merge.search_bench import Bench
 from merge.search_journal import Journal, Line, open_journal
-from merge.search_methods import METHODS, ROWS_METHOD, rows_of
-from merge.search_rows import Domain, fingerprint
+from merge.search_methods import METHODS, fit_seconds, rows_of, worth_fitting
+from merge.search_rows import Domain, Fitted, fingerprint
 from merge.search_space import Space, Trial, known_methods
 from merge.specs import Value
+from merge.unchanged import files_of
 
 RANDOM = 8  # random points after the starts, before the sampler learns
+ONCE = ("distill",)  # unasked, these are tried once: each trial takes minutes
 
 
 class SearchSettings(Settings):
@@ -55,6 +58,7 @@ class Found:
         score: mean gain recovered over the domains.
         recovered: gain recovered by domain; None where its own adapter gained nothing.
         resumed: how many of the trials were found finished.
+        fitted: the best merge's weights, where it was fitted to rows and tried in this call.
     """
 
     trial: Trial
@@ -63,6 +67,7 @@ class Found:
     trials: int
     resumed: int
     seconds: float
+    fitted: Fitted | None = field(default=None, repr=False)
 
     def as_metrics(self) -> dict[str, JsonValue]:
         """Return what a card keeps."""
@@ -102,30 +107,47 @@ def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things
         AdaptError: no adapter is better than the base on its validation rows, so there is nothing to keep.
     """
     fitted, judged = rows_of(resolved, domains, calibration, settings.methods)
-    methods = settings.methods or (*METHODS, *([ROWS_METHOD] if fitted else []))
+    methods = settings.methods
+    once: tuple[str, ...] = ()
+    if not methods:
+        unasked = worth_fitting(resolved, fitted) if fitted else []
+        once = tuple(m for m in unasked if m in ONCE)
+        methods = (*METHODS, *(m for m in unasked if m not in ONCE))
     _check(resolved, domains, settings, methods)
-    space = Space(methods, len(resolved.adapters), fixed or {})
+    space = Space(methods, len(resolved.adapters), fixed or {}, once)
+    seconds = {method: fit_seconds(resolved, fitted, method) for method in once}
+    base, adapters = resolved.base.sha256, files_of(resolved)
     journal = open_journal(workspace, _conditions(resolved, judged, fitted, settings, space))
     with workspace.lock(f"search-{journal.path.stem}", timeout_seconds=1):
         bench = Bench(resolved, judged, calibration=fitted, progress=progress)
         try:
-            return _run(bench, space, settings, journal, progress)
+            found, weights = _run(bench, space, settings, journal, seconds, progress)
+            return replace(found, fitted=Fitted(weights, base, adapters)) if weights else found
         finally:
             bench.close()
 
 
 def _run(
-    bench: Bench, space: Space, settings: SearchSettings, journal: Journal, progress: Progress
-) -> Found:
+    bench: Bench,
+    space: Space,
+    settings: SearchSettings,
+    journal: Journal,
+    seconds: Mapping[str, float],
+    progress: Progress,
+) -> tuple[Found, dict[str, Tensor]]:
+    """Return the best merge, and its weights where they were fitted to rows and tried in this call."""
     lines = journal.lines()
     resumed = len(lines)
+    weights: dict[str, Tensor] = {}
     study = _study()
     for line in lines:
         _tell(study, space, line)
     while not _is_spent(lines, settings):
         number = len(lines)
         started = time.monotonic()
-        point = _propose(study, space, number, seed=settings.seed)
+        point = next_start(space, lines, settings, seconds)
+        if point is None:
+            point = _propose(study, space, number, seed=settings.seed)
         trial = space.trial(point)
         losses = bench.losses(trial)
         line = Line(
@@ -138,9 +160,11 @@ def _run(
         journal.add(line)
         _tell(study, space, line)
         lines.append(line)
+        if _best(lines) is line:
+            weights = bench.fitted
         _report(lines, space, settings, progress)
-    best = max(lines, key=lambda line: (line.score, -line.number))
-    return Found(
+    best = _best(lines)
+    found = Found(
         space.trial(best.point),
         best.score,
         bench.recovered(best.losses),
@@ -148,6 +172,11 @@ def _run(
         resumed,
         sum(line.seconds for line in lines),
     )
+    return found, weights
+
+
+def _best(lines: Sequence[Line]) -> Line:
+    return max(lines, key=lambda line: (line.score, -line.number))
 
 
 def _is_spent(lines: Sequence[Line], settings: SearchSettings) -> bool:
@@ -170,11 +199,27 @@ def _distributions(space: Space) -> dict[str, BaseDistribution]:
     return found
 
 
+def next_start(
+    space: Space, lines: Sequence[Line], settings: SearchSettings, seconds: Mapping[str, float]
+) -> dict[str, JsonValue] | None:
+    """Return the next point to begin with, none where all were tried; what is tried once waits for minutes enough.
+
+    Args:
+        seconds: how long each method that is tried once takes by estimate.
+    """
+    tried = [line.point for line in lines]
+    left = math.inf
+    if settings.minutes is not None:
+        left = 60 * settings.minutes - sum(line.seconds for line in lines)
+    for start in space.starts():
+        if start not in tried and seconds.get(str(start["method"]), 0.0) <= left:
+            return dict(start)  # type: ignore[arg-type]  # names and floats
+    return None
+
+
 def _propose(study: optuna.Study, space: Space, number: int, *, seed: int) -> dict[str, JsonValue]:
     """Return the next point; it depends on the seed and the finished trials alone, so a resumed search asks the same."""
     starts = space.starts()
-    if number < len(starts):
-        return dict(starts[number])  # type: ignore[arg-type]  # names and floats
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         study.sampler = optuna.samplers.GPSampler(
@@ -188,6 +233,8 @@ def _propose(study: optuna.Study, space: Space, number: int, *, seed: int) -> di
 
 
 def _tell(study: optuna.Study, space: Space, line: Line) -> None:
+    if line.point["method"] in space.once:
+        return  # not among what is proposed
     study.add_trial(
         optuna.trial.create_trial(
             params=dict(line.point), distributions=_distributions(space), value=line.score
@@ -198,7 +245,7 @@ def _tell(study: optuna.Study, space: Space, line: Line) -> None:
 def _report(
     lines: Sequence[Line], space: Space, settings: SearchSettings, progress: Progress
 ) -> None:
-    best = max(lines, key=lambda line: line.score)
+    best = _best(lines)
     done: float = len(lines)
     total: float | None = settings.trials
     if total is None:
@@ -246,14 +293,11 @@ def _conditions(
     return {
         "objective": "likelihood per token",
         "base": resolved.base.sha256,
-        "adapters": [
-            [sha256_file(a.file.path), sha256_file(a.file.path.with_name("adapter_config.json"))]
-            for a in resolved.adapters
-        ],
+        "adapters": [list(files) for files in files_of(resolved)],
         "dtype": resolved.recipe.output_dtype,
         "domains": [[d.task.name, d.adapter, fingerprint(d.task.examples)] for d in judged],
         **({"calibration": known} if known else {}),
-        "methods": list(space.methods),
+        "methods": [*space.methods, *space.once],
         "seed": settings.seed,
         "fixed": dict(space.fixed),
     }

@@ -17,7 +17,7 @@ from adapt.protocols import Progress
 from adapt.records import ProgressEvent
 from merge.check import Resolved
 from merge.likelihood import AnswerRow, answer_losses, encode_answers
-from merge.regmean import Fitter
+from merge.row_methods import RowMethods
 from merge.search_model import SwappedModel
 from merge.search_rows import Domain
 from merge.search_space import Trial
@@ -54,7 +54,9 @@ class Bench:
             for domain in domains
         }
         progress(ProgressEvent("search", detail="base and adapters on the validation rows"))
-        self._fitter = Fitter(resolved, self.swapped, calibration) if calibration else None
+        self._progress = progress
+        self.fitted: dict[str, Tensor] = {}  # the last trial's weights, where it was fitted to rows
+        self._on_rows = RowMethods(resolved, self.swapped, calibration) if calibration else None
         self.base = self._losses()
         count = len(resolved.adapters)
         self.own: dict[str, float] = {}
@@ -65,16 +67,17 @@ class Bench:
 
     def losses(self, trial: Trial, *, only: str = "") -> dict[str, float]:
         """Return the mean loss of the answers by domain, in [0, 1], under a merge."""
-        if trial.spec.space == "rows":
-            with self.swapped.holding(self._fitted(trial)):
+        self.fitted = self._fitted(trial) if trial.spec.space == "rows" else {}
+        if self.fitted:
+            with self.swapped.holding(self.fitted):
                 return self._losses(only)
         with self.swapped.merged(self.merger(trial)):
             return self._losses(only)
 
     def _fitted(self, trial: Trial) -> dict[str, Tensor]:
-        if self._fitter is None:
+        if self._on_rows is None:
             raise ValueError(f"{trial.method} without rows")
-        return self._fitter.weights(trial.terms_of())
+        return self._on_rows.weights(trial.method, trial.terms_of(), progress=self._progress)
 
     def merger(self, trial: Trial) -> TensorMerger:
         """Return what computes a trial's weights."""

@@ -2,12 +2,25 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from adapt.errors import AdaptError
 from adapt.evaluation import Task
 from adapt.records import Example
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights that a search fitted to rows, by name, and the SHA-256 of what they are of: the base, each adapter's files."""
+
+    weights: Mapping[str, "Tensor"]
+    base: str
+    adapters: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)

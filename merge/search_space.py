@@ -79,11 +79,13 @@ class Space:
 
     Attributes:
         fixed: values that the recipe sets for the whole merge (`normalize`, `rescale`, …), kept where a method has them.
+        once: methods that take so long that they are tried with all weights 1 only, after the other starts.
     """
 
     methods: tuple[str, ...]
     sources: int
     fixed: Mapping[str, Value]
+    once: tuple[str, ...] = ()
 
     def numbers(self, method: str) -> list[str]:
         """Return the names of the numbers that are searched for a method, weights apart."""
@@ -123,19 +125,20 @@ class Space:
         return Trial(method, weights, {**self._constants(SPECS[method]), **searched})
 
     def starts(self) -> list[dict[str, object]]:
-        """Return where to begin: each method with all weights 1, then with weights that sum to 1."""
-        points = []
-        for weight in dict.fromkeys((1.0, 1.0 / self.sources)):
-            for method in self.methods:
-                if weight != 1 and SPECS[method].space == "rows":
-                    continue  # only how its weights lie to each other counts
-                point: dict[str, object] = {"method": method}
-                for name, (low, high) in self.dimensions.items():
-                    default = self._default(method, name)
-                    value = weight if name.startswith("weight ") else default
-                    point[name] = min(max(value, low), high)
-                points.append(point)
-        return points
+        """Return where to begin: each method with all weights 1, then with weights of sum 1; then what is tried once."""
+        points = [self._start(method, 1.0) for method in self.methods]
+        if self.sources > 1:
+            # of methods on rows only how the weights lie to each other counts
+            others = [method for method in self.methods if SPECS[method].space != "rows"]
+            points += [self._start(method, 1.0 / self.sources) for method in others]
+        return points + [self._start(method, 1.0) for method in self.once]
+
+    def _start(self, method: str, weight: float) -> dict[str, object]:
+        point: dict[str, object] = {"method": method}
+        for name, (low, high) in self.dimensions.items():
+            value = weight if name.startswith("weight ") else self._default(method, name)
+            point[name] = min(max(value, low), high)
+        return point
 
     def _default(self, method: str, name: str) -> float:
         found = SPECS[method].parameter(name)

@@ -6,7 +6,7 @@ Not here: the functions themselves; `MethodSpec.function` says where each is.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from merge.recipe_quotes import quoted
@@ -114,6 +114,8 @@ _EPSILON = Parameter(
 )
 _LAMBDA = Parameter("lambda", 1.0, "factor of the merged task vector")
 _SEED = Parameter("seed", 0, "of the random draw", low=0, high=2**32 - 1, varies=False)
+_ROWS_COUNT = Parameter("weight", 1.0, "how much a domain's rows count", per_source=True, low=0)
+_RIDGE = Parameter("ridge", 1e-3, "pull to the base's weights", low=0, high=1, low_is_open=True)
 # mergekit's memory knob: accepted, no effect
 _INT8_MASK = Parameter("int8_mask", False, "has no effect here", varies=False)
 _INNER = ("task_arithmetic", "ties")
@@ -265,12 +267,32 @@ SPECS: dict[str, MethodSpec] = {
         MethodSpec(
             "regmean",
             "arXiv:2212.09849",
-            "merge.regmean:regmean",
+            "merge.regmean:Fitter",
             (
-                Parameter("weight", 1.0, "how much a domain's rows count", per_source=True, low=0),
+                _ROWS_COUNT,
+                _RIDGE,
+            ),
+            fewest=2,
+            space="rows",
+        ),
+        MethodSpec(
+            "distill",
+            "arXiv:1503.02531",
+            "merge.distill:Distiller",
+            (
+                replace(_ROWS_COUNT, varies=False),
+                Parameter("steps", 300, "of gradient descent", low=1, high=100_000, varies=False),
                 Parameter(
-                    "ridge", 1e-3, "pull to the base's weights", low=0, high=1, low_is_open=True
+                    "learning_rate",
+                    2.5e-4,
+                    "of a model 256 wide; a wider one's is smaller in proportion",
+                    low=0,
+                    high=1,
+                    low_is_open=True,
+                    varies=False,
                 ),
+                replace(_RIDGE, varies=False),
+                _SEED,
             ),
             fewest=2,
             space="rows",

@@ -6,12 +6,23 @@ Not here: fingerprints of bases, remembered between runs (`adapt.bases`).
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapt.artifacts import sha256_file
+from merge.lora_config import CONFIG
+
+if TYPE_CHECKING:
+    from merge.check import Resolved
 
 FRESH_SECONDS = 2.0  # clocks of files tick in steps, up to two seconds on old file systems
 
 Stamp = tuple[int, int, int, int]
+
+
+def files_of(resolved: "Resolved") -> list[tuple[str, str]]:
+    """Return the SHA-256 of each adapter's weights and configuration as they are now."""
+    paths = [adapter.file.path for adapter in resolved.adapters]
+    return [(sha256_file(path), sha256_file(path.with_name(CONFIG))) for path in paths]
 
 
 class Watched:

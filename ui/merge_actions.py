@@ -103,10 +103,10 @@ def merge(
     tests = domains_of(resolved, held.tests)
     calibration = domains_of(resolved, held.calibration)
     refuse_shared_rows(held.calibration, held.tests, role="calibration")
-    searched, trial = {}, None
+    searched, trial, fitted = {}, None, None
     if held.search is not None:
-        found, calibration = _search(ctx, resolved, held, progress)
-        searched, trial = found.as_metrics(), found.trial
+        found, calibration = _search(ctx, resolved, held, form, progress)
+        searched, trial, fitted = found.as_metrics(), found.trial, found.fitted
         recipe = trial_recipe(recipe, trial)
 
     def measure(folder: Path) -> Mapping[str, "JsonValue"]:
@@ -137,20 +137,28 @@ def merge(
         output=form,
         limits=limits,
         calibration=calibration if recipe.spec.space == "rows" else (),
+        fitted=fitted,
         evaluate=measure,
         progress=progress,
     )
 
 
 def _search(
-    ctx: "Context", resolved: "Resolved", held: Held, progress: Progress
+    ctx: "Context",
+    resolved: "Resolved",
+    held: Held,
+    form: Literal["model", "adapter"],
+    progress: Progress,
 ) -> "tuple[Found, list[Domain]]":
     """Return what a search found, and the rows that its methods on rows fitted the model to."""
     from merge.search import SearchSettings, search
-    from merge.search_methods import rows_of
+    from merge.search_methods import methods_for_adapter, rows_of
     from merge.search_rows import refuse_shared_rows
 
     settings = held.search or SearchSettings()
+    if form == "adapter":
+        methods = methods_for_adapter(settings.methods)
+        settings = settings.model_copy(update={"methods": methods})
     refuse_shared_rows(held.validation, held.tests)
     domains = domains_of(resolved, held.validation)
     given = domains_of(resolved, held.calibration)

@@ -2,8 +2,8 @@
 
 The domains and the training are those of `bench_domains`, each adapter besides keeping the base on rows of the others, as
 adapters that will be merged should (`adapt finetune --keep`). Each domain's rows fall into training (400 of them are
-kept by the others, and are what regmean fits to), validation (the search judges by them) and test (nothing sees them before
-the end). The peers merge with fixed weights, 1 and 0.5, and count with the better of the two.
+kept by the others; methods on rows fit the model to all), validation (the search judges by them) and test (nothing sees them
+before the end). The peers merge with fixed weights, 1 and 0.5, and count with the better of the two.
 """
 
 import random
@@ -41,7 +41,7 @@ from ui.actions import read_task
 from ui.context import Context
 
 MINUTES = 16.0  # of training, for all four
-SEARCH_MINUTES = 6.0
+SEARCH_MINUTES = 10.0  # the product's own default
 VALIDATION, KEPT_ROWS, MOST_TRAINED = 200, 400, 9000
 WEIGHTS = (1.0, 0.5)
 DENSITY = 0.5  # of the peers' TIES and DARE, as their documents have it
@@ -80,8 +80,12 @@ def _write(root: Path, name: str) -> dict[str, object]:
     write_pairs(root / f"{name}-validation.jsonl", held)
     write_pairs(root / f"{name}-test.jsonl", test[:MOST_TESTED])
     write_pairs(root / f"{name}-keep.jsonl", learned[:KEPT_ROWS])
-    write_pairs(root / f"{name}.jsonl", learned)
-    return {"data": f"{name}.jsonl", "test": f"{name}-validation.jsonl", "scored_examples": 20}
+    write_pairs(root / f"{name}-train.jsonl", learned)
+    return {
+        "data": f"{name}-train.jsonl",
+        "test": f"{name}-validation.jsonl",
+        "scored_examples": 20,
+    }
 
 
 def compare(root: Path) -> list[Row]:
@@ -94,7 +98,7 @@ def compare(root: Path) -> list[Row]:
     held = merge_actions.Held(
         validation=_tasks(root, "validation"),
         search=SearchSettings(minutes=SEARCH_MINUTES),
-        calibration=_tasks(root, "keep"),
+        calibration=_tasks(root, "train"),
     )
     artifact = merge_actions.merge(ctx, recipe, held=held, progress=_told)
     ours = measure(
@@ -126,6 +130,7 @@ def compare(root: Path) -> list[Row]:
 
 
 def _tasks(root: Path, part: str) -> list[Task]:
+    """Return the rows of a part of each domain: `train`, `validation` or `test`."""
     return [
         read_task(name, root / f"{name}-{part}.jsonl", metric=METRICS.get(name)) for name in DOMAINS
     ]

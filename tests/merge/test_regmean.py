@@ -21,7 +21,8 @@ from merge.layerwise import Batch, adds_to_stream, find_layers, record_calls
 from merge.likelihood import IGNORED, encode_answers, pad
 from merge.recipe import Recipe, read_recipe
 from merge.recipe_flags import recipe_from_flags
-from merge.regmean import ANSWER, Fitter, regmean
+from merge.regmean import ANSWER, Fitter
+from merge.row_methods import RowMethods, fit
 from merge.search_bench import Bench
 from merge.search_methods import METHODS, RATE, fit_seconds, rows_of
 from merge.search_model import SwappedModel
@@ -221,7 +222,7 @@ def test_equal_adapters_give_themselves(tmp_path: Path, workspace: Workspace) ->
     resolved = resolve(twice, workspace=workspace, has_rows=True)
     domains = [Domain(task("a", 1, 200), 0), Domain(task("b", 2, 200), 1)]
 
-    fitted = regmean(resolved, domains, terms=resolved.terms_of)
+    fitted = fit(resolved, domains, terms=resolved.terms_of)
 
     swapped = SwappedModel(resolved.base, resolved.plan)
     ids = torch.tensor(
@@ -244,13 +245,15 @@ def test_equal_adapters_give_themselves(tmp_path: Path, workspace: Workspace) ->
     assert not torch.allclose(plain, wanted, atol=1e-2)
 
 
+@pytest.mark.parametrize(
+    "trial", [Trial("regmean", (0.7, 0.4), {}), Trial("distill", (0.7, 0.4), {"steps": 5})]
+)
 def test_the_weights_tried_are_those_of_the_built_model(
-    resolved: Resolved, workspace: Workspace
+    resolved: Resolved, workspace: Workspace, trial: Trial
 ) -> None:
-    trial = Trial("regmean", (0.7, 0.4), {})
-    tried = Fitter(resolved, SwappedModel(resolved.base, resolved.plan), DOMAINS).weights(
-        trial.terms_of()
-    )
+    methods = RowMethods(resolved, SwappedModel(resolved.base, resolved.plan), DOMAINS)
+    tried = methods.weights(trial.method, trial.terms_of())
+    again = methods.weights(trial.method, trial.terms_of())  # its second trial is like its first
 
     artifact = merge(trial_recipe(resolved.recipe, trial), workspace=workspace, calibration=DOMAINS)
 
@@ -260,6 +263,7 @@ def test_the_weights_tried_are_those_of_the_built_model(
         t.record.name for f in resolved.plan.files for t in f.tensors if t.changes
     }
     assert {n for n in tried if not torch.equal(tried[n], built[n])} == set()
+    assert {n for n in tried if not torch.equal(tried[n], again[n])} == set()
     assert {n for n in start if n not in tried and not torch.equal(start[n], built[n])} == set()
     rows = artifact.card.settings["calibration"]
     assert [(r["domain"], r["rows"]) for r in rows] == [("a", 24), ("b", 24)]

@@ -95,6 +95,31 @@ def test_a_searched_merge_is_reported_and_gated(
     assert run("models", "verify", "--json")[0] == 0
 
 
+def test_a_search_for_an_adapter_tries_only_what_can_be_one(
+    run: Run,  # noqa: F811
+    pair: tuple[Path, list[Path]],
+    tmp_path: Path,
+) -> None:
+    base, adapters = pair
+    seen = rows(tmp_path / "v.jsonl", "one", "two")
+    search = ["--validation", f"a={seen}", "--search-trials", "4", "--as", "adapter"]
+    recipe = {
+        "merge_method": "task_arithmetic",
+        "base_model": str(base),
+        "models": [{"adapter": str(adapter)} for adapter in adapters],
+        "search": {"trials": 2, "methods": ["ties"], "validation": {"a": seen.name}},
+    }
+    (tmp_path / "r.yaml").write_text(yaml.safe_dump(recipe))
+
+    made = run("merge", "m", *flags(pair), *search, "--json")
+    refused = run("merge", "run", str(tmp_path / "r.yaml"), "--as", "adapter")
+
+    assert made[0] == 0, made[2]
+    assert json.loads(made[1])["metrics"]["search"]["trials"] == 4
+    assert (tmp_path / "workspace/artifacts/m/1/adapter_config.json").is_file()
+    assert (refused[0], "ties cannot give an adapter; leave it out" in refused[2]) == (2, True)
+
+
 def test_a_version_worse_than_its_base_needs_force(
     run: Run,  # noqa: F811
     tmp_path: Path,

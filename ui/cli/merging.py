@@ -26,7 +26,7 @@ HELP = """Merge adapters of one base into one deployable model. Examples:
 
   adapt merge team --adapter support --adapter dates --validation support=s.jsonl --search-minutes 10
 
-  adapt merge team --adapter support --adapter dates --method regmean --calibration support=s.jsonl \
+  adapt merge team --adapter support --adapter dates --method distill --calibration support=s.jsonl \
 --calibration dates=d.jsonl
 
   adapt merge methods
@@ -73,7 +73,8 @@ TrialsOption = Annotated[
 CalibrationOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--calibration", help="ADAPTER=FILE of rows that regmean fits the model to, no test rows."
+        "--calibration",
+        help="ADAPTER=FILE of rows that regmean and distill fit the model to, no test rows.",
     ),
 ]
 RankOption = Annotated[
