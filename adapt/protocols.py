@@ -43,6 +43,18 @@ class Retriever(Protocol):
         ...
 
 
+class PassageReader(Protocol):
+    """Something that reads a question beside passages, and says how far they are about it."""
+
+    def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return for each text how near its tokens come to those of the question, mean of cosines."""
+        ...
+
+    def information(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return for each text what it tells of the question, in nats: log P(question | text) - log P(question)."""
+        ...
+
+
 class TextEmbedder(Protocol):
     """Something that turns texts into vectors of length 1."""
 

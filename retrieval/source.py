@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from adapt.protocols import Retriever, TextEmbedder
+from adapt.protocols import PassageReader, Retriever, TextEmbedder
 from adapt.records import ContextPiece, Notice, Offer, Passage
 from retrieval.fence import fence, fence_name
 from retrieval.relevance import Relevance, RelevanceSettings, judge, spoken
@@ -28,7 +28,7 @@ class DocumentSource:
 
     name = "documents"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what finds, what judges, and how it is put
         self,
         retriever: Retriever,
         embedder: TextEmbedder | None = None,
@@ -37,6 +37,7 @@ class DocumentSource:
         settings: RelevanceSettings | None = None,
         marked: bool = True,
         insist: bool = True,
+        reader: PassageReader | None = None,
     ) -> None:
         """Take what finds passages.
 
@@ -44,6 +45,7 @@ class DocumentSource:
             embedder: whose similarities the passages carry; without it, words alone judge whether the answer is there.
             insist: where the answer seems absent, ask for `ABSENT`, the one answer that is then left to a model that is held
                 to quoting. Not where the model has a task of its own, as an adapter has.
+            reader: reads them beside the question, to tell whether they are about it.
             marked: set passages between marks; not for a model that was trained on `PLAIN`.
         """
         self._retriever = retriever
@@ -52,6 +54,7 @@ class DocumentSource:
         self._settings = settings or RelevanceSettings()
         self._marked = marked
         self._insist = insist
+        self._reader = reader
 
     @property
     def heading(self) -> str:
@@ -62,7 +65,7 @@ class DocumentSource:
         """Return passages, best first; a collection's documents are the same for every user."""
         del user
         passages = self._retriever.search(question, top_k=self._top_k)
-        relevance = judge(question, passages, self._embedder, self._settings)
+        relevance = judge(question, passages, self._embedder, self._settings, reader=self._reader)
         pieces, planted = self._pieces(passages)
         notices = [Notice(one) for one in planted]
         if relevance.warn:

@@ -135,6 +135,7 @@ def context_sources(ctx: "Context", question: Question, answerer: Answerer) -> l
                 settings=ctx.workspace.settings("relevance", RelevanceSettings),
                 marked=not ctx.runtime(answerer.base).knows_prompts,
                 insist=answerer.adapter is None,
+                reader=ctx.reader,
             )
         )
     return sources

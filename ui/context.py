@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from adapt.database import Database
     from adapt.jobs import Job, Jobs
     from adapt.models import ModelRuntime
-    from adapt.protocols import TextEmbedder
+    from adapt.protocols import PassageReader, TextEmbedder
     from feedback.store import FeedbackStore
 
 WATCHED = 100  # answers that a page may still look at; all of them are in the database
@@ -38,6 +38,7 @@ class Context:
         self.generations: OrderedDict[str, Generation] = OrderedDict()
         self._runtimes: OrderedDict[str, ModelRuntime] = OrderedDict()
         self._embedder: TextEmbedder | None = None
+        self._reader: PassageReader | None = None
         self._database: Database | None = None
         self._feedback: FeedbackStore | None = None
         self._jobs: Jobs | None = None
@@ -82,6 +83,16 @@ class Context:
             if self._embedder is None:
                 self._embedder = load_embedder(self.embedder_name)
             return self._embedder
+
+    @property
+    def reader(self) -> "PassageReader":
+        """Return what reads passages beside a question; it loads nothing before it is asked."""
+        from adapt.reader import ShippedReader
+
+        with self._loading:
+            if self._reader is None:
+                self._reader = ShippedReader(self.workspace)
+            return self._reader
 
     @property
     def embedder_name(self) -> str:

@@ -17,7 +17,8 @@ from pathlib import Path
 from adapt.bases import find_base
 from adapt.chat import Request
 from adapt.embedding import load_embedder
-from adapt.protocols import TextEmbedder
+from adapt.protocols import PassageReader, TextEmbedder
+from adapt.reader import ShippedReader
 from adapt.records import ContextPiece, Offer, Passage
 from adapt.starter.recipe.measures import share
 from adapt.workspace import Workspace
@@ -58,13 +59,15 @@ def run() -> list[Row]:
     embedder = load_embedder()
     if DATA.exists():
         makers: tuple[Callable[[], Asked], ...] = (_scifact, _mlqa, _leyes_uy)
-        rows += [_relevance(make(), embedder) for make in makers]
+        with tempfile.TemporaryDirectory() as folder:
+            reader = ShippedReader(Workspace(Path(folder)))
+            rows += [_relevance(make(), embedder, reader) for make in makers]
     else:
         sys.stderr.write(f"no {DATA}: the judgement is left out\n")
     return rows + _planted()
 
 
-def _relevance(one: Asked, embedder: TextEmbedder) -> Row:
+def _relevance(one: Asked, embedder: TextEmbedder, reader: PassageReader) -> Row:
     """Return what is warned of: with the answer there, with it nowhere, and with its document taken out."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "documents"
@@ -78,7 +81,7 @@ def _relevance(one: Asked, embedder: TextEmbedder) -> Row:
         collection.close()
 
     def warned(question: str, passages: Sequence[Passage]) -> bool:
-        return judge(question, passages, embedder).warn
+        return judge(question, passages, embedder, reader=reader).warn
 
     false = [warned(text, passages) for text, _, passages in there]
     held = [

@@ -1,7 +1,11 @@
+from collections.abc import Sequence
+
 import pytest
 
 from adapt.embedding import load_embedder
+from adapt.reader import ShippedReader
 from adapt.records import Chunk, Passage
+from adapt.workspace import Workspace
 from retrieval.relevance import RelevanceSettings, judge, spoken
 
 HOURS = Chunk("h", "hours.txt", "r", "The Marlow office opens at nine on weekdays.", language="en")
@@ -82,3 +86,38 @@ def test_the_language_of_a_question_is_told(question: str, language: str) -> Non
 
 def test_a_question_of_names_alone_is_answered_in_the_language_of_the_documents() -> None:
     assert spoken("Marlow", found(HORARIO, 0.5, 1.0)) == "es"
+
+
+PRIZE = Chunk(
+    "p",
+    "prize.txt",
+    "r",
+    "The Nobel Prize in Literature has been awarded each year since 1901 by the Swedish Academy in Stockholm.",
+    language="en",
+)
+
+
+def test_a_reader_tells_apart_what_similarity_and_words_do_not(workspace: Workspace) -> None:
+    reader = ShippedReader(workspace)
+    there, absent = "Who awards the Nobel Prize in Literature?", "Which bus goes to the airport?"
+    passages = found(PRIZE, 0.42, 0.5)  # as near to both
+
+    near, far = (judge(question, passages, MINILM, reader=reader) for question in (there, absent))
+
+    assert (near.warn, far.warn) == (False, True)
+    assert near.answered > judge(there, passages, MINILM).answered
+
+
+def test_a_reader_is_asked_only_where_similarities_count() -> None:
+    class Never:
+        def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
+            raise AssertionError((question, texts))
+
+        information = closeness
+
+    question = "¿Cuándo abre la oficina de Marlow?"
+
+    assert judge(question, found(HORARIO, 0.9, 0.9), MINILM, reader=Never()) == judge(
+        question, found(HORARIO, 0.9, 0.9), MINILM
+    )
+    assert judge("hello", found(HOURS, 0.9, 0.9), MINILM, reader=Never()).answered == 1.0
