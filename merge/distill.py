@@ -27,10 +27,9 @@ from adapt.records import ProgressEvent
 from merge.check import Resolved
 from merge.deltas import DTYPES
 from merge.likelihood import AnswerRow, answer_logits, batches, encode_answers
-from merge.search_model import SwappedModel
+from merge.search_model import SwappedModel, merger_of
 from merge.search_rows import Domain
-from merge.search_space import Trial
-from merge.tensor_merger import TensorMerger
+from merge.search_space import one_adapter
 from merge.terms import Terms, TermsOf
 
 KEPT = 64  # of an adapter's probabilities for a token
@@ -166,13 +165,8 @@ class Distiller:
         taught = self._taught[place]
         missing = sorted(set(wanted) - taught.said.keys())
         rows = [taught.rows[i] for i in missing]
-        alone = tuple(float(i == place) for i in range(len(self._resolved.adapters)))
-        merger = TensorMerger(
-            self._resolved.checkpoint,
-            self._resolved.adapters,
-            method="task_arithmetic",
-            terms=Trial("task_arithmetic", alone, {}).terms_of(),
-        )
+        alone = one_adapter(place, of=len(self._resolved.adapters))
+        merger = merger_of(self._resolved, alone)
         with self._swapped.merged(merger), torch.no_grad():
             for part in batches(rows):
                 logits = answer_logits(

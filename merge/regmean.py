@@ -41,10 +41,9 @@ from merge.layerwise import (
 from merge.least_squares import FitRows, Site, solve, sums_of
 from merge.likelihood import IGNORED, AnswerRow, batches, encode_answers, pad
 from merge.plan import OutputTensor
-from merge.search_model import SwappedModel
+from merge.search_model import SwappedModel, merger_of
 from merge.search_rows import Domain
-from merge.search_space import Trial
-from merge.tensor_merger import TensorMerger
+from merge.search_space import one_adapter
 from merge.terms import TermsOf
 
 ANSWER = 4.0
@@ -143,14 +142,8 @@ class Fitter:
 
     def _own(self, place: int, tensors: Mapping[str, OutputTensor]) -> dict[str, Tensor]:
         """Return the weights of a layer under one adapter alone."""
-        resolved = self._resolved
-        alone = tuple(float(i == place) for i in range(len(resolved.adapters)))
-        merger = TensorMerger(
-            resolved.checkpoint,
-            resolved.adapters,
-            method="task_arithmetic",
-            terms=Trial("task_arithmetic", alone, {}).terms_of(),
-        )
+        alone = one_adapter(place, of=len(self._resolved.adapters))
+        merger = merger_of(self._resolved, alone)
         with merger.one_thread():
             return {
                 name: merger.tensor(tensor).to(self._swapped.original(tensor.record.name))

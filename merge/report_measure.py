@@ -24,10 +24,9 @@ from merge.lora_config import CONFIG
 from merge.plan import plan_merge
 from merge.report import DomainResult, Forgetting, Report
 from merge.row_methods import RowMethods
-from merge.search_model import SwappedModel
+from merge.search_model import SwappedModel, merger_of
 from merge.search_rows import Domain, Fitted
-from merge.search_space import Trial
-from merge.tensor_merger import TensorMerger
+from merge.search_space import Trial, one_adapter
 
 MERGED = "merged"
 
@@ -62,13 +61,8 @@ class Yardstick:
 
     def adapter(self, place: int, task: Task, progress: Progress) -> Scores:
         """Return the scores of one adapter, by its place."""
-        resolved = self._resolved
-        alone = tuple(float(i == place) for i in range(len(resolved.adapters)))
-        trial = Trial("task_arithmetic", alone, {})
-        merger = TensorMerger(
-            resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
-        )
-        with self.swapped.merged(merger) as runtime:
+        alone = one_adapter(place, of=len(self._resolved.adapters))
+        with self.swapped.merged(merger_of(self._resolved, alone)) as runtime:
             return run_task(runtime, task, progress=progress)
 
     def trial(
@@ -86,19 +80,15 @@ class Yardstick:
             calibration: what a method on rows fits the model to.
             fitted: what that came to, where a search has done it.
         """
-        resolved = self._resolved
         if trial.spec.space == "rows":
             if fitted is not None:
                 weights = fitted.weights
             else:
-                methods = RowMethods(resolved, self.swapped, calibration)
+                methods = RowMethods(self._resolved, self.swapped, calibration)
                 weights = methods.weights(trial.method, trial.terms_of(), progress=progress)
             with self.swapped.holding(weights) as runtime:
                 return [run_task(runtime, task, progress=progress) for task in tasks]
-        merger = TensorMerger(
-            resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
-        )
-        with self.swapped.merged(merger) as runtime:
+        with self.swapped.merged(merger_of(self._resolved, trial)) as runtime:
             return [run_task(runtime, task, progress=progress) for task in tasks]
 
     def random(self, tasks: Sequence[Task], progress: Progress, *, seed: int = 0) -> list[Scores]:
@@ -116,14 +106,9 @@ class Yardstick:
     def _norms(self) -> dict[str, float]:
         """Return by tensor the root of the sum of the adapters' squared norms."""
         found: dict[str, float] = {}
-        resolved = self._resolved
-        for place in range(len(resolved.adapters)):
-            alone = tuple(float(i == place) for i in range(len(resolved.adapters)))
-            terms = Trial("task_arithmetic", alone, {}).terms_of()
-            merger = TensorMerger(
-                resolved.checkpoint, resolved.adapters, method="task_arithmetic", terms=terms
-            )
-            with self.swapped.merged(merger):
+        count = len(self._resolved.adapters)
+        for place in range(count):
+            with self.swapped.merged(merger_of(self._resolved, one_adapter(place, of=count))):
                 for tensor in self.swapped.changed:
                     name = tensor.record.name
                     change = self.swapped.current(name) - self.swapped.original(name)

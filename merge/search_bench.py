@@ -18,9 +18,9 @@ from adapt.records import ProgressEvent
 from merge.check import Resolved
 from merge.likelihood import AnswerRow, answer_losses, encode_answers
 from merge.row_methods import RowMethods
-from merge.search_model import SwappedModel
+from merge.search_model import SwappedModel, merger_of
 from merge.search_rows import Domain
-from merge.search_space import Trial
+from merge.search_space import Trial, one_adapter
 from merge.tensor_merger import TensorMerger
 
 LEAST_GAIN = 1e-3  # an adapter that gained less on its own validation rows has no share to keep
@@ -61,9 +61,9 @@ class Bench:
         count = len(resolved.adapters)
         self.own: dict[str, float] = {}
         for domain in domains:
-            alone = tuple(float(i == domain.adapter) for i in range(count))
             name = domain.task.name
-            self.own[name] = self.losses(Trial("task_arithmetic", alone, {}), only=name)[name]
+            alone = one_adapter(domain.adapter, of=count)
+            self.own[name] = self.losses(alone, only=name)[name]
 
     def losses(self, trial: Trial, *, only: str = "") -> dict[str, float]:
         """Return the mean loss of the answers by domain, in [0, 1], under a merge."""
@@ -81,10 +81,7 @@ class Bench:
 
     def merger(self, trial: Trial) -> TensorMerger:
         """Return what computes a trial's weights."""
-        resolved = self._resolved
-        return TensorMerger(
-            resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
-        )
+        return merger_of(self._resolved, trial)
 
     def recovered(self, losses: Mapping[str, float]) -> dict[str, float | None]:
         """Return the gain recovered by domain; None where the adapter itself gained nothing."""

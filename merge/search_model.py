@@ -15,9 +15,18 @@ from transformers import PreTrainedModel
 from adapt.bases import Base
 from adapt.errors import ModelError
 from adapt.models import ModelRuntime
+from merge.check import Resolved
 from merge.checkpoint import HEAD
 from merge.plan import MergePlan, OutputTensor
+from merge.search_space import Trial
 from merge.tensor_merger import TensorMerger
+
+
+def merger_of(resolved: Resolved, trial: Trial) -> TensorMerger:
+    """Return what computes the weights of a trial of a recipe's adapters."""
+    return TensorMerger(
+        resolved.checkpoint, resolved.adapters, method=trial.method, terms=trial.terms_of()
+    )
 
 
 class SwappedModel:

@@ -73,6 +73,11 @@ class Trial:
         return ", ".join(parts)
 
 
+def one_adapter(place: int, *, of: int) -> Trial:
+    """Return the merge that is one of so many adapters alone, by its place."""
+    return Trial("task_arithmetic", tuple(float(i == place) for i in range(of)), {})
+
+
 @dataclass(frozen=True)
 class Space:
     """All that a search chooses among.
