@@ -26,7 +26,7 @@ from retrieval.analysis import STOP_WORDS, WORD, fold, terms
 # TyDiQA English and feedbackqa, against questions of the other English sets and CLINC150's out-of-scope queries; the
 # intercept puts the border where 2 % of those hits lie below. SciFact and all Spanish sets stood outside.
 SIMILARITY, WORDS, OFFSET = 19.67, 0.822, -9.354
-# The same with a reader, which SciFact, outside, showed to be worth its tenth of a second: similarity, words, closeness of
+# The same with a reader, which SciFact, outside, showed to be worth its 0.2 s: similarity, words, closeness of
 # tokens, information in nats
 READER, READER_OFFSET = (21.233, 3.127, 12.555, 0.12), -21.132
 # The same on MLQA es-es dev and SQuAD-es; border at 3 %. MLQA test, leyes_uy and docs_es_tech stood outside.
