@@ -1,6 +1,6 @@
 """Tiny random models of four families, and LoRA adapters on them whose B is not zero."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,6 +175,15 @@ class Zoo:
         if key not in self.made:
             self.made[key] = make(self.root / str(len(self.made)))
         return self.made[key]
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: the models are so small that threads would wait for each other longer than they compute."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

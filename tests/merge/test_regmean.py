@@ -1,7 +1,6 @@
 """RegMean against brute force, on four architectures and GPT-2; what is tried is built; what it cannot do is told."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from tests.tiny import SHAPE, make_base, tiny_tokenizer
 from tests.ui.shell import Shell
 from ui.merge_actions import trial_recipe
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 FAMILIES = ("llama", "qwen3", "mistral", "gemma")
 WORDS = ("office", "opens", "closes", "refund", "days", "call", "help", "week", "the", "is", "at")
 
@@ -71,15 +71,6 @@ def recipe_of(base: Path, adapters: list[Path], **fields: object) -> Recipe:
     return recipe_from_flags(
         [str(a) for a in adapters], method="regmean", base=str(base), name="m", **fields
     )
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """The models are so small that threads would wait for each other longer than they compute."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture
