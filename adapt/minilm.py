@@ -91,16 +91,31 @@ class MiniLm(WordPieces):
         states that were trained for their mean; 0 for a question without a token.
         """
         asked, *rows = self.ids([question, *texts])
-        words = self._states(asked)[1:-1]  # without the special tokens at both ends
+        words = self._unit_states(asked)[1:-1]  # without the special tokens at both ends
         if not len(words):
             return [0.0] * len(texts)
-        return [float((words @ self._states(row).T).max(axis=1).mean()) for row in rows]
+        return [float((words @ self._unit_states(row).T).max(axis=1).mean()) for row in rows]
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the tokens of a text, without special ones, however many they are."""
+        found: list[int] = self._counter.encode(text, add_special_tokens=False).ids
+        return found
+
+    def states(self, tokens: Sequence[int]) -> Vectors:
+        """Return the last state of each token, shape [n, 384], read with the special tokens around them."""
+        first, *_, last = self.ids([""])[0]
+        return self._states([first, *tokens[: self.window - 2], last])[1:-1]
+
+    def _unit_states(self, row: Sequence[int]) -> Vectors:
+        """Return the last state of each token, of length 1."""
+        states = self._states(row)
+        states /= np.linalg.norm(states, axis=1, keepdims=True)
+        return states
 
     def _states(self, row: Sequence[int]) -> Vectors:
-        """Return the last state of each token, of length 1."""
+        """Return the last state of each token."""
         ids, mask = padded([row])
         states: Vectors = self._session.run(None, {"ids": ids, "mask": mask})[0][0]
-        states /= np.linalg.norm(states, axis=1, keepdims=True)
         return states
 
     def _encode(self, rows: Sequence[Sequence[int]]) -> Vectors:

@@ -150,12 +150,17 @@ class Grounding:
     """What an answer may quote or call: numbered passages, texts that need no citation, such as corrections, and tools.
 
     `absent`, where it is not empty, says that the passages do not hold the answer: it is said instead of quoting them.
+    `question` is what is asked, whole: a follow-up question with what it takes from its conversation. `headings` are those of
+    the passages, in their order. `corrections` are the questions that some of `uncited` were the right answers to, with them.
     """
 
     passages: tuple[tuple[int, str], ...] = ()
     uncited: tuple[str, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()  # as `adapt.tools` has them
     absent: str = ""
+    question: str = ""
+    headings: tuple[str, ...] = ()
+    corrections: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

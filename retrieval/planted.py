@@ -12,7 +12,7 @@ import codecs
 import re
 import unicodedata
 
-from adapt.grounding import sentence_spans
+from adapt.sentences import sentence_spans
 from retrieval.planted_patterns import RUN_TOGETHER, STRONG, WEAK
 
 # invisible, or turning the direction of writing; the joiners of Persian, Hindi and emoji among them matter to no pattern

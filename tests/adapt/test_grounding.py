@@ -14,9 +14,11 @@ from adapt.bases import find_base
 from adapt.chat import ChatEngine, Request
 from adapt.database import Database
 from adapt.errors import ModelError
-from adapt.grounding import REFUSALS, GroundedLogits, grammar, sentence_spans
+from adapt.grounding import REFUSALS, GroundedLogits, grammar
+
 from adapt.models import GenerationSettings, ModelRuntime
 from adapt.records import Chunk, ContextPiece, Grounding, Message, Offer, Passage
+from adapt.sentences import sentence_spans
 from adapt.workspace import Workspace
 from feedback.store import FeedbackStore
 from tests.tiny import CONFIGS, make_base, tiny_tokenizer

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
 from adapt.errors import DataError
-from adapt.grounding import sentence_spans
+from adapt.sentences import sentence_spans
 from adapt.starter.recipe.coined import coin_name, coin_value, is_held_out
 from adapt.starter.recipe.corpus import Corpus, read_corpus
 from adapt.starter.recipe.dates import (

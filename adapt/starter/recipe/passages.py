@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from adapt.grounding import sentence_spans
+from adapt.sentences import sentence_spans
 from adapt.starter.recipe.cloze import make_cloze
 from adapt.starter.recipe.coined import coin_name
 from adapt.starter.recipe.mixed import make_mixed

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from adapt.errors import DataError
-from adapt.grounding import sentence_spans
+from adapt.sentences import sentence_spans
 
 HELD_OUT_ONE_IN = 9
 _REFERENCE = re.compile(r"\[[^\]\s]{1,12}(?: \d+)?\](?::\s?\d+(?:[\u2013-]\d+)?)?")

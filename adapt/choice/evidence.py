@@ -1,0 +1,117 @@
+"""What speaks for each candidate, as figures: nearness by both embedders, words, names, the kind of thing asked for, likelihood.
+
+Not here: what each figure weighs (`adapt.choice.chooser`).
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from adapt.choice.answer_kinds import asked_kinds, holds
+from adapt.choice.candidates import Candidate
+from adapt.choice.likelihood import Likelihoods
+from adapt.choice.match import TokenMatch
+from adapt.choice.words import Rarity, held_share, names_of, terms, words_of
+
+FEATURES = (
+    "closeness", "cosine", "match",  # of tokens, by MiniLM (`adapt.choice.match`)
+    "alone", "headed", "after", "passage",  # by the multilingual encoder: alone, under its headings, after the sentence before, and its passage
+    "words", "words_around", "words_passage", "names", "names_passage",
+    "kind", "kind_around", "opens", "points_back", "short", "row", "item",
+    "chosen", "free",  # by the model that answers, in nats
+)  # fmt: skip
+POINTERS = frozenset(
+    "he she it they this these his her its their el ella ellos ellas esto este esta estos estas su sus".split()
+)
+SHORT = 40  # characters
+
+Figures = npt.NDArray[np.float64]
+
+
+class Encoder(Protocol):
+    """What is needed of the multilingual encoder."""
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return one vector of length 1 for each text."""
+        ...
+
+
+class Evidence:
+    """Gathers the figures; safe to share between threads."""
+
+    def __init__(self, match: TokenMatch, encoder: Encoder) -> None:
+        self._match = match
+        self._encoder = encoder
+
+    def gather(
+        self, question: str, candidates: Sequence[Candidate], likely: Likelihoods | None
+    ) -> Figures:
+        """Return the figures of each candidate, shape [n, features], in the order of `FEATURES`; 0 for what is not known."""
+        columns = [
+            *self._match.figures(question, candidates).T,
+            *self._meaning(question, candidates),
+            *_words(question, candidates),
+            *_form(question, candidates),
+        ]
+        nothing = (0.0,) * len(candidates)
+        columns += [likely.chosen, likely.free] if likely else [nothing, nothing]
+        return np.stack([np.asarray(one, np.float64) for one in columns], axis=1)
+
+    def _meaning(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
+        alone = [one.reading for one in candidates]
+        headed = [f"{one.context}\n{one.reading}" if one.context else one.reading for one in candidates]
+        after = [f"{one.before} {one.reading}" if one.before else one.reading for one in candidates]
+        wholes = _passages(candidates)
+        vectors = self._encoder.encode([question, *alone, *headed, *after, *wholes.values()])
+        near = vectors[1:] @ vectors[0]
+        count = len(candidates)
+        of_passage = dict(zip(wholes, near[3 * count :], strict=True))
+        parts = [near[place * count : (place + 1) * count] for place in range(3)]
+        return np.stack([*parts, np.array([of_passage[one.number] for one in candidates])])
+
+
+def _passages(candidates: Sequence[Candidate]) -> dict[int | None, str]:
+    """Return the text of each passage as its candidates have it, by number."""
+    texts: dict[int | None, list[str]] = {}
+    for one in candidates:
+        lines = texts.setdefault(one.number, [])
+        lines += [*(line for line in one.context.split("\n") if line and line not in lines), one.reading]
+    return {number: " ".join(lines)[:1_500] for number, lines in texts.items()}
+
+
+def _words(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
+    own = [terms(one.reading) for one in candidates]
+    around = [held | terms(f"{one.context} {one.before}") for held, one in zip(own, candidates, strict=True)]
+    wholes = {number: terms(text) for number, text in _passages(candidates).items()}
+    rarity = Rarity(question, [one.reading for one in candidates])
+    names = names_of(question)
+    shares = [rarity.share(held) for held in own]
+    return [
+        shares,
+        [rarity.share(held) - share for held, share in zip(around, shares, strict=True)],
+        [rarity.share(wholes[one.number]) for one in candidates],
+        [held_share(names, held) for held in own],
+        [held_share(names, wholes[one.number]) for one in candidates],
+    ]
+
+
+def _form(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
+    kinds = asked_kinds(question)
+    seen: set[int | None] = set()
+    opens, points = [], []
+    for one in candidates:
+        opens.append(float(one.number not in seen))
+        seen.add(one.number)
+        first = words_of(one.text)[:1]
+        points.append(float(bool(first) and first[0] in POINTERS))
+    return [
+        [float(any(holds(kinds, one.text))) for one in candidates],
+        [float(any(holds(kinds, f"{one.context} {one.before}"))) for one in candidates],
+        opens,
+        points,
+        [float(len(one.text) < SHORT) for one in candidates],
+        [float(one.kind == "row") for one in candidates],
+        [float(one.kind == "item") for one in candidates],
+    ]

@@ -1,0 +1,70 @@
+"""How likely a model finds each candidate as the beginning of its answer: the prompt once, all candidates in one batch after it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+FIRST = 12  # tokens of a candidate that are weighed; what they leave open is rarely decided later
+
+
+@dataclass(frozen=True)
+class Likelihoods:
+    """Two figures in nats for each candidate, and the token that the model would begin with by itself.
+
+    `chosen` is log P(candidate) where only candidates may be said: at each token, those that go on with none are left out,
+    as decoding held to the candidates has it. `free` is the log-likelihood of its first tokens, nothing left out.
+    """
+
+    chosen: tuple[float, ...]
+    free: tuple[float, ...]
+    begins: int
+
+
+def likelihoods(
+    model: PreTrainedModel | Any, prompt: Sequence[int], candidates: Sequence[Sequence[int]]
+) -> Likelihoods:
+    """Return them for the first tokens of each candidate after a prompt, both as token ids."""
+    starts = [list(one[:FIRST]) for one in candidates]
+    device = model.device
+    with torch.inference_mode():
+        given = torch.tensor([list(prompt)], device=device)
+        read = model(input_ids=given, use_cache=True, logits_to_keep=1)
+        first = read.logits[0, -1].float().log_softmax(-1).cpu()
+        rest = _after(model, read.past_key_values, len(prompt), starts)
+    allowed: dict[tuple[int, ...], set[int]] = {}
+    for start in starts:
+        for length, token in enumerate(start):
+            allowed.setdefault(tuple(start[:length]), set()).add(token)
+    chosen, free = [], []
+    for row, start in enumerate(starts):
+        held = told = 0.0
+        for length, token in enumerate(start):
+            scores = first if length == 0 else rest[row, length - 1]
+            told += float(scores[token])
+            others = sorted(allowed[tuple(start[:length])])
+            if len(others) > 1:
+                held += float(scores[token] - scores[others].logsumexp(0))
+        chosen.append(held)
+        free.append(told)
+    return Likelihoods(tuple(chosen), tuple(free), int(first.argmax()))
+
+
+def _after(model: Any, cache: Any, length: int, starts: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Return the log-probabilities after each token of each candidate but its last, shape [n, longest - 1, vocabulary]."""
+    longest = max(map(len, starts)) - 1
+    if longest < 1:
+        return torch.zeros(len(starts), 0, 0)
+    cache.batch_repeat_interleave(len(starts))
+    ids = [[*start[:longest], *[0] * (longest - len(start[:longest]))] for start in starts]
+    seen = [[1] * length + [int(place < len(start)) for place in range(longest)] for start in starts]
+    scores = model(
+        input_ids=torch.tensor(ids, device=model.device),
+        attention_mask=torch.tensor(seen, device=model.device),
+        past_key_values=cache,
+        use_cache=True,
+    ).logits
+    result: torch.Tensor = scores.float().log_softmax(-1).cpu()
+    return result
