@@ -1,4 +1,4 @@
-"""What speaks for each candidate, as figures: nearness by both embedders, words, names, the kind of thing asked for, likelihood.
+"""What speaks for each candidate, as figures: nearness by both embedders, words, names, the kind of thing asked for.
 
 Not here: what each figure weighs (`adapt.choice.chooser`).
 """
@@ -11,17 +11,16 @@ import numpy.typing as npt
 
 from adapt.choice.answer_kinds import asked_kinds, holds
 from adapt.choice.candidates import Candidate
-from adapt.choice.likelihood import Likelihoods
 from adapt.choice.match import TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms, words_of
 
-FEATURES = (
+EVIDENCE = (
     "closeness", "cosine", "match",  # of tokens, by MiniLM (`adapt.choice.match`)
     "alone", "headed", "after", "passage",  # by the multilingual encoder: alone, under its headings, after the sentence before, and its passage
     "words", "words_around", "words_passage", "names", "names_passage",
     "kind", "kind_around", "opens", "points_back", "short", "row", "item",
-    "chosen", "free",  # by the model that answers, in nats
 )  # fmt: skip
+MODEL_FIGURES = ("chosen", "free")  # of the model that answers, in nats (`adapt.choice.likelihood`)
 POINTERS = frozenset(
     "he she it they this these his her its their el ella ellos ellas esto este esta estos estas su sus".split()
 )
@@ -45,19 +44,21 @@ class Evidence:
         self._match = match
         self._encoder = encoder
 
-    def gather(
-        self, question: str, candidates: Sequence[Candidate], likely: Likelihoods | None
-    ) -> Figures:
-        """Return the figures of each candidate, shape [n, features], in the order of `FEATURES`; 0 for what is not known."""
+    def gather(self, question: str, candidates: Sequence[Candidate]) -> Figures:
+        """Return the figures of each candidate, shape [n, figures], in the order of `EVIDENCE`."""
         columns = [
             *self._match.figures(question, candidates).T,
             *self._meaning(question, candidates),
             *_words(question, candidates),
             *_form(question, candidates),
         ]
-        nothing = (0.0,) * len(candidates)
-        columns += [likely.chosen, likely.free] if likely else [nothing, nothing]
         return np.stack([np.asarray(one, np.float64) for one in columns], axis=1)
+
+    def likeness(self, question: str, others: Sequence[str]) -> list[float]:
+        """Return how alike in meaning some questions are to one, each from -1 to 1."""
+        vectors = self._encoder.encode([question, *others])
+        near: list[float] = (vectors[1:] @ vectors[0]).tolist()
+        return near
 
     def _meaning(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
         alone = [one.reading for one in candidates]

@@ -1,5 +1,6 @@
 """How likely a model finds each candidate as the beginning of its answer: the prompt once, all candidates in one batch after it."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ import torch
 from transformers import PreTrainedModel
 
 FIRST = 12  # tokens of a candidate that are weighed; what they leave open is rarely decided later
+HELD = 32_000  # tokens of keys and values that are held at once: prompts times candidates
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,20 @@ def _after(model: Any, cache: Any, length: int, starts: Sequence[Sequence[int]])
     longest = max(map(len, starts)) - 1
     if longest < 1:
         return torch.zeros(len(starts), 0, 0)
-    cache.batch_repeat_interleave(len(starts))
-    ids = [[*start[:longest], *[0] * (longest - len(start[:longest]))] for start in starts]
-    seen = [[1] * length + [int(place < len(start)) for place in range(longest)] for start in starts]
-    scores = model(
-        input_ids=torch.tensor(ids, device=model.device),
-        attention_mask=torch.tensor(seen, device=model.device),
-        past_key_values=cache,
-        use_cache=True,
-    ).logits
-    result: torch.Tensor = scores.float().log_softmax(-1).cpu()
-    return result
+    rows = max(1, HELD // (length + longest))
+    parts = []
+    for start in range(0, len(starts), rows):
+        part = [list(one[:longest]) for one in starts[start : start + rows]]
+        ids = [[*one, *[0] * (longest - len(one))] for one in part]
+        seen = [[1] * (length + len(one)) + [0] * (longest - len(one)) for one in part]
+        # the cache grows with what it is used for, so that each part takes one of its own
+        held = cache if start + rows >= len(starts) else copy.deepcopy(cache)
+        held.batch_repeat_interleave(len(part))
+        scores = model(
+            input_ids=torch.tensor(ids, device=model.device),
+            attention_mask=torch.tensor(seen, device=model.device),
+            past_key_values=held,
+            use_cache=True,
+        ).logits
+        parts.append(scores.float().log_softmax(-1).cpu())
+    return torch.cat(parts)

@@ -1,0 +1,148 @@
+"""Chooses among candidates: what speaks for each, weighed, and how sure the best makes of an answer.
+
+The weights are fitted on training sets (`adapt.starter.choosing`), for English, Spanish and questions across languages each,
+with the likelihoods of the shipped starter. Another model's likelihood counts by itself: it is added to the evidence, so that
+it decides where it is surer.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from adapt.choice.candidates import Candidate
+from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES, Evidence, Figures
+from adapt.choice.languages import way_of
+from adapt.choice.likelihood import Likelihoods
+from adapt.choice.match import MatchHead, TokenMatch
+from adapt.choice.words import names_of
+from adapt.embedding import load_muse, load_token_encoder, muse_folder
+
+WEIGHTS = Path(__file__).parent / "weights.json"
+SAME_QUESTION = 0.72  # similarity, of questions that ask the same in other words
+SHORTLIST = 24  # candidates that the model's likelihood is asked of
+OTHER_MODEL = {"chosen": 1.0, "free": 0.0}  # log-odds of another model, as they are
+
+Measure = Callable[[Sequence[Candidate]], Likelihoods]
+
+
+class WayWeights(BaseModel):
+    """The weights of one way that languages go together: of the choice, and of whether the best one answers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    choice: dict[str, float]
+    answered: dict[str, float]
+    bias: float
+
+
+class Weights(BaseModel):
+    """The file of weights: by way, and what they were fitted on, each file by its SHA-256."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ways: dict[str, WayWeights]
+    data: dict[str, str]
+    seed: int
+    right: dict[str, float]  # share right on parts that were left out of the fit
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best candidate, and how far it seems to answer: 0 to 1, the border at 0.5."""
+
+    best: Candidate
+    answered: float
+
+
+class Chooser:
+    """Weighs the evidence; safe to share between threads."""
+
+    def __init__(self, evidence: Evidence, weights: Weights) -> None:
+        self._evidence = evidence
+        self._weights = weights
+
+    def choose(
+        self,
+        question: str,
+        candidates: Sequence[Candidate],
+        measure: Measure | None = None,
+        *,
+        own: bool = True,
+    ) -> Choice:
+        """Return the best of some candidates.
+
+        Args:
+            measure: gives what the answering model makes of candidates; None leaves it out. Of many candidates only those
+                are measured for which the other evidence speaks most, and only one of them is chosen.
+            own: that model is the starter, whose likelihoods the weights were fitted with.
+
+        Raises:
+            ValueError: there is no candidate.
+        """
+        if not candidates:
+            raise ValueError("nothing to choose from")
+        way = self._weights.ways[way_of(question, (one.reading for one in candidates))]
+        figures = self._evidence.gather(question, candidates)
+        evidence = _weighed(figures, way.choice)
+        places = np.sort(np.argsort(-evidence, kind="stable")[:SHORTLIST])
+        scores = evidence[places]
+        if measure is not None:
+            likely = measure([candidates[place] for place in places])
+            model = {name: way.choice.get(name, 0.0) for name in MODEL_FIGURES} if own else OTHER_MODEL
+            scores = scores + model["chosen"] * np.array(likely.chosen)
+            scores = scores + model["free"] * np.array(likely.free)
+        best = int(places[int(scores.argmax())])
+        return Choice(candidates[best], _answered(way, figures[best], float(evidence[best])))
+
+    def correction(self, question: str, candidates: Sequence[Candidate]) -> Candidate | None:
+        """Return the newest correction that was given for this very question, however it was worded; None for none.
+
+        A question that names something else, or another number, is another question.
+        """
+        given = [one for one in candidates if one.kind == "correction" and one.context]
+        near = self._evidence.likeness(question, [one.context for one in given]) if given else []
+        named = names_of(question)
+        meant = [
+            (like, -place)
+            for place, (one, like) in enumerate(zip(given, near, strict=True))
+            if like >= SAME_QUESTION and _same_names(named, names_of(one.context))
+        ]
+        return given[-max(meant)[1]] if meant else None
+
+
+def _weighed(figures: Figures, weights: Mapping[str, float]) -> Figures:
+    """Return what figures, [n, features], come to, shape [n]."""
+    total: Figures = figures @ np.array([weights.get(name, 0.0) for name in EVIDENCE])
+    return total
+
+
+def _answered(way: WayWeights, figures: Figures, score: float) -> float:
+    """Return how far a candidate seems to answer, by its figures and its score without the model's likelihood."""
+    known = {"score": score, **dict(zip(EVIDENCE, map(float, figures), strict=True))}
+    sure = way.bias + sum(weight * known[name] for name, weight in way.answered.items())
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, sure))))
+
+
+def _same_names(asked: set[str], earlier: set[str]) -> bool:
+    return not asked or not earlier or asked == earlier
+
+
+def load_weights(path: Path = WEIGHTS) -> Weights:
+    """Return the weights that are shipped."""
+    return Weights.model_validate_json(path.read_bytes())
+
+
+@cache
+def load_chooser() -> Chooser:
+    """Return the chooser of this process, with the shipped embedders.
+
+    Raises:
+        ModelError: an embedder's package is not installed, or its weights are not those that it shipped with.
+    """
+    match = TokenMatch(load_token_encoder(), MatchHead.load())
+    return Chooser(Evidence(match, load_muse(muse_folder())), load_weights())

@@ -1,0 +1,88 @@
+"""Fits what each figure of `adapt.choice.evidence` weighs, and how sure the best candidate makes of an answer: scikit-learn.
+
+What weighs for a candidate: logistic regression on the differences between the right candidate and each other one of its
+question (pairs of one question weigh one together). Whether there is an answer: logistic regression on the figures of the best.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
+
+from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES, Figures
+from adapt.choice.languages import Way
+
+RIDGE = 1.0  # scikit-learn's C, of standardised figures
+FEATURES = (*EVIDENCE, *MODEL_FIGURES)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question's figures, [candidates, features], and which candidate answers; None where none does."""
+
+    figures: Figures
+    right: int | None
+    way: Way
+    source: str
+    article: str
+
+
+def fit_choice(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
+    """Return the weights of some figures under which the right candidates are best; the others weigh nothing."""
+    columns = [FEATURES.index(name) for name in names]
+    answered = [row for row in rows if row.right is not None and len(row.figures) > 1]
+    spread = np.mean([row.figures[:, columns].std(axis=0) for row in answered], axis=0)
+    spread = np.where(spread > 1e-9, spread, np.inf)
+    gaps, shares = [], []
+    for row in answered:
+        figures = row.figures[:, columns] / spread
+        others = np.delete(figures, row.right, axis=0)
+        gaps.append(figures[row.right] - others)
+        shares.append(np.full(len(others), 1 / len(others)))
+    gap, share = np.concatenate(gaps), np.concatenate(shares)
+    model = LogisticRegression(C=RIDGE, fit_intercept=False, max_iter=1_000)
+    model.fit(np.concatenate([gap, -gap]), np.repeat([1, 0], len(gap)), np.tile(share, 2))
+    return {name: float(weight) for name, weight in zip(names, model.coef_[0] / spread, strict=True)}
+
+
+def scores_of(row: Row, weights: dict[str, float]) -> npt.NDArray[np.float64]:
+    """Return the score of each candidate of a row."""
+    known = np.array([weights.get(name, 0.0) for name in FEATURES])
+    scores: npt.NDArray[np.float64] = row.figures @ known
+    return scores
+
+
+def share_right(rows: Sequence[Row], weights: dict[str, float]) -> float:
+    """Return in which share of the answered rows the right candidate is best."""
+    found = [int(scores_of(row, weights).argmax()) == row.right for row in rows if row.right is not None]
+    return float(np.mean(found))
+
+
+def fit_answered(
+    rows: Sequence[Row], weights: dict[str, float], names: Sequence[str]
+) -> tuple[dict[str, float], float]:
+    """Return weights and bias by which the figures of the best candidate tell rows with an answer from those without.
+
+    `score`, the best candidate's own, is one of the figures; both sides weigh the same.
+    """
+    features, labels = [], []
+    for row in rows:
+        features.append(best_figures(row.figures, scores_of(row, weights), names))
+        labels.append(row.right is not None)
+    array = np.array(features)
+    middle, spread = array.mean(axis=0), array.std(axis=0) + 1e-9
+    model = LogisticRegression(C=RIDGE, max_iter=1_000, class_weight="balanced")
+    model.fit((array - middle) / spread, labels)
+    coefficients = model.coef_[0] / spread
+    bias = float(model.intercept_[0] - coefficients @ middle)
+    return dict(zip(("score", *names), map(float, coefficients), strict=True)), bias
+
+
+def best_figures(
+    figures: Figures, scores: npt.NDArray[np.float64], names: Sequence[str]
+) -> list[float]:
+    """Return the score of the best candidate and some of its figures."""
+    best = int(scores.argmax())
+    return [float(scores[best]), *(float(figures[best, FEATURES.index(name)]) for name in names)]
