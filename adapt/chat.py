@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from adapt.errors import AdaptError
 from adapt.prompt import Prompt, PromptBuilder, PromptSettings
 from adapt.protocols import ContextSource, TextGenerator, TurnStore
-from adapt.records import ContextPiece, Turn, TurnStatus
+from adapt.records import Abilities, ContextPiece, Turn, TurnStatus
 from adapt.tools import Tool
 
 logger = logging.getLogger(__name__)
@@ -125,10 +125,14 @@ class ChatEngine:
         *,
         settings: PromptSettings | None = None,
         clean: Clean = keep,
+        abilities: Abilities | None = None,
     ) -> None:
+        self._abilities = abilities or Abilities()
         self._model = model
         self._turns = turns
-        self._builder = PromptBuilder(model, settings)
+        self._builder = PromptBuilder(
+            model, settings, rewrites=self._abilities.rewrites
+        )
         self._clean = clean
 
     def preview(self, request: Request, sources: Sequence[ContextSource] = ()) -> Prompt:

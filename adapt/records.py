@@ -150,12 +150,26 @@ class Grounding:
     """What an answer may quote or call: numbered passages, texts that need no citation, such as corrections, and tools.
 
     `absent`, where it is not empty, says that the passages do not hold the answer: it is said instead of quoting them.
+    `question` is what is asked, whole: a follow-up question with what it takes from its conversation.
     """
 
     passages: tuple[tuple[int, str], ...] = ()
     uncited: tuple[str, ...] = ()
     tools: tuple[dict[str, Any], ...] = ()  # as `adapt.tools` has them
     absent: str = ""
+    question: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a model can do besides going on with text; the defaults are those of one that nothing is known of.
+
+    `rewrites`: it is large enough to put a follow-up question into other words. `knows_facts`: it may be asked without
+    passages; the starter as it ships may not, it only reads what it is given.
+    """
+
+    rewrites: bool = False
+    knows_facts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

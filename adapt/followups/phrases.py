@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from adapt.followups.words import ENGLISH, LANGUAGES, SPANISH, Words, fold
+from adapt.followups.words import ENGLISH, ENGLISH_PAST, LANGUAGES, SPANISH, Words, fold
 
 Kind = Literal[
     "mark",
@@ -34,6 +34,7 @@ _BE = frozenset("is are was were be been isn't aren't will there's".split())
 _DO = frozenset(
     "do does did can could will would should must may might don't doesn't didn't can't won't".split()
 )
+_BEFORE_VERBS = frozenset("who quien quienes cuando donde como".split())
 _LA_O = frozenset("mano foto moto radio libido modelo".split())  # nouns in -o that take "la"
 _EN_MARKS = frozenset("the is are was does do did how what when where who which of it and to in".split())
 _ES_MARKS = frozenset(
@@ -125,7 +126,9 @@ def _kind(written: str, following: str, before: Sequence[Token], words: Words) -
     chosen = _english(word, following, before, opens=opens) if words is ENGLISH else None
     if words is SPANISH:
         chosen = _spanish(written, following, before, opens=opens)
-    return chosen or _known(word, words)
+    known = chosen or _known(word, words)
+    after = before[-1].word if before else ""
+    return "verb" if known == "noun" and after in _BEFORE_VERBS and written.islower() else known
 
 
 def _english(word: str, following: str, before: Sequence[Token], *, opens: bool) -> Kind | None:
@@ -137,6 +140,8 @@ def _english(word: str, following: str, before: Sequence[Token], *, opens: bool)
     if word in ("his", "her", "its", "their"):
         noun = opens or _known(following, ENGLISH) in ("filler", "verb")
         return "possessive" if noun or word in ("its", "their") else "human"
+    if word in ("last", "next"):
+        return "time" if _known(following, ENGLISH) == "time" else "verb" if word == "last" else "noun"
     if word == "there":
         return "filler" if previous in _BE or following in _BE else "place"
     if word == "when" and before and before[-1].kind not in ("mark", "joining", "preposition"):
@@ -194,6 +199,9 @@ def _is_noun(tokens: Sequence[Token], index: int, words: Words) -> bool:
         return before.word != "to" and not (words is SPANISH and word.endswith(("ar", "er", "ir")))
     if words is SPANISH or before.kind in ("auxiliary", "verb"):
         return False
+    past = word.endswith("ed") or word in ENGLISH_PAST
+    if not past and any(t.word in _BE and t.kind == "auxiliary" for t in tokens[:index]):
+        return True  # "is the deadline for the first report …?" has its verb
     for later in range(index + 1, len(tokens)):  # after a noun: the last such word of the clause is the verb
         if tokens[later].kind in ("mark", "joining"):
             return False
@@ -243,7 +251,7 @@ def phrases(tokens: Sequence[Token], language: str) -> list[Phrase]:
                 definite=opener.word in words.definite
                 or (before is not None and before.word in ("del", "al"))
                 or any(tokens[i].name for i in nouns),
-                asked=asking is not None and asking.kind == "asking",
+                asked=opener.kind != "determiner" and asking is not None and asking.kind == "asking",
                 bare=opener.kind != "determiner",
             )
         )

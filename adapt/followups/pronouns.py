@@ -10,11 +10,15 @@ from adapt.followups.words import LANGUAGES, Words
 
 # "it" that stands for nothing: is it possible to …, how long does it take to change a plan
 _EMPTY_IT = re.compile(
-    r"\b(?:is|was) it (?:\w+ )?(?:possible|necessary|true|allowed|ok|okay|safe|mandatory|required|free|legal|worth|raining|late)\b"
-    r"|\bwhat time is it\b|\b(?:does|will|would|did) it (?:take|cost) (?:\w+ )?to \w+ (?:an?|the|my|our|up|\w+ing)\b",
+    r"\b(?:is|was) it (?=(?:\w+ )?(?:possible|necessary|true|allowed|ok|okay|safe|mandatory|required|free|legal|worth) "
+    r"(?:to|that|for|if)\b)|\bis it (?=raining|late\b)|\bwhat time is it\b|"
+    r"\b(?:does|will|would|did) it (?=(?:take|cost) (?:\w+ )?to \w+ (?:an?|the|my|our|up|there|to|from|\w+ing)\b)",
     re.IGNORECASE,
 )
-_EMPTY_IT_OBJECT = re.compile(r"\b(?:to|for) \w+ .*\b(?:it|them)\b", re.IGNORECASE)
+_DONE = re.compile(
+    r"\b(?:do|doing|done|did) (?:it|that|this|so)\b|\bhacer(?:l[oa]s?| eso| esto)\b|\blo \w+ hacer\b", re.IGNORECASE
+)
+_ENCLITIC = re.compile(r"[aei]r(l[oa]s?)$")  # recogerlo, pagarla
 _WHOLE = frozenset("that this eso esto".split())  # point to all of what was said
 _CLITICS = frozenset("lo la los las".split())
 _GENDER = {"la": "f", "las": "f", "lo": "m", "los": "m", "ella": "f", "ellas": "f", "ellos": "m"}
@@ -45,13 +49,15 @@ class Pointing:
         pointing = [i for i in range(len(self.tokens)) if self._points(i) and not self._bound(i)]
         if not pointing:
             return None
+        if _DONE.search(self.text):
+            return ""  # it is an action, not a thing
         text, ends = self.text, []
         for index in reversed(pointing):
             token = self.tokens[index]
             meant = self._meant(token, topics, name, person)
             if not meant:
                 return ""
-            if self.spanish and token.word in _CLITICS:
+            if self.spanish and _clitic(token):
                 ends.append(meant)
                 continue
             text = self._put(text, index, meant)
@@ -62,15 +68,11 @@ class Pointing:
         if token.kind in ("human", "possessive", "place"):
             return True
         if token.kind == "thing":
-            return not (token.word == "it" and _EMPTY_IT.search(self.text)) and not self._of_which(index)
+            empty = any(m.start() <= token.start < m.end() for m in _EMPTY_IT.finditer(self.text))
+            return not empty and token.word not in ("one", "ones")  # of "which one", "that one"
+        if self.spanish and _clitic(token):
+            return True
         return self._points_with_noun(index)
-
-    def _of_which(self, index: int) -> bool:
-        """Return whether a word stands in "which one", which asks for something rather than pointing to it."""
-        before = self.tokens[index - 1] if index else None
-        if self.tokens[index].word in ("one", "ones"):
-            return before is not None and before.kind != "asking"  # "that one": `that` is replaced
-        return False
 
     def _points_with_noun(self, index: int) -> bool:
         """Return whether "that", "esa" before a noun points back: "that plan", not "that day"."""
@@ -93,7 +95,7 @@ class Pointing:
                 return True
             if token.kind == "possessive" and not self.spanish:
                 return True
-            if token.word in _CLITICS and self.spanish and phrase.definite and not between:
+            if self.spanish and _clitic(token) and phrase.definite and not between:
                 return True
         return False
 
@@ -107,14 +109,19 @@ class Pointing:
             topics,
             plural=token.word in self.words.plural,
             place=token.kind == "place",
-            gender=_GENDER.get(token.word, "") if self.spanish else "",
+            gender=_GENDER.get(_clitic(token) or token.word, "") if self.spanish else "",
         )
         if human and (name or person):
             return f"{name} ({topic.whole})" if name and topic else name or person
+        if human and topic and not topic.person:
+            return topic.text
         if topic is None:
             return name
         if token.kind == "place":
-            return f"{topic.root} ({name})" if name else topic.root
+            lead = topic.lead if topic.lead in ("in", "at") else "at"
+            lead = "to" if self._moves(token) else lead
+            where = f"{'en' if self.spanish else lead} {topic.root}"
+            return f"{where} ({name})" if name else where
         return topic.whole if token.word in _WHOLE or human else topic.text
 
     def _put(self, text: str, index: int, meant: str) -> str:
@@ -123,9 +130,6 @@ class Pointing:
         following = self.tokens[index + 1] if index + 1 < len(self.tokens) else None
         if token.kind == "possessive":
             return self._owned(text, index, meant)
-        if token.kind == "place":
-            lead = "en" if self.spanish else "to" if self._moves(index) else "at"
-            meant = f"{lead} {meant}"
         if token.kind == "determiner" and following is not None:
             if following.word in ("one", "ones") or following.word in meant.lower().split():
                 end = following.end
@@ -136,7 +140,8 @@ class Pointing:
             meant += " is" if token.word.endswith("'s") else " are"
         return text[:start] + meant + text[end:]
 
-    def _moves(self, index: int) -> bool:
+    def _moves(self, token: Token) -> bool:
+        index = self.tokens.index(token)
         return bool(index) and self.tokens[index - 1].word in (
             "get", "go", "goes", "going", "drive", "walk", "travel", "ride", "come", "send",
         )  # fmt: skip
@@ -152,3 +157,11 @@ class Pointing:
             return text[: token.end] + f" ({meant})" + text[token.end :]
         end = self.tokens[phrase.end - 1].end
         return text[:end] + f" de {meant}" + text[end:]
+
+
+def _clitic(token: Token) -> str:
+    """Return the pronoun that a Spanish word is, or ends in; empty where there is none."""
+    if token.word in _CLITICS:
+        return token.word if token.kind == "thing" else ""
+    match = _ENCLITIC.search(token.word)
+    return match[1] if match and token.kind == "verb" else ""

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from adapt.followups.phrases import Phrase, Token, phrases, read
+from adapt.followups.topics import chains
 from adapt.followups.words import LANGUAGES, Words
 
 _FINAL = re.compile(r"[\s?.!]*$")
@@ -30,7 +31,8 @@ class _Slots:
         self.question = question
         self.words: Words = LANGUAGES[language]
         self.tokens = read(question, language)
-        self.phrases = [p for p in phrases(self.tokens, language) if not p.asked]
+        groups = chains(self.tokens, phrases(self.tokens, language))
+        self.phrases = [p for group in groups if not group[0].asked for p in group]
         self.filler = filler
         # a word stands before it, so that its first capital is that of a name
         self.parts: Sequence[Token] = read(f"- {filler}", language)[1:]
@@ -60,6 +62,7 @@ def fill(question: str, language: str, filler: str) -> str:
     """
     slots = _Slots(question, language, filler)
     ways: tuple[Callable[[_Slots], str | None], ...] = (
+        _number,
         _time,
         _after_preposition,
         _same_noun,
@@ -72,6 +75,15 @@ def fill(question: str, language: str, filler: str) -> str:
         if text is not None:
             return text
     return insert(question, f", {filler}")
+
+
+def _number(slots: _Slots) -> str | None:
+    """A number for a number: "and 43?" after "what does error 42 mean?"."""
+    own = [t for t in slots.parts if t.kind == "noun"]
+    places = [i for i, t in enumerate(slots.tokens) if t.text[0].isdigit()]
+    if not places or len(own) != 1 or not own[0].text[0].isdigit() or len(slots.parts) > 2:
+        return None
+    return slots.put(places[-1], places[-1] + 1, own[0].text)
 
 
 def _time(slots: _Slots) -> str | None:
@@ -93,11 +105,12 @@ def _after_preposition(slots: _Slots) -> str | None:
     same = {first.word, *_ALIKE.get(first.word, ())}
     for phrase in reversed(slots.phrases):
         before = slots.tokens[phrase.start - 1] if phrase.start else None
-        if before is not None and before.word in same:
+        means = phrase.bare and not phrase.definite and slots.inner[0].bare and first.word in _MEANS
+        if before is not None and before.word in (same | _MEANS if means else same):
             new, old = slots.inner[0], phrase
             adjusted = _keep_head(slots, old, new)
             lead = slots.filler[: slots.parts[new.start].start - slots.shift]
-            return slots.put(phrase.start - 1, _end_of_chain(slots, phrase), f"{lead}{adjusted}")
+            return slots.put(phrase.start - 1, phrase.end, f"{lead}{adjusted}")
     if first.word in ("of", "de", "del"):
         return None
     return insert(slots.question, f" {slots.filler}")
@@ -106,8 +119,7 @@ def _after_preposition(slots: _Slots) -> str | None:
 _ALIKE = {"a": ("al",), "al": ("a",), "de": ("del",), "del": ("de",), "in": ("at",), "at": ("in",), "en": ("a", "al")}
 
 
-def _end_of_chain(slots: _Slots, phrase: Phrase) -> int:
-    return phrase.end
+_MEANS = frozenset("by in with con en por".split())  # in cash, by card
 
 
 def _keep_head(slots: _Slots, old: Phrase, new: Phrase) -> str:
@@ -182,15 +194,14 @@ def _name(slots: _Slots) -> str | None:
     names = [t for t in slots.parts[new.start : new.end] if t.kind == "noun"]
     if not all(t.name for t in names):
         return None
-    for old in slots.phrases:
-        run = [i for i in range(old.start, old.end) if slots.tokens[i].name]
-        if run and old.head not in run:
-            return slots.put(old.start, old.end, _keep_head(slots, old, new))
-    for old in slots.phrases:
-        run = [i for i in range(old.start, old.end) if slots.tokens[i].name]
-        if run:
-            return slots.put(old.start, old.end, slots.filler)
-    return None
+    named = [p for p in slots.phrases if any(t.name for t in slots.tokens[p.start : p.end])]
+    beside = [p for p in named if not slots.tokens[p.head].name]  # a name with a noun: the Basic plan
+    alone = [p for p in named if p not in beside]
+    if beside and alone and new.bare:
+        return insert(slots.question, f", {slots.filler}")  # either may be meant
+    if beside:
+        return slots.put(beside[0].start, beside[0].end, _keep_head(slots, beside[0], new))
+    return slots.put(alone[0].start, alone[0].end, slots.filler) if alone else None
 
 
 def _like(slots: _Slots) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapt.followups.phrases import Phrase, Token, phrases, read
-from adapt.followups.words import LANGUAGES, Words
+from adapt.followups.words import LANGUAGES, SPANISH, Words
 
 _CITATION = re.compile(r"\s*\[\d+\]")
 _OF = frozenset("of for de del para".split())
@@ -29,7 +29,8 @@ class Topic:
     asked: bool = False  # what a question word asks for: "which towns"
     whole: str = ""  # with what only says which side is meant: "the price of the lamp"
     root: str = ""  # what all of it belongs to: "the hotel" of "the breakfast at the hotel"
-    place: bool = False  # `root` is named as a place: "in Japan"
+    lead: str = ""  # the preposition before `root`: "in" Japan
+    place: bool = False  # `root` is named as a place
     person: bool = False
     gender: str = ""  # Spanish: f, m
 
@@ -43,7 +44,27 @@ def topics(text: str, language: str) -> list[Topic]:
         owner = _owner(chain, tokens, words)
         if owner:
             found.append(_topic(text, tokens, chain, owner, words))
-    return found
+    subject = _asked_subject(text, tokens, words)
+    return [subject, *found] if subject else found
+
+
+def _asked_subject(text: str, tokens: Sequence[Token], words: Words) -> Topic | None:
+    """Return what "which bus goes to the station" asks for as a topic: "the bus that goes to the station"."""
+    found = phrases(tokens, "es" if words is SPANISH else "en")
+    asked = next((p for p in found if p.asked), None)
+    if asked is None or asked.end >= len(tokens) or tokens[asked.end].kind != "verb":
+        return None
+    before = tokens[asked.start - 1].word
+    opening = all(t.kind in ("mark", "asking", "joining") for t in tokens[: asked.start])
+    if before not in ("which", "what", "que") or not opening or _generic(asked, tokens, words):
+        return None
+    noun = text[tokens[asked.start].start : tokens[asked.end - 1].end]
+    rest = text[tokens[asked.end].start :].rstrip("?. ")
+    if words is SPANISH and (" " not in rest or tokens[asked.head].word in words.attributes):
+        return None  # "¿qué garantía tiene el horno?": the verb has another subject
+    said = f"{noun} que {rest}" if words is SPANISH else f"the {noun} that {rest}"
+    plural = tokens[asked.head].word.endswith("s")
+    return Topic(said, 2.5, plural=plural, whole=said, root=said)
 
 
 def chains(tokens: Sequence[Token], found: Sequence[Phrase]) -> list[list[Phrase]]:
@@ -52,7 +73,7 @@ def chains(tokens: Sequence[Token], found: Sequence[Phrase]) -> list[list[Phrase
     for phrase in found:
         before = joined[-1][-1].end if joined else -1
         linked = before == phrase.start - 1 and tokens[before].kind == "preposition"
-        if linked and not joined[-1][-1].asked:
+        if linked:
             joined[-1].append(phrase)
         else:
             joined.append([phrase])
@@ -96,8 +117,11 @@ def _topic(
     if owner is not None and inside[-1].word in words.attributes:
         end = owner.start + len(re.sub(r"['’]s?$", "", owner.text))
     start = inside[0].start
-    named = _lowered(text[start:end], inside[0])
+    named = re.sub(r"['’]s$", "", _lowered(text[start:end], inside[0]))
+    if first.start and tokens[first.start - 1].word in ("del", "al"):
+        named = f"el {named}"
     root = next((p for p in reversed(owner_chain) if p.definite), last)
+    article = "el " if root.start and tokens[root.start - 1].word in ("del", "al") else ""
     head, opener = tokens[first.head].word, inside[0].word
     before = tokens[root.start - 1].word if root.start else ""
     opening, closing = tokens[chain[0].start], tokens[chain[-1].end - 1]
@@ -107,7 +131,11 @@ def _topic(
         plural=head.endswith("s") and not head.endswith(("ss", "us", "is")),
         asked=first.asked,
         whole=_lowered(text[opening.start : closing.end], opening),
-        root=_lowered(text[tokens[root.start].start : max(tokens[root.start].end, end)], tokens[root.start]),
+        root=article
+        + _lowered(
+            text[tokens[root.start].start : max(tokens[root.start].end, end)], tokens[root.start]
+        ),
+        lead=before if before in _PLACED else "",
         place=before in _PLACED,
         person=tokens[chain[0].head].word in words.roles,
         gender="f" if opener in _FEMININE else "m" if opener in _MASCULINE else "",

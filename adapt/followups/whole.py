@@ -103,7 +103,7 @@ def _complete(question: str, talk: _Talk) -> Whole:
     if LANGUAGES[language].talk.match(text):
         return Whole(question)
     asked = _asked(text, language)
-    for rule in (_correction, _comparison, _condition, _slot, _fragment, _pronoun, _subject):
+    for rule in (_correction, _comparison, _condition, _verb, _slot, _fragment, _pronoun, _subject):
         made = rule(asked, talk)
         if made is not None and made.text != text:
             return made
@@ -122,13 +122,16 @@ def _asked(text: str, language: str) -> _Asked:
 
 def _correction(asked: _Asked, talk: _Talk) -> Whole | None:
     """ "No, I meant the Marlow office": the question before, with this in it."""
-    match = asked.words.correction.match(asked.text)
+    said = asked.words.correction.match(asked.text)
+    match = said or asked.words.refusal.match(asked.text)
     rest = asked.text[match.end() :].strip() if match else ""
     if not rest:
         return None
     rest = re.sub(r",? (?:not|y no|no) [^,?]+$", "", rest)
     inner = _asked(rest, asked.language)
-    if inner.has("verb", "auxiliary", "asking"):
+    if inner.has("verb", "auxiliary", "asking", "person", "thing", "human"):
+        if said is None:
+            return None
         made = _complete(rest, talk)
         return Whole(made.text, "correction")
     return Whole(fill(talk.question, talk.language, rest.rstrip("?. ")), "correction")
@@ -136,7 +139,9 @@ def _correction(asked: _Asked, talk: _Talk) -> Whole | None:
 
 def _comparison(asked: _Asked, talk: _Talk) -> Whole | None:
     """ "Which one is cheaper?": of those named before."""
-    if not asked.words.comparison.search(asked.text) or any(p.definite for p in asked.phrases):
+    if not asked.words.comparison.search(asked.text) or any(
+        p.definite and asked.tokens[p.head].word not in _OF_SEVERAL for p in asked.phrases
+    ):
         return None
     several = [one for one in talk.topics if not one.asked]
     if len(several) < 2:
@@ -146,6 +151,9 @@ def _comparison(asked: _Asked, talk: _Talk) -> Whole | None:
         return None
     conjunction = " o " if asked.language == "es" else " or "
     return Whole(insert(asked.text, ", " + conjunction.join(named)), "comparison")
+
+
+_OF_SEVERAL = frozenset("two dos three tres difference diferencia".split())
 
 
 def _condition(asked: _Asked, talk: _Talk) -> Whole | None:
@@ -161,6 +169,19 @@ def _condition(asked: _Asked, talk: _Talk) -> Whole | None:
     pointing = _pronoun(inner, talk)
     clause = pointing.text if pointing else body
     return Whole(insert(talk.question, ", " + clause.rstrip("?. ")), "condition")
+
+
+def _verb(asked: _Asked, talk: _Talk) -> Whole | None:
+    """ "And close?": the question before, with this verb."""
+    body = [t for t in read(asked.body, asked.language) if t.kind != "mark"]
+    if not asked.led or len(body) != 1 or body[0].kind not in ("verb", "filler"):
+        return None
+    tokens = read(talk.question, talk.language)
+    verbs = [t for t in tokens if t.kind == "verb"] or [t for t in tokens if t.word in ("open", "closed")]
+    if not verbs:
+        return None
+    old = verbs[-1]
+    return Whole(talk.question[: old.start] + body[0].text + talk.question[old.end :], "ellipsis")
 
 
 def _slot(asked: _Asked, talk: _Talk) -> Whole | None:
@@ -210,6 +231,9 @@ def _asked_for(asking: str, talk: _Talk) -> str:
     tokens = read(talk.question, talk.language)
     asks = next((i for i, t in enumerate(tokens) if t.kind == "asking"), None)
     opening = tokens[: asks + 1] if asks is not None and asks < 3 else []
+    side = next((p for p in phrases(tokens, talk.language) if p.asked and p.start == len(opening)), None)
+    if side is not None and tokens[side.head].word in LANGUAGES[talk.language].attributes:
+        opening = tokens[: side.end]
     for token in tokens[len(opening) :] if opening else tokens:
         if token.kind not in ("mark", "asking", "filler"):
             start = token.start
@@ -240,7 +264,7 @@ def _subject(asked: _Asked, talk: _Talk) -> Whole | None:
         return Whole(insert(asked.text, f"{' para ' if asked.language == 'es' else ' for '}{topic.whole}"), "subject")
     if not _leaves_subject_out(asked):
         return None
-    if any(p.definite for p in asked.phrases):
+    if any(p.definite for p in asked.phrases if not _generic(asked, p)):
         return Whole(insert(asked.text, f"{' de ' if asked.language == 'es' else ' of '}{topic.root}"), "subject")
     name = f" ({talk.name})" if talk.name else ""
     meant = f"{topic.text}{name}"
@@ -264,11 +288,19 @@ _OF_ANYTHING = re.compile(
 
 def _link(asked: _Asked) -> str:
     """Return what joins a subject to the end of a question."""
-    last = next((t for t in reversed(asked.tokens) if t.kind != "mark"), None)
-    of = last is not None and last.word in asked.words.attributes
+    last = next((t.word for t in reversed(asked.tokens) if t.kind != "mark"), "")
+    side = any(asked.tokens[p.head].word in asked.words.attributes for p in asked.phrases)
     if asked.language == "es":
-        return " de " if of else " en " if "hay" in {t.word for t in asked.tokens} else " "
-    return " of " if of else " in " if "there" in asked.text.lower() else ", "
+        if re.search(r"\bhay\b", asked.text, re.IGNORECASE):
+            return " para " if side else " en "
+        if last.endswith(("ar", "er", "ir")):
+            return " en "
+        if re.search(r"\bc[oó]mo (?:se )?(?:lleg|va|voy|ir)", asked.text, re.IGNORECASE):
+            return " a "
+        return " de " if last in asked.words.attributes else " "
+    if "there" in {t.word for t in asked.tokens}:
+        return " in "
+    return " of " if last in asked.words.attributes else " for " if side else ", "
 
 
 def _leaves_subject_out(asked: _Asked) -> bool:
@@ -280,6 +312,8 @@ def _leaves_subject_out(asked: _Asked) -> bool:
         return False
     if any(asked.tokens[i].name for p in own for i in range(p.start, p.end)):
         return False
+    if asked.language == "es" and _asks_of_something(asked, named):
+        return True
     if not named:
         return bool(sides) and not _owned(asked) or not sides and _has_verb_of_a_thing(asked)
     if len(named) > 1:
@@ -288,6 +322,15 @@ def _leaves_subject_out(asked: _Asked) -> bool:
     if named[0].definite:  # "And when is the breakfast?"
         return asked.led and alone and _OF_ANYTHING.search(asked.text) is not None
     return alone and named[0].bare and _has_or_there_is(asked)
+
+
+def _asks_of_something(asked: _Asked, named: Sequence[Phrase]) -> bool:
+    """Return whether Spanish asks for a side of a subject that it leaves out: "¿de qué material es?"."""
+    verbs = [t.word for t in asked.tokens if t.kind == "verb"]
+    return (
+        len(named) == 1 and named[0].asked and len(verbs) == 1
+        and verbs[0] in ("es", "son", "esta", "estan", "tiene", "tienen", "lleva", "incluye", "ofrece")
+    )  # fmt: skip
 
 
 def _asks_the_speaker(asked: _Asked) -> bool:
@@ -319,7 +362,7 @@ def _has_or_there_is(asked: _Asked) -> bool:
     if asked.language == "es":
         return bool(
             re.match(
-                r"[¿ ]*(?:y )?(?:tambi[eé]n )?(?:hay|tiene|incluye|lleva|trae|ofrece|necesita|admite|acepta|permite)\b",
+                r"[¿ ]*(?:y )?(?:tambi[eé]n )?(?:hay|tienen?|incluye|lleva|trae|ofrece|necesita|admite|acepta|permite)\b",
                 asked.text,
                 re.IGNORECASE,
             )

@@ -46,6 +46,7 @@ class Words:
     elliptic: frozenset[str]  # adjectives that stand for a noun left out: the blue one, la azul
     leading: re.Pattern[str]  # "and", "what about": what a follow-up begins with
     correction: re.Pattern[str]
+    refusal: re.Pattern[str]  # of what was understood: "no, …", "not Hazelton, …"
     comparison: re.Pattern[str]  # asks which of those named before
     condition: re.Pattern[str]  # an "if" that goes on with the question before
     talk: re.Pattern[str]  # greetings and thanks, about nothing
@@ -56,11 +57,11 @@ _EN_BASE = (
     "change charge check choose close collect come connect contain contact cost cover create deliver design die do drive "
     "earn eat employ end exist expire fit fix found get give go grow happen have heat help hire hold include install invent "
     "join keep know last lead leave lend live lose make manage mean measure meet miss move need offer open operate order "
-    "own pay pick play produce publish pull push put reach read receive register renew rent repair replace report request "
+    "own park pay pick play produce publish pull push put reach read receive register renew rent repair replace report request "
     "require reset restart return ride rise run say sell send serve ship sit sleep speak spend stand start stay stop store "
     "study support switch take teach tell turn unlock use visit wait want wash watch wear weigh win work write"
 )
-_EN_PAST = (
+ENGLISH_PAST = _set(
     "became began bought broke brought built came chose died did drove found gave got went grew had held kept knew led left "
     "lent lost made meant met paid put ran read rose said sold sent spoke spent stood taught told took won wore wrote born "
     "written taken given built made sold sent paid"
@@ -68,7 +69,7 @@ _EN_PAST = (
 
 
 def _english_verbs() -> frozenset[str]:
-    forms = set(_EN_PAST.split())
+    forms = set(ENGLISH_PAST)
     for verb in _EN_BASE.split():
         stem = verb[:-1] if verb.endswith("e") else verb
         third = verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "o")) else "s")
@@ -134,7 +135,7 @@ ENGLISH = Words(
         "monday mondays tuesday tuesdays wednesday wednesdays thursday thursdays friday fridays saturday saturdays sunday "
         "sundays weekday weekdays weekend weekends january february march april june july august september october "
         "november december spring summer autumn winter morning mornings afternoon afternoons evening evenings night nights "
-        "noon midnight tomorrow yesterday today tonight holiday holidays christmas easter next last week year month"
+        "noon midnight tomorrow yesterday today tonight holiday holidays christmas easter week year month"
     ),
     elliptic=_set("one ones"),
     leading=re.compile(
@@ -143,10 +144,13 @@ ENGLISH = Words(
         re.IGNORECASE,
     ),
     correction=re.compile(
-        r"^(?:no|not that(?: one)?|sorry)[,.!]+ *(?=(?:the|in|at|on|for|from|of|to) )|^(?:(?:no|sorry|oh|ah|wait|oops|hm+|excuse me|my mistake|no sorry|sorry no)\b[,.! ]*)*"
+        r"^(?:(?:no|sorry|oh|ah|wait|oops|hm+|excuse me|my mistake|no sorry|sorry no)\b[,.! ]*)*"
         r"(?:i (?:actually |really )?(?:meant|mean)(?: to (?:say|ask))?|i was asking(?: about)?|i wanted to (?:know|ask))"
         r"\b[,: ]*",
         re.IGNORECASE,
+    ),
+    refusal=re.compile(
+        r"^(?:(?:no|sorry|wait|not that(?: one)?)[,.!]+ *)+|^not [^,]+, *(?:but )?", re.IGNORECASE
     ),
     comparison=re.compile(
         r"\bwhich(?: one| ones| of (?:them|these|those|the two|both))?(?: (?:is|are|was|costs?|has|lasts?|weighs?|opens?|closes?))?"
@@ -169,7 +173,7 @@ ENGLISH = Words(
 
 _ES_AR = (
     "aceptar abonar acabar adaptar admitir ahorrar alquilar anular aplicar arreglar atrasar avisar bajar borrar buscar cambiar "
-    "cancelar cargar cobrar comprar conectar configurar contestar contratar cortar costar crear cuidar dar dejar dirigir durar "
+    "cancelar cargar cobrar comprar conectar configurar contestar contratar cortar costar crear cuidar dar dejar dirigir durar ensayar entrar "
     "enseñar entregar enviar estar esperar estudiar fabricar facturar financiar firmar funcionar ganar gastar gustar hablar "
     "importar incluir indicar instalar lavar llamar llegar llevar mandar marcar mirar montar mostrar necesitar ocupar "
     "organizar pagar parar parpadear pasar pesar prestar quedar quitar realizar recargar reclamar regresar renovar reparar "
@@ -193,7 +197,7 @@ _ES_IRREGULAR = (
     "recoge recojo dirige dirigen dirigio di da dan dio doy ve veo ver oye sabe se saber sabes debe deben debo cabe caben "
     "contiene mantiene obtiene obtener consigue conseguir sigue siguen seguir construyo construyeron construye incluye "
     "incluyen fundo fundaron abierto abierta abiertos cerrado cerrada cerrados escrito hecho cobro reside parece falta faltan "
-    "pertenecen atiende atienden atender compra compro"
+    "pertenecen atiende atienden atender compro"
 )
 # forms that are nouns far more often, or are articles, prepositions and the like
 _ES_NOUNS = (
@@ -201,7 +205,7 @@ _ES_NOUNS = (
     "trato gasto pago pagos cambio cambios paso uso baja corte para sobre como entre una parte medio reserva reservas visita "
     "visitas reparo trabajo trabajos cargador estado helado pasado pasada ganado cuidado cuidados pedido pedidos recibo recibos "
     "oferta parto partes subida unido partido vendido mandado envio envios aviso avisos arreglo lavado prestado tardes tarde "
-    "crea cobra de des en a e"
+    "crea cobra de des en a e entrega entregas compra muestra firma"
 )
 _ES_KEEP = "cobra pesa baja para"  # verbs all the same, after a pronoun or a noun
 
@@ -231,7 +235,7 @@ SPANISH = Words(
         "de del en a al con sin por para desde hasta hacia sobre entre tras durante segun ante bajo contra del al"
     ),
     complement=_set("de del para"),
-    auxiliaries=_set("no"),
+    auxiliaries=frozenset(),
     verbs=_spanish_verbs(),
     asking=_set(
         "que quien quienes cual cuales cuando donde adonde como cuanto cuanta cuantos cuantas"
@@ -281,10 +285,13 @@ SPANISH = Words(
         re.IGNORECASE,
     ),
     correction=re.compile(
-        r"^(?:no|perd[oó]n|ese no|esa no)[,.!]+ *(?=(?:el|la|los|las|en|de|del|al|a|para) )|^[¿ ]*(?:(?:no|perd[oó]n|perdona|disculpa|ah|oh|espera|uy|lo siento)\b[,.! ]*)*"
+        r"^[¿ ]*(?:(?:no|perd[oó]n|perdona|disculpa|ah|oh|espera|uy|lo siento)\b[,.! ]*)*"
         r"(?:(?:yo )?(?:me refer[ií]a|me refiero|quer[ií]a decir|quise decir|quiero decir|preguntaba|quer[ií]a preguntar|"
         r"quer[ií]a saber)(?: por| a| al)?)\b[,: ]*",
         re.IGNORECASE,
+    ),
+    refusal=re.compile(
+        r"^(?:(?:no|perd[oó]n|es[ea] no)[,.!]+ *)+|^no [^,]+, *(?:sino )?", re.IGNORECASE
     ),
     comparison=re.compile(
         r"\b(?:cu[aá]l(?:es)?(?: de (?:ellos|ellas|los dos|las dos|estos|estas|esos|esas))?(?: \w+)? (?:el |la |los |las )?"
