@@ -13,7 +13,8 @@ from pydantic import Field, JsonValue
 from adapt.config import Settings
 from adapt.errors import AdaptError
 from adapt.followups.rewriting import rewrite
-from adapt.followups.whole import Whole, whole_question
+from adapt.followups.questions import Whole
+from adapt.followups.whole import whole_question
 from adapt.protocols import ContextSource, TextGenerator
 from adapt.records import ContextPiece, Grounding, Message, Notice, Offer
 from adapt.tools import Tool, list_tools
@@ -82,6 +83,11 @@ class Prompt:
         others = (p.quotable for p in self.pieces if p.passage is None and p.quotable)
         uncited = tuple(dict.fromkeys(others))
         return Grounding(numbered, uncited, self.tools, absent, self.searched)
+
+    @property
+    def quotable(self) -> bool:
+        """Return whether there is anything that an answer can be taken from: a passage, a correction, a tool, a refusal."""
+        return self.grounding is not None or any(piece.quotable for piece in self.pieces)
 
     def as_account(self) -> dict[str, JsonValue]:
         """Return the account as JSON, to be stored with the turn and shown to the user."""

@@ -3,10 +3,13 @@
 import re
 from collections.abc import Sequence
 
-from adapt.followups.phrases import Phrase, Token
+from adapt.followups.languages import LANGUAGES
+from adapt.followups.phrases import Phrase
+from adapt.followups.questions import Asked, Talk, Whole
 from adapt.followups.slots import contract, insert
+from adapt.followups.tokens import Token
 from adapt.followups.topics import Topic, choose
-from adapt.followups.words import LANGUAGES, Words
+from adapt.followups.words import Words, word_set
 
 # "it" that stands for nothing: is it possible to …, how long does it take to change a plan
 _EMPTY_IT = re.compile(
@@ -16,12 +19,23 @@ _EMPTY_IT = re.compile(
     re.IGNORECASE,
 )
 _DONE = re.compile(
-    r"\b(?:do|doing|done|did) (?:it|that|this|so)\b|\bhacer(?:l[oa]s?| eso| esto)\b|\blo \w+ hacer\b", re.IGNORECASE
+    r"\b(?:do|doing|done|did) (?:it|that|this|so)\b|\bhacer(?:l[oa]s?| eso| esto)\b|\blo \w+ hacer\b",
+    re.IGNORECASE,
 )
 _ENCLITIC = re.compile(r"[aei]r(l[oa]s?)$")  # recogerlo, pagarla
-_WHOLE = frozenset("that this eso esto".split())  # point to all of what was said
-_CLITICS = frozenset("lo la los las".split())
+_WHOLE = word_set("that this eso esto")  # point to all of what was said
+_CLITICS = word_set("lo la los las")
 _GENDER = {"la": "f", "las": "f", "lo": "m", "los": "m", "ella": "f", "ellas": "f", "ellos": "m"}
+
+
+def resolve(asked: Asked, talk: Talk) -> Whole | None:
+    """Return for "How long does it last?": what the pronoun points to in its place."""
+    pointing = Pointing(asked.text, asked.language, asked.tokens, asked.phrases)
+    made = pointing.whole(talk.topics, talk.name, talk.person)
+    if made is None:
+        return None
+    text = made if made else insert(asked.text, f" ({talk.question.rstrip('?. ')})")
+    return Whole(text, "pronoun")
 
 
 class Pointing:
@@ -88,7 +102,11 @@ class Pointing:
         """Return whether something within the question is what a pronoun means."""
         token = self.tokens[index]
         for phrase in self.phrases:
-            if phrase.end > index or phrase.asked and token.kind != "possessive" or self._empty(phrase):
+            if (
+                phrase.end > index
+                or (phrase.asked and token.kind != "possessive")
+                or self._empty(phrase)
+            ):
                 continue
             between = self.tokens[phrase.end : index]
             if any(t.kind == "joining" or t.text in ",;.?!:" for t in between):

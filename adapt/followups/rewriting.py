@@ -6,9 +6,11 @@ Not here: the rules, which stand in where the model's question fails the check (
 import re
 from collections.abc import Sequence
 
-from adapt.followups.phrases import language_of, read
-from adapt.followups.whole import Whole, whole_question
-from adapt.followups.words import LANGUAGES, fold
+from adapt.followups.languages import LANGUAGES
+from adapt.followups.tokens import language_of, read
+from adapt.followups.questions import Whole
+from adapt.followups.whole import whole_question
+from adapt.followups.words import fold
 from adapt.protocols import TextGenerator
 from adapt.records import Message
 
@@ -36,14 +38,14 @@ def rewrite(question: str, history: Sequence[Message], model: TextGenerator) -> 
     talk = "\n".join(f"{one.role.capitalize()}: {_flat(one.content)[:CUT]}" for one in shown)
     prompt = PROMPT.format(talk=talk, question=_flat(question))
     written = model.generate([Message("user", prompt)], max_new_tokens=MOST_TOKENS)
-    text = _LABEL.sub("", written.strip()).strip("\"“”«» ")
+    text = _LABEL.sub("", written.strip()).strip('"“”«» ')
     if not is_sound(text, question, history):
         return ruled
     return Whole(text, "model") if _flat(text) != _flat(question) else Whole(question)
 
 
 def is_sound(text: str, question: str, history: Sequence[Message]) -> bool:
-    """Return whether a rewritten question can be trusted: one line, not long, all names and numbers kept and none invented."""
+    """Return whether a rewritten question can be trusted: one line, not long, names and numbers kept, none invented."""
     asked = [one.content for one in history if one.role == "user"]
     longest = LONGER * max(len(question), len(asked[-1]) if asked else 0, LEAST)
     if not text or "\n" in text or len(text) > longest:
@@ -64,7 +66,7 @@ def _words(text: str) -> set[str]:
 
 
 def _bare(word: str) -> str:
-    return re.sub(r"['’]s?$", "", fold(word))
+    return re.sub(r"['\u2019]s?$", "", fold(word))
 
 
 def _flat(text: str) -> str:

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Sequence
 
-from adapt.followups.phrases import Phrase, Token, phrases, read
-from adapt.followups.topics import chains
-from adapt.followups.words import LANGUAGES, Words
+from adapt.followups.languages import LANGUAGES
+from adapt.followups.phrases import Phrase, chains, phrases
+from adapt.followups.tokens import Token, read
+from adapt.followups.words import Words, word_set
 
 _FINAL = re.compile(r"[\s?.!]*$")
 
@@ -78,7 +79,7 @@ def fill(question: str, language: str, filler: str) -> str:
 
 
 def _number(slots: _Slots) -> str | None:
-    """A number for a number: "and 43?" after "what does error 42 mean?"."""
+    """Put a number in the place of a number: "and 43?" after "what does error 42 mean?"."""
     own = [t for t in slots.parts if t.kind == "noun"]
     places = [i for i, t in enumerate(slots.tokens) if t.text[0].isdigit()]
     if not places or len(own) != 1 or not own[0].text[0].isdigit() or len(slots.parts) > 2:
@@ -116,10 +117,18 @@ def _after_preposition(slots: _Slots) -> str | None:
     return insert(slots.question, f" {slots.filler}")
 
 
-_ALIKE = {"a": ("al",), "al": ("a",), "de": ("del",), "del": ("de",), "in": ("at",), "at": ("in",), "en": ("a", "al")}
+_ALIKE = {
+    "a": ("al",),
+    "al": ("a",),
+    "de": ("del",),
+    "del": ("de",),
+    "in": ("at",),
+    "at": ("in",),
+    "en": ("a", "al"),
+}
 
 
-_MEANS = frozenset("by in with con en por".split())  # in cash, by card
+_MEANS = word_set("by in with con en por")  # in cash, by card
 
 
 def _keep_head(slots: _Slots, old: Phrase, new: Phrase) -> str:
@@ -149,7 +158,9 @@ def _same_noun(slots: _Slots) -> str | None:
     for old in slots.phrases:
         if _singular(slots.tokens[old.head].word) == _singular(head):
             end = old.end
-            if len(slots.inner) > 1:  # "la oficina de Eastbrook": the rest of the old one goes as well
+            if (
+                len(slots.inner) > 1
+            ):  # "la oficina de Eastbrook": the rest of the old one goes as well
                 following = next((p for p in slots.phrases if p.start == old.end + 1), None)
                 end = following.end if following else end
             return slots.put(old.start, end, slots.filler)
@@ -161,7 +172,7 @@ def _singular(word: str) -> str:
 
 
 def _for_a_noun_left_out(slots: _Slots) -> str | None:
-    """ "A blue one", "la azul", "la de Eastbrook": the noun is that of the phrase before."""
+    """Fill with "a blue one", "la azul", "la de Eastbrook", whose noun is that of the phrase before."""
     parts = slots.parts
     modified = [p for p in slots.phrases if p.end - p.start > 1]
     if not modified:
@@ -183,7 +194,9 @@ def _for_a_noun_left_out(slots: _Slots) -> str | None:
 
 
 def _modifiers(slots: _Slots, phrase: Phrase) -> bool:
-    return sum(slots.tokens[i].kind in ("noun", "filler") for i in range(phrase.start, phrase.end)) > 1
+    return (
+        sum(slots.tokens[i].kind in ("noun", "filler") for i in range(phrase.start, phrase.end)) > 1
+    )
 
 
 def _name(slots: _Slots) -> str | None:
@@ -195,7 +208,9 @@ def _name(slots: _Slots) -> str | None:
     if not all(t.name for t in names):
         return None
     named = [p for p in slots.phrases if any(t.name for t in slots.tokens[p.start : p.end])]
-    beside = [p for p in named if not slots.tokens[p.head].name]  # a name with a noun: the Basic plan
+    beside = [
+        p for p in named if not slots.tokens[p.head].name
+    ]  # a name with a noun: the Basic plan
     alone = [p for p in named if p not in beside]
     if beside and alone and new.bare:
         return insert(slots.question, f", {slots.filler}")  # either may be meant
@@ -219,6 +234,8 @@ def _like(slots: _Slots) -> str | None:
     for old in own:
         nouns = [i for i in range(old.start, old.end) if slots.tokens[i].kind == "noun"]
         if len(nouns) > 1 and new.bare:
-            first, last = (nouns[1], nouns[-1] + 1) if nouns[0] == old.head else (nouns[0], nouns[-1])
+            first, last = (
+                (nouns[1], nouns[-1] + 1) if nouns[0] == old.head else (nouns[0], nouns[-1])
+            )
             return slots.put(first, last, slots.filler)
     return slots.put(own[-1].start, own[-1].end, slots.filler) if own else None

@@ -7,16 +7,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapt.followups.phrases import Phrase, Token, phrases, read
-from adapt.followups.words import LANGUAGES, SPANISH, Words
+from adapt.followups.languages import LANGUAGES
+from adapt.followups.phrases import Phrase, chains, phrases
+from adapt.followups.spanish import SPANISH
+from adapt.followups.tokens import Token, read
+from adapt.followups.words import Words, word_set
 
 _CITATION = re.compile(r"\s*\[\d+\]")
-_OF = frozenset("of for de del para".split())
-_PLACED = frozenset("in at to from en a al de del".split())
+_OF = word_set("of for de del para")
+_PLACED = word_set("in at to from en a al de del")
 # attributes that are things of their own: "can I pay the deposit in cash?"
-_THINGS = frozenset("deposit discount delivery shipping fianza descuento envio responsable autor autora dueño".split())
-_FEMININE = frozenset("la las una unas mi nuestra esta esa".split())
-_MASCULINE = frozenset("el los un unos nuestro este ese".split())
+_THINGS = word_set(
+    "deposit discount delivery shipping fianza descuento envio responsable autor autora dueño"
+)
+_FEMININE = word_set("la las una unas mi nuestra esta esa")
+_MASCULINE = word_set("el los un unos nuestro este ese")
 
 
 @dataclass(frozen=True)
@@ -67,19 +72,6 @@ def _asked_subject(text: str, tokens: Sequence[Token], words: Words) -> Topic | 
     return Topic(said, 2.5, plural=plural, whole=said, root=said)
 
 
-def chains(tokens: Sequence[Token], found: Sequence[Phrase]) -> list[list[Phrase]]:
-    """Return noun phrases in groups that prepositions join: "the clinic in Storr", "el plan de la familia"."""
-    joined: list[list[Phrase]] = []
-    for phrase in found:
-        before = joined[-1][-1].end if joined else -1
-        linked = before == phrase.start - 1 and tokens[before].kind == "preposition"
-        if linked:
-            joined[-1].append(phrase)
-        else:
-            joined.append([phrase])
-    return joined
-
-
 def _owner(chain: list[Phrase], tokens: Sequence[Token], words: Words) -> list[Phrase]:
     """Return a chain without what only says which side of the thing is meant: "the price of", "how many"."""
     kept = list(chain)
@@ -112,12 +104,14 @@ def _topic(
 ) -> Topic:
     first, last = owner_chain[0], owner_chain[-1]
     inside = list(tokens[first.start : last.end])
-    owner = next((t for t in inside[:-1] if re.search(r"['’]s?$", t.text) and t.kind == "noun"), None)
+    owner = next(
+        (t for t in inside[:-1] if re.search(r"['\u2019]s?$", t.text) and t.kind == "noun"), None
+    )
     end = inside[-1].end
     if owner is not None and inside[-1].word in words.attributes:
-        end = owner.start + len(re.sub(r"['’]s?$", "", owner.text))
+        end = owner.start + len(re.sub(r"['\u2019]s?$", "", owner.text))
     start = inside[0].start
-    named = re.sub(r"['’]s$", "", _lowered(text[start:end], inside[0]))
+    named = re.sub(r"['\u2019]s$", "", _lowered(text[start:end], inside[0]))
     if first.start and tokens[first.start - 1].word in ("del", "al"):
         named = f"el {named}"
     root = next((p for p in reversed(owner_chain) if p.definite), last)
@@ -159,7 +153,9 @@ def choose(
     def weight(topic: Topic) -> float:
         number = 1.5 if plural and topic.plural else -0.5 if plural is False and topic.plural else 0
         where = 2.0 if place and topic.place else 0
-        agrees = 1.0 if gender and topic.gender == gender else -1.0 if gender and topic.gender else 0
+        agrees = (
+            1.0 if gender and topic.gender == gender else -1.0 if gender and topic.gender else 0
+        )
         return topic.weight + number + where + agrees
 
     return max(found, key=weight, default=None)
@@ -185,17 +181,20 @@ def named_in(answer: str, question: str, language: str) -> str:
     return ""
 
 
-_WHO = re.compile(r"^[¿ ]*(?:and |y )?(who|qui[eé]n(?:es)?)\b(?! (?:is|are|was|were|es|son|fue|era)\b)(.+)$", re.IGNORECASE)
+_WHO = re.compile(
+    r"^[¿ ]*(?:and |y )?(who|qui[eé]n(?:es)?)\b(?! (?:is|are|was|were|es|son|fue|era)\b)(.+)$",
+    re.IGNORECASE,
+)
 
 
 def person_asked_for(question: str, language: str) -> str:
-    """Return how to speak of the person that a question asks for: "the one who built the bridge"; empty where it asks for none."""
+    """Return words for the person that a question asks for, "the one who built the bridge"; empty where it asks for none."""
     match = _WHO.match(question.strip().rstrip("?. "))
     if match is None:
         return ""
     return f"quien{match[2]}" if language == "es" else f"the one who{match[2]}"
 
 
-_SEEKING = frozenset(
-    "who who's whose which what what's where where's quien quienes que cual cuales donde de".split()
+_SEEKING = word_set(
+    "who who's whose which what what's where where's quien quienes que cual cuales donde de"
 )
