@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapt.errors import AdaptError
+from adapt.knowledge import without_knowledge
 from adapt.prompt import Prompt, PromptBuilder, PromptSettings
 from adapt.protocols import ContextSource, TextGenerator, TurnStore
-from adapt.records import ContextPiece, Turn, TurnStatus
+from adapt.records import Abilities, ContextPiece, Turn, TurnStatus
 from adapt.tools import Tool
 
 logger = logging.getLogger(__name__)
@@ -125,10 +126,12 @@ class ChatEngine:
         *,
         settings: PromptSettings | None = None,
         clean: Clean = keep,
+        abilities: Abilities | None = None,
     ) -> None:
+        self._abilities = abilities or Abilities()
         self._model = model
         self._turns = turns
-        self._builder = PromptBuilder(model, settings)
+        self._builder = PromptBuilder(model, settings, rewrites=self._abilities.rewrites)
         self._clean = clean
 
     def preview(self, request: Request, sources: Sequence[ContextSource] = ()) -> Prompt:
@@ -185,14 +188,7 @@ class ChatEngine:
                 self._turns.save_answer(generation.turn_id, generation.text, "streaming")
 
         try:
-            text = self._model.generate(
-                generation.prompt.messages,
-                adapter=request.adapter,
-                on_text=on_text,
-                stop=generation.stopping,
-                max_new_tokens=request.max_new_tokens,
-                grounding=generation.prompt.grounding,
-            )
+            text = self._answer(request, generation, on_text)
             status: TurnStatus = "stopped" if generation.stopping.is_set() else "done"
             text, removed = self._clean(text, generation.prompt.cited)
             generation.removed_citations = removed
@@ -207,6 +203,25 @@ class ChatEngine:
             text, status = generation.text, "failed"
             self._save_failure(generation.turn_id, text)
         generation.end(text, status)
+
+    def _answer(
+        self, request: Request, generation: Generation, on_text: Callable[[str], None]
+    ) -> str:
+        """Return the model's answer, or what is said in its place where it cannot know one."""
+        prompt = generation.prompt
+        if not self._abilities.knows_facts and request.adapter is None and not prompt.quotable:
+            said = without_knowledge(request.question)
+            if said:
+                on_text(said)
+                return said
+        return self._model.generate(
+            prompt.messages,
+            adapter=request.adapter,
+            on_text=on_text,
+            stop=generation.stopping,
+            max_new_tokens=request.max_new_tokens,
+            grounding=prompt.grounding,
+        )
 
     def _save_failure(self, turn_id: str, text: str) -> None:
         try:

@@ -22,11 +22,11 @@ from transformers import (
 )
 
 from adapt.artifacts import Artifact
-from adapt.bases import Base
+from adapt.bases import STARTER, Base
 from adapt.config import Settings
 from adapt.errors import ModelError
-from adapt.loading import check_safetensors, first_line, load_base
-from adapt.records import Grounding, Message
+from adapt.loading import LARGE_PARAMETERS, check_safetensors, first_line, load_base
+from adapt.records import Abilities, Grounding, Message
 from adapt.rendering import encode, render
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -216,6 +216,14 @@ class ModelRuntime:
     def knows_prompts(self) -> bool:
         """Return whether it was trained on Adapt's own prompts, as the starter was, and wants their form as it is."""
         return bool(self._asked)
+
+    @property
+    def abilities(self) -> Abilities:
+        """Return what it can do besides going on with text."""
+        large = self._model.num_parameters() > LARGE_PARAMETERS
+        return Abilities(
+            rewrites=large and not self.knows_prompts, knows_facts=self.base.path != STARTER
+        )
 
     @property
     def _asked(self) -> dict[str, Any]:

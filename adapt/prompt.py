@@ -5,12 +5,16 @@ then the conversation takes what is left, newest first. Nothing is cut in silenc
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from pydantic import Field, JsonValue
 
 from adapt.config import Settings
 from adapt.errors import AdaptError
+from adapt.followups.rewriting import rewrite
+from adapt.followups.questions import Whole
+from adapt.followups.whole import whole_question
 from adapt.protocols import ContextSource, TextGenerator
 from adapt.records import ContextPiece, Grounding, Message, Notice, Offer
 from adapt.tools import Tool, list_tools
@@ -22,6 +26,8 @@ class PromptSettings(Settings):
     system: str = "You are Adapt, a helpful assistant."
     answer_tokens: int = Field(160, ge=8)  # kept free for the answer
     source_share: float = Field(0.6, gt=0, le=1)  # no single source takes more of the budget
+    # who makes a follow-up question whole before it is searched; `auto`: the model where it is large enough, else rules
+    followups: Literal["auto", "rules", "model", "off"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,11 @@ class AccountEntry:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Assembled messages and the account of how they came about."""
+    """Assembled messages and the account of how they came about.
+
+    `searched` is what the sources were asked: the question, whole; `searched_by` the rule that made it so, empty where the
+    question was searched as it is.
+    """
 
     messages: tuple[Message, ...]
     pieces: tuple[ContextPiece, ...]
@@ -52,6 +62,8 @@ class Prompt:
     history_cut: int
     tools: tuple[Tool, ...] = ()
     notices: tuple[Notice, ...] = ()
+    searched: str = ""
+    searched_by: str = ""
 
     @property
     def cited(self) -> tuple[ContextPiece, ...]:
@@ -69,7 +81,13 @@ class Prompt:
         if not numbered and not self.tools and not absent:
             return None
         others = (p.quotable for p in self.pieces if p.passage is None and p.quotable)
-        return Grounding(numbered, tuple(dict.fromkeys(others)), self.tools, absent)
+        uncited = tuple(dict.fromkeys(others))
+        return Grounding(numbered, uncited, self.tools, absent, self.searched)
+
+    @property
+    def quotable(self) -> bool:
+        """Return whether there is anything that an answer can be taken from: a passage, a correction, a tool, a refusal."""
+        return self.grounding is not None or any(piece.quotable for piece in self.pieces)
 
     def as_account(self) -> dict[str, JsonValue]:
         """Return the account as JSON, to be stored with the turn and shown to the user."""
@@ -82,15 +100,25 @@ class Prompt:
             "pieces": [asdict(entry) for entry in self.account],
             "notices": [notice.text for notice in self.notices],
             "messages": messages,
+            "searched": self.searched if self.searched_by else "",
+            "searched_by": self.searched_by,
         }
 
 
 class PromptBuilder:
     """Builds prompts for one model."""
 
-    def __init__(self, model: TextGenerator, settings: PromptSettings | None = None) -> None:
+    def __init__(
+        self,
+        model: TextGenerator,
+        settings: PromptSettings | None = None,
+        *,
+        rewrites: bool = False,
+    ) -> None:
+        """Take a model and settings; `rewrites` says that the model is large enough to rewrite a question."""
         self._model = model
         self._settings = settings or PromptSettings()
+        self._rewrites = rewrites
 
     def build(
         self,
@@ -116,10 +144,19 @@ class PromptBuilder:
             raise AdaptError("the message is empty; write something to ask")
         settings = self._settings.model_copy(update={"system": ""}) if plain else self._settings
         draft = _Draft(self._model, settings, question, tools)
+        whole = self._whole(question, history) if sources else Whole(question)
         for source in sources:
-            draft.add_source(source, source.offer(question, user=user))
+            draft.add_source(source, source.offer(whole.text, user=user))
         draft.add_history(history)
-        return draft.finish()
+        return replace(draft.finish(), searched=whole.text, searched_by=whole.rule)
+
+    def _whole(self, question: str, history: Sequence[Message]) -> Whole:
+        way = self._settings.followups
+        if way == "off":
+            return Whole(question)
+        if way == "model" or (way == "auto" and self._rewrites):
+            return rewrite(question, history, self._model)
+        return whole_question(question, history)
 
 
 class _Draft:

@@ -164,6 +164,18 @@ class Grounding:
 
 
 @dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a model can do besides going on with text; the defaults are those of one that nothing is known of.
+
+    `rewrites`: it is large enough to put a follow-up question into other words. `knows_facts`: it may be asked without
+    passages; the starter as it ships may not, it only reads what it is given.
+    """
+
+    rewrites: bool = False
+    knows_facts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """What a user said of one answer: rating +1 or -1 or None, a comment, and the answer that would have been right."""
 

@@ -121,7 +121,10 @@ class Context:
         from retrieval.citations import check
 
         settings = self.workspace.settings("prompt", PromptSettings)
-        return ChatEngine(self.runtime(base), self.feedback, settings=settings, clean=check)
+        runtime = self.runtime(base)
+        return ChatEngine(
+            runtime, self.feedback, settings=settings, clean=check, abilities=runtime.abilities
+        )
 
     def start_job(self, kind: str, *, title: str, settings: Mapping[str, JsonValue]) -> "Job":
         """Start work of a kind that `ui.worker` knows in a process of its own, and return its job."""

@@ -169,7 +169,7 @@ def test_a_turn_is_held_to_its_passages_and_may_repeat_a_correction(
 
     generation = ChatEngine(runtime, store).ask(request, [Documents(), Corrections()])
 
-    grounding = Grounding(((1, "The tide is high. Boats wait."),), ("Low.",))
+    grounding = Grounding(((1, "The tide is high. Boats wait."),), ("Low.",), question="tide?")
     assert generation.prompt.grounding == grounding
     answer = generation.wait(60)
     assert held_by(answer, grounding) or len(runtime.tokenizer.encode(answer)) > 100

@@ -135,7 +135,7 @@ def test_a_notice_stands_below_its_pieces_in_the_account_and_instead_of_quotatio
         "Be kind.\n\nPassages:\n[1] handbook.pdf, page 1\nword word\nSay that they do not say."
     )
     assert prompt.as_account()["notices"] == ["They do not say."]
-    assert prompt.grounding == Grounding(((1, ""),), absent="That is not there.")
+    assert prompt.grounding == Grounding(((1, ""),), absent="That is not there.", question="When?")
 
 
 def test_a_source_without_pieces_can_still_say_that_it_holds_nothing() -> None:
@@ -145,7 +145,7 @@ def test_a_source_without_pieces_can_still_say_that_it_holds_nothing() -> None:
     prompt = builder.build("When?", user="ana", sources=sources)
 
     assert prompt.messages[0].content == "Be kind.\n\nSay that nothing is there."
-    assert prompt.grounding == Grounding(absent="That is not there.")
+    assert prompt.grounding == Grounding(absent="That is not there.", question="When?")
 
 
 def test_an_instruction_without_room_is_left_out_and_its_notice_kept() -> None:

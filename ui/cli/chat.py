@@ -115,6 +115,8 @@ def _stream(output: Output, generation: "Generation", *, show: bool) -> str:
 
 
 def _show_sources(output: Output, generation: "Generation") -> None:
+    if generation.prompt.searched_by:
+        output.say(f"searched for: {generation.prompt.searched}")
     for number, piece in enumerate(generation.prompt.cited, start=1):
         output.say(f"  [{number}] {piece.label}")
     for notice in generation.prompt.notices:
@@ -172,6 +174,7 @@ def _command(
         rate(context, last.turn_id, user=user, rating=-1, correction=rest)
         output.say("noted; the next similar question will see it")
     elif word == "/why":
+        output.say(f"searched for: {last.prompt.searched}")
         for message in last.prompt.messages:
             output.say_lines(f"[{message.role}] {message.content}")
     else:

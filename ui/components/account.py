@@ -25,7 +25,8 @@ def as_stored(passage: AccountEntry) -> PassageView:
 class Account:
     """The account of a prompt as it is stored with its turn (`adapt.prompt.Prompt.as_account`).
 
-    `notices` are sentences that a reader of the answer should see; accounts of earlier versions have none.
+    `notices` are sentences that a reader of the answer should see; `searched` is a follow-up question made whole, empty
+    where the question was searched as it is. Accounts of earlier versions have neither.
     """
 
     tokens: int
@@ -36,6 +37,8 @@ class Account:
     messages: tuple[Message, ...]
     notices: tuple[str, ...] = ()
     removed_citations: int = 0
+    searched: str = ""
+    searched_by: str = ""
 
     @property
     def passages(self) -> tuple[AccountEntry, ...]:
@@ -58,6 +61,8 @@ def cited_passages(account: Account, answer: str) -> set[int]:
 
 def show_warnings(account: Account) -> None:
     """Say what a reader of the answer should know of it."""
+    if account.searched:
+        st.caption(f"searched for: {plain(account.searched)}")
     for notice in account.notices:
         st.warning(plain(notice), icon=":material/info:")
     if account.removed_citations:
@@ -104,6 +109,10 @@ def show_account(account: Account) -> None:
         f"{account.tokens} of {account.budget} tokens · conversation: {account.history_kept} "
         f"messages kept, {account.history_cut} cut"
     )
+    if account.searched:
+        st.caption(
+            f"searched for, by the rule for a {account.searched_by}: {plain(account.searched)}"
+        )
     if account.pieces:
         show_table([_row(piece) for piece in account.pieces])
     else:
