@@ -73,12 +73,13 @@ class NaturalQuestion(BaseModel):
         )
 
 
-def read_natural(path: Path = QUESTIONS) -> list[NaturalQuestion]:
-    """Return the questions of a file, the demo's by default.
+def read_natural(path: Path | None = None) -> list[NaturalQuestion]:
+    """Return the questions of a file, the demo's unless one is named.
 
     Raises:
         DataError: the file or a line of it cannot be read.
     """
+    path = path or QUESTIONS
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
