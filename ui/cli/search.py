@@ -197,7 +197,7 @@ def evaluate(
             f"fused against {name}: nDCG@10 {gain.difference:+.3f} (95 % {gain.low:+.3f} … {gain.high:+.3f})"
         )
     if quality.unanswerable:
-        output.say(f"left out: {quality.unanswerable} questions that name no relevant document")
+        output.say(f"left out for naming no relevant document: {quality.unanswerable}")
     output.result({"collection": collection, **quality.as_json()}, shown)
 
 
