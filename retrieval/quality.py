@@ -3,6 +3,8 @@
     {"question": "When does the office open?", "relevant": ["hours.txt"]}
 
 `relevant` names documents, or chunks as `adapt search --json` shows them; an object instead of a list gives each a grade.
+Where it is empty, nothing answers the question: no ranking of it is right or wrong, so it is counted and left out. What else
+a line holds is not read.
 """
 
 import json
@@ -30,7 +32,7 @@ class AskedQuestion(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     question: str = Field(min_length=1)
-    relevant: dict[str, float] = Field(min_length=1)
+    relevant: dict[str, float]
 
     @field_validator("relevant", mode="before")
     @classmethod
@@ -69,10 +71,16 @@ class PartQuality:
 
 @dataclass(frozen=True)
 class Quality:
-    """What an evaluation found; the last part is what a search gives."""
+    """What an evaluation found; the last part is what a search gives.
+
+    Attributes:
+        questions: how many were judged.
+        unanswerable: how many more name nothing relevant and were left out.
+    """
 
     questions: int
     parts: tuple[PartQuality, ...]
+    unanswerable: int = 0
 
     @property
     def gains(self) -> dict[str, Comparison]:
@@ -86,6 +94,7 @@ class Quality:
         """Return all of it for scripts."""
         return {
             "questions": self.questions,
+            "unanswerable": self.unanswerable,
             "parts": {part.name: part.as_json() for part in self.parts},
             "gains": {name: gain.as_metrics() for name, gain in self.gains.items()},
         }
@@ -97,7 +106,8 @@ def read_questions(path: Path, documents: Iterable[str]) -> list[AskedQuestion]:
     A document may be named without its folder or ending where no other is called so.
 
     Raises:
-        DataError: the file or a line of it cannot be read, or names what the collection does not hold.
+        DataError: the file or a line of it cannot be read, or names what the collection does not hold, or no question has an
+            answer.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -108,6 +118,10 @@ def read_questions(path: Path, documents: Iterable[str]) -> list[AskedQuestion]:
     asked = [_read(path, n, line, names) for n, line in enumerate(lines, 1) if line.strip()]
     if not asked:
         raise DataError(f"{path}: holds no question; write one a line, as JSON")
+    if not any(one.relevant for one in asked):
+        raise DataError(
+            f"{path}: no question names a relevant document, so there is nothing to measure search by"
+        )
     return asked
 
 
@@ -118,24 +132,26 @@ def evaluate(
     *,
     progress: Progress = no_progress,
 ) -> Quality:
-    """Ask every question.
+    """Ask every question that something answers.
 
     Args:
         ask: returns the chunks that each part finds for a question; the last part is the whole search.
         document_of: returns the document of a chunk, by the chunk's id.
     """
+    answerable = [asked for asked in questions if asked.relevant]
     found: dict[str, list[dict[str, float]]] = {}
-    for number, asked in enumerate(questions):
-        progress(ProgressEvent("ask", number, len(questions)))
+    for number, asked in enumerate(answerable):
+        progress(ProgressEvent("ask", number, len(answerable)))
         for name, chunks in ask(asked.question).items():
             found.setdefault(name, []).append(judge(chunks, document_of, asked.relevant))
-    progress(ProgressEvent("ask", len(questions), len(questions)))
+    progress(ProgressEvent("ask", len(answerable), len(answerable)))
     return Quality(
-        len(questions),
+        len(answerable),
         tuple(
             PartQuality(name, {metric: tuple(one[metric] for one in rows) for metric in rows[0]})
             for name, rows in found.items()
         ),
+        unanswerable=len(questions) - len(answerable),
     )
 
 

@@ -11,7 +11,7 @@ from adapt.protocols import TextEmbedder
 from adapt.workspace import Workspace
 from retrieval.collection import Collection
 from retrieval.index import Candidate
-from retrieval.quality import judge, read_questions
+from retrieval.quality import evaluate, judge, read_questions
 from retrieval.search import SearchSettings, rank, search
 
 NAMES = ["a/hours.txt", "b/hours.txt", "leave.md"]
@@ -65,7 +65,7 @@ def test_documents_may_be_named_in_short_where_that_is_clear(tmp_path: Path) -> 
         ("7", "line 1: the line: Input should be"),
         ('{"question": "q"}', "line 1: relevant: Field required"),
         ('{"question": "", "relevant": ["leave"]}', "line 1: question"),
-        ('{"question": "q", "relevant": []}', "line 1: relevant"),
+        ('{"question": "q", "relevant": []}', "no question names a relevant document"),
         ('{"question": "q", "relevant": {"leave": -1}}', "a grade is a number above 0"),
         ('{"question": "q", "relevant": {"leave": NaN}}', "a grade is a number above 0"),
         ('{"question": "q", "relevant": ["hours"]}', "no document 'hours'"),
@@ -79,6 +79,26 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
 
     with pytest.raises(DataError, match=said):
         read_questions(file, NAMES)
+
+
+def test_questions_without_an_answer_are_counted_and_left_out(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "q.jsonl",
+        {"question": "holidays?", "relevant": ["leave"], "language": "en"},
+        {"question": "the weather?", "relevant": [], "kind": "absent"},
+    )
+    asked: list[str] = []
+
+    def ask(question: str) -> dict[str, list[str]]:
+        asked.append(question)
+        return {"fused": [CHUNK]}
+
+    quality = evaluate(read_questions(file, NAMES), ask, lambda _: "leave.md")
+
+    assert asked == ["holidays?"]
+    assert (quality.questions, quality.unanswerable) == (1, 1)
+    assert quality.parts[0].mean("ndcg@10") == 1.0
+    assert quality.as_json()["unanswerable"] == 1
 
 
 def test_a_file_that_is_no_text_or_missing_is_one_sentence(tmp_path: Path) -> None:

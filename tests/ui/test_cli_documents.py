@@ -145,8 +145,14 @@ def test_questions_are_made_from_headings_and_measured(
         "search", "evaluate", "--collection", "c", "--questions", path, "--json"
     )
 
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"question": "What is the weather like?", "relevant": []}\n')
+    _, shown, said = run("search", "evaluate", "--collection", "c", "--questions", path)
+
     assert (code, json.loads(out)["questions"], measured) == (0, 1, 0)
     assert json.loads(quality)["parts"]["fused"]["ndcg@10"]["mean"] == 1.0
+    assert "1 questions" in shown
+    assert "left out for naming no relevant document: 1" in said
 
 
 def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder: Path) -> None:

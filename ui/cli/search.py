@@ -36,6 +36,8 @@ FILE holds a question a line, with the documents (or chunks, as "adapt search --
 
   {"question": "When does the office open?", "relevant": ["hours.txt"]}
 
+A question whose "relevant" is empty has no answer in the collection; it is counted and left out of the figures.
+
 Example: adapt search evaluate --collection handbook --questions questions.jsonl
 """
 QUESTIONS = """Make a file of questions from a collection's own documents, for "adapt search evaluate".
@@ -194,6 +196,8 @@ def evaluate(
         output.say(
             f"fused against {name}: nDCG@10 {gain.difference:+.3f} (95 % {gain.low:+.3f} … {gain.high:+.3f})"
         )
+    if quality.unanswerable:
+        output.say(f"left out for naming no relevant document: {quality.unanswerable}")
     output.result({"collection": collection, **quality.as_json()}, shown)
 
 

@@ -11,7 +11,19 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from adapt.evaluation import Scoreboard
+    from ui.demo.answers import AnswerReport
 
+DEMO = """Go the whole way once: two adapters, documents, feedback, two merges, and the scoreboard.
+
+With --questions nothing is trained: the starter is asked 60 natural questions over the demo's documents, in English and in
+Spanish, about sentences, tables and lists, a fifth of them without an answer there, each in a conversation of its own. It
+says how many answers are right, how often it declined what the documents do answer, and every wrong answer as it was given.
+Examples:
+
+  adapt demo --minutes 1
+
+  adapt demo --questions
+"""
 EVALUATE = """Run a base and models of it on held-out rows, with paired bootstrap intervals.
 
 Example: adapt evaluate support@1 team --test support=heldout.jsonl
@@ -20,7 +32,7 @@ Example: adapt evaluate support@1 team --test support=heldout.jsonl
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command("demo")(demo)
+    app.command("demo", help=DEMO)(demo)
     app.command("ui")(ui)
     app.command("evaluate", help=EVALUATE)(evaluate)
     app.command("doctor")(doctor)
@@ -29,11 +41,17 @@ def register(app: typer.Typer) -> None:
 def demo(
     ctx: typer.Context,
     minutes: Annotated[float, typer.Option(min=0.05, help="Training time per adapter.")] = 2.0,
+    questions: Annotated[
+        bool, typer.Option("--questions", help="Ask the demo's 60 questions instead.")
+    ] = False,
 ) -> None:
-    """Go the whole way once: two adapters, documents, feedback, two merges, and the scoreboard."""
+    """Go the whole way, or ask the questions; print what came of it."""
     from ui.demo.run import run_demo
 
     output: Output = ctx.obj
+    if questions:
+        _ask_questions(output)
+        return
     context = output.open()
     with output.progress() as progress:
         report = run_demo(context, minutes=minutes, progress=progress)
@@ -42,6 +60,20 @@ def demo(
         output.piece(f"{report.text()}\n")
         output.console().print(scoreboard_table(report.scoreboard))
     output.result(report.as_json(), report.closing())
+
+
+def _ask_questions(output: Output) -> None:
+    from ui.demo.answers import ask_natural
+    from ui.demo.questions import read_natural
+    from ui.demo.run import ingest_documents
+
+    context = output.open()
+    with output.progress() as progress:
+        ingest_documents(context, progress=progress)
+        report = ask_natural(context, read_natural(), progress=progress)
+    if not output.as_json:
+        output.console().print(answers_table(report))
+    output.result(report.as_json(), report.text())
 
 
 def ui(
@@ -95,6 +127,26 @@ def doctor(ctx: typer.Context) -> None:
     output.result({"findings": [vars(f) for f in findings]}, shown)
     if not all(f.ok for f in findings):
         raise typer.Exit(2)
+
+
+def answers_table(report: "AnswerReport") -> "Table":
+    """Return right answers, false refusals and right citations by language and kind, and of all."""
+    from ui.demo.answers import tally
+
+    names = {"en": "English", "es": "Spanish"}
+    columns = ("right", "refused though there", "cites what answers")
+    shown = table(f"{report.seconds:.0f} s", "questions", "about", *columns)
+    parts = [((names[language], kind), part) for (language, kind), part in report.groups().items()]
+    for (language, kind), part in [*parts, (("all", ""), report.answers)]:
+        counts = tally(part)
+        pairs = [
+            ("right", "questions"),
+            ("falsely_refused", "answerable"),
+            ("well_cited", "answerable"),
+        ]
+        cells = [f"{counts[of]} of {counts[whole]}" if counts[whole] else "" for of, whole in pairs]
+        shown.add_row(language, kind, *cells)
+    return shown
 
 
 def scoreboard_table(board: "Scoreboard") -> "Table":

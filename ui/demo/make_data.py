@@ -1,6 +1,6 @@
 """Makes the demo's data: `python -m ui.demo.make_data [--out DIR]`; the same bytes each time.
 
-LICENSE and README.md of the data folder are written by hand and are not touched.
+LICENSE, README.md and questions.jsonl of the data folder are written by hand and are not touched.
 """
 
 import argparse
@@ -17,10 +17,7 @@ DATA = Path(__file__).with_name("data")
 def make_files() -> dict[str, bytes]:
     """Return every generated file by its path in the data folder."""
     routing, days, talk = support.read_source(), dates.read_source(), conversation.read_source()
-    files = {
-        "chat.json": conversation.as_chat(talk).encode(),
-        "questions.jsonl": conversation.as_questions(talk).encode(),
-    }
+    files = {"chat.json": conversation.as_chat(talk).encode()}
     for side in SIDES:
         files[f"support/{side}.jsonl"] = as_jsonl(support.make_rows(routing, side)).encode()
         files[f"dates/{side}.jsonl"] = as_jsonl(dates.make_rows(days, side)).encode()

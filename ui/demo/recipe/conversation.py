@@ -1,4 +1,4 @@
-"""The scripted conversation of the demo and the questions that measure search."""
+"""The scripted conversation of the demo."""
 
 import json
 from pathlib import Path
@@ -47,27 +47,12 @@ class Conversation(BaseModel):
     follow_up: FollowUp
 
 
-class ConversationSource(Conversation):
-    """What `conversation.yaml` holds: the conversation, and (question, document) pairs."""
-
-    questions: list[tuple[str, str]]
-
-
-def read_source() -> ConversationSource:
+def read_source() -> Conversation:
     """Return the script."""
     text = Path(__file__).with_name("conversation.yaml").read_text(encoding="utf-8")
-    return ConversationSource.model_validate(yaml.safe_load(text))
+    return Conversation.model_validate(yaml.safe_load(text))
 
 
-def as_chat(source: ConversationSource) -> str:
+def as_chat(source: Conversation) -> str:
     """Return `chat.json`."""
-    shown = source.model_dump(exclude={"questions"})
-    return json.dumps(shown, ensure_ascii=False, indent=2) + "\n"
-
-
-def as_questions(source: ConversationSource) -> str:
-    """Return `questions.jsonl`: every question with the documents that answer it."""
-    return "".join(
-        json.dumps({"question": question, "relevant": [document]}, ensure_ascii=False) + "\n"
-        for question, document in source.questions
-    )
+    return json.dumps(source.model_dump(), ensure_ascii=False, indent=2) + "\n"
