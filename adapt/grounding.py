@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from transformers import LogitsProcessor, PreTrainedTokenizerBase
 
+from adapt.candidates import find_candidates
 from adapt.errors import ModelError
 from adapt.records import Grounding
-from adapt.sentences import sentence_spans
 from adapt.tools import call_schema
 
 REFUSALS = ("Sorry, the passages do not say.", "Perdón, los pasajes no lo dicen.")
@@ -46,17 +46,21 @@ def grammar(grounding: Grounding, way: str) -> str:
 def _sentences(grounding: Grounding) -> str:
     rules: list[str] = []
     names: list[str] = []
-    for index, (number, text) in enumerate(() if grounding.absent else grounding.passages):
-        lines = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
-        if not lines:
+    passages = () if grounding.absent else grounding.passages
+    lines: dict[int, list[str]] = {number: [] for number, _ in passages}
+    for one in find_candidates(grounding):
+        if one.number in lines:
+            lines[one.number].append(one.text)
+    for index, (number, texts) in enumerate(lines.items()):
+        if not texts:
             continue
-        for place, line in enumerate(lines):
-            goes_on = f'(" " s{index}_{place + 1})?' if place + 1 < len(lines) else ""
-            rules.append(f"s{index}_{place}: {_literal(line)} {goes_on}")
-        starts = " | ".join(f"s{index}_{place}" for place in range(len(lines)))
+        for place, text in enumerate(texts):
+            goes_on = f'(" " s{index}_{place + 1})?' if place + 1 < len(texts) else ""
+            rules.append(f"s{index}_{place}: {_literal(text)} {goes_on}")
+        starts = " | ".join(f"s{index}_{place}" for place in range(len(texts)))
         rules.append(f'p{index}: ({starts}) " [{number}]"')
         names.append(f"p{index}")
-    answers = []
+    answers: list[str] = []
     if names:
         rules.append(f"cited: {' | '.join(names)}")
         answers.append('cited ((" " | "\\n") cited)*')

@@ -12,22 +12,18 @@ from typing import Any, Literal
 
 import torch
 from peft import PeftModel
-from transformers import (
-    LogitsProcessorList,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    StoppingCriteria,
-    StoppingCriteriaList,
-    TextStreamer,
-)
+from transformers import LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 
 from adapt.artifacts import Artifact
 from adapt.bases import STARTER, Base
+from adapt.candidates import split_words
+from adapt.choice.opening import Opening
 from adapt.config import Settings
 from adapt.errors import ModelError
 from adapt.loading import LARGE_PARAMETERS, check_safetensors, first_line, load_base
 from adapt.records import Abilities, Grounding, Message
 from adapt.rendering import encode, render
+from adapt.streaming import StopOnEvent, TextCallback
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
@@ -40,33 +36,6 @@ class GenerationSettings(Settings):
     grounding: Literal["model", "off", "auto", "sentences", "quotes"] = (
         "model"  # what the model's folder asks for
     )
-
-
-class _Callback(TextStreamer):
-    """Hands each finished piece of text on."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, on_text: Callable[[str], None]) -> None:
-        super().__init__(tokenizer, skip_prompt=True, skip_special_tokens=True)
-        self._on_text = on_text
-
-    def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
-        """Pass a piece of text on; the end brings what was still held back."""
-        if text:
-            self._on_text(text)
-
-
-class _Stop(StoppingCriteria):
-    """Ends generation when an event is set."""
-
-    def __init__(self, event: threading.Event) -> None:
-        self._event = event
-
-    def __call__(
-        self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object
-    ) -> torch.BoolTensor:
-        """Return one flag per sequence, shape [batch]."""
-        flags = torch.full((input_ids.shape[0],), self._event.is_set(), device=input_ids.device)
-        return flags.bool()  # type: ignore[return-value]  # torch types bool() as Tensor
 
 
 class ModelRuntime:
@@ -185,20 +154,54 @@ class ModelRuntime:
                 f"the prompt has {len(ids)} tokens and '{self.base.id}' reads {self.context_length}; shorten it"
             )
         limit = min(max_new_tokens or self.settings.max_new_tokens, room)
-        streamer = _Callback(self.tokenizer, on_text) if on_text else None
-        criteria = StoppingCriteriaList([_Stop(stop)] if stop else [])
-        inputs = torch.tensor([ids])
+        opening = self._open(messages, ids, grounding, adapter)
+        begun, told = self._begin(opening.text, limit)
+        for piece in split_words(told) if on_text else ():
+            on_text(piece)
+        left = limit - len(begun)
+        if opening.way == "said" or left < 1 or (begun and stop is not None and stop.is_set()):
+            return told
+        way = "sentences" if opening.way in ("begun", "call") else self.grounding_way
+        inputs = torch.tensor([[*ids, *begun]])
         output = self._run(
             inputs,
             torch.ones_like(inputs),
             adapter,
-            limit,
-            streamer=streamer,
-            stopping_criteria=criteria,
-            logits_processor=self._held(grounding, len(ids)),
+            left,
+            streamer=TextCallback(self.tokenizer, on_text) if on_text else None,
+            stopping_criteria=StoppingCriteriaList([StopOnEvent(stop)] if stop else []),
+            logits_processor=None if opening.way == "free" else self._held(grounding, len(ids), way),
         )
         text = self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)
         return str(text).strip()
+
+    def _open(
+        self,
+        messages: Sequence[Message],
+        ids: Sequence[int],
+        grounding: Grounding | None,
+        adapter: str | None,
+    ) -> Opening:
+        """Return how an answer begins: where it is held to sentences, the one that is chosen for it."""
+        if grounding is None or self.grounding_way not in ("auto", "sentences"):
+            return Opening("held")
+        # imported here: only grounded answers need the embedders and their libraries
+        from adapt.choice.answering import Answering
+        from adapt.choice.chooser import load_chooser
+
+        question = grounding.question or messages[-1].content
+        with self.active(None) as model:  # an adapter has a task of its own; what it reads best, its base knows
+            answering = Answering(
+                model, self.tokenizer, load_chooser(), own=self.knows_prompts, adapted=adapter is not None
+            )
+            return answering.open(question, ids, grounding, way=self.grounding_way)
+
+    def _begin(self, text: str, limit: int) -> tuple[list[int], str]:
+        """Return the tokens of what an answer begins with, and its text, as much as it may have."""
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+        if len(ids) <= limit:
+            return ids, text
+        return ids[:limit], str(self.tokenizer.decode(ids[:limit], skip_special_tokens=True))
 
     @property
     def grounding_way(self) -> str:
@@ -231,9 +234,10 @@ class ModelRuntime:
         asked = getattr(self._model.config, "adapt", None)
         return asked if isinstance(asked, dict) else {}
 
-    def _held(self, grounding: Grounding | None, prompt_length: int) -> LogitsProcessorList | None:
-        """Return what holds an answer to its passages; None where nothing does."""
-        way = self.grounding_way
+    def _held(
+        self, grounding: Grounding | None, prompt_length: int, way: str
+    ) -> LogitsProcessorList | None:
+        """Return what holds an answer to its passages in a way; None where nothing does."""
         if grounding is None or way == "off":
             return None
         if way == "quotes" and not (grounding.passages or grounding.uncited):

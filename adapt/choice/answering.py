@@ -5,28 +5,21 @@ Not here: the choice itself (`adapt.choice.chooser`), the grammar (`adapt.ground
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from adapt.choice.candidates import Candidate, cite, find_candidates
+from adapt.candidates import Candidate, cite, find_candidates
 from adapt.choice.chooser import Chooser
 from adapt.choice.languages import language_of
 from adapt.choice.likelihood import Likelihoods, likelihoods
+from adapt.choice.opening import Opening
 from adapt.grounding import REFUSALS
 from adapt.knowledge import asks_for_fact
 from adapt.records import Grounding
 
 BORDER = 0.5  # how far the best candidate must seem to answer
 CALL = '{"name": "'  # how every call of a tool begins (`adapt.tools`)
-
-
-@dataclass(frozen=True)
-class Opening:
-    """How an answer begins: `said` is its whole text, `begun` its first sentence; `held` and `free` have none yet."""
-
-    way: Literal["said", "begun", "held", "free"]
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Answering:
         measured = _Measured(self, prompt, tools=bool(grounding.tools))
         choice = self.chooser.choose(question, candidates, measured, own=self.own)
         if measured.calls:
-            return Opening("held")
+            return Opening("call")
         if not self.own:
             return self._of_another(choice.best, measured, way)
         if choice.answered >= BORDER:

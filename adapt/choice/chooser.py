@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from adapt.choice.candidates import Candidate
+from adapt.candidates import Candidate
 from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES, Evidence, Figures
 from adapt.choice.languages import way_of
 from adapt.choice.likelihood import Likelihoods

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adapt.choice.answer_kinds import asked_kinds, holds
-from adapt.choice.candidates import Candidate
+from adapt.candidates import Candidate
 from adapt.choice.match import TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms, words_of
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
-from adapt.choice.candidates import Candidate
+from adapt.candidates import Candidate
 
 Vectors = npt.NDArray[np.float32]
 

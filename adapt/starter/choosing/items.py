@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from adapt.choice.candidates import Candidate, find_candidates
+from adapt.candidates import Candidate, find_candidates
 from adapt.choice.languages import Way
 from adapt.records import Grounding
 from adapt.starter.recipe.exercise import Source
