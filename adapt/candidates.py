@@ -15,9 +15,11 @@ from adapt.sentences import is_row, sentence_spans
 Kind = Literal["sentence", "row", "item", "correction"]
 
 HEADING_MARK = re.compile(r"#{1,6}\s+")
-BULLET = re.compile(r"(?:[-*+•‣▪·–—]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
+BULLET = re.compile(r"(?:[-*+•‣▪·\u2013\u2014]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+")
 RULE = re.compile(r"[\s|:=_*-]+")  # between a table's header and its rows, or across a page
-SAYS = re.compile(r"[^\W\d_]{2}|\d{2}")  # what has neither two letters nor two digits in a row says nothing
+SAYS = re.compile(
+    r"[^\W\d_]{2}|\d{2}"
+)  # what has neither two letters nor two digits in a row says nothing
 TITLE_LENGTH = 80  # characters; a longer line without an end is text
 READ_BEFORE = 200  # characters of the sentence before
 

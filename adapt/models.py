@@ -170,7 +170,9 @@ class ModelRuntime:
             left,
             streamer=TextCallback(self.tokenizer, on_text) if on_text else None,
             stopping_criteria=StoppingCriteriaList([StopOnEvent(stop)] if stop else []),
-            logits_processor=None if opening.way == "free" else self._held(grounding, len(ids), way),
+            logits_processor=None
+            if opening.way == "free"
+            else self._held(grounding, len(ids), way),
         )
         text = self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)
         return str(text).strip()
@@ -190,9 +192,15 @@ class ModelRuntime:
         from adapt.choice.chooser import load_chooser
 
         question = grounding.question or messages[-1].content
-        with self.active(None) as model:  # an adapter has a task of its own; what it reads best, its base knows
+        with self.active(
+            None
+        ) as model:  # an adapter has a task of its own; what it reads best, its base knows
             answering = Answering(
-                model, self.tokenizer, load_chooser(), own=self.knows_prompts, adapted=adapter is not None
+                model,
+                self.tokenizer,
+                load_chooser(),
+                own=self.knows_prompts,
+                adapted=adapter is not None,
             )
             return answering.open(question, ids, grounding, way=self.grounding_way)
 

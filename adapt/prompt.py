@@ -12,8 +12,8 @@ from pydantic import Field, JsonValue
 
 from adapt.config import Settings
 from adapt.errors import AdaptError
-from adapt.followups.rewriting import rewrite
 from adapt.followups.questions import Whole
+from adapt.followups.rewriting import rewrite
 from adapt.followups.whole import whole_question
 from adapt.protocols import ContextSource, TextGenerator
 from adapt.records import ContextPiece, Grounding, Message, Notice, Offer
@@ -80,9 +80,16 @@ class Prompt:
         absent = next((notice.answer for notice in self.notices if notice.answer), "")
         if not numbered and not self.tools and not absent:
             return None
-        others = (p.quotable for p in self.pieces if p.passage is None and p.quotable)
-        uncited = tuple(dict.fromkeys(others))
-        return Grounding(numbered, uncited, self.tools, absent, self.searched)
+        others = [p for p in self.pieces if p.passage is None and p.quotable]
+        return Grounding(
+            passages=numbered,
+            uncited=tuple(dict.fromkeys(piece.quotable for piece in others)),
+            tools=self.tools,
+            absent=absent,
+            question=self.searched,
+            headings=tuple(piece.passage.title for piece in self.cited if piece.passage),
+            corrections=tuple((piece.asked, piece.quotable) for piece in others if piece.asked),
+        )
 
     @property
     def quotable(self) -> bool:

@@ -4,6 +4,7 @@ Not here: rows of the database (`feedback.store`) and the card of an artifact (`
 """
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant"]
@@ -89,6 +90,12 @@ class Passage:
         page = f", page {self.chunk.page}" if self.chunk.page is not None else ""
         return f"{self.chunk.document}{page}"
 
+    @property
+    def title(self) -> str:
+        """Return what stands above its text: its heading, else its document's name in words."""
+        name = PurePosixPath(self.chunk.document).stem
+        return self.chunk.heading or " ".join(name.replace("_", " ").replace("-", " ").split())
+
 
 @dataclass(frozen=True, slots=True)
 class PassageView:
@@ -113,7 +120,7 @@ class ContextPiece:
     """One ranked piece that a source offers for the prompt; `piece_id` finds it again, `label` names it to people.
 
     `text` is what the model reads, `shown` what people see of it where that is something else. `quotable` is what an answer
-    may repeat word for word: a passage's own text, a correction.
+    may repeat word for word: a passage's own text, a correction; `asked` the question that a correction was given for.
     """
 
     piece_id: str
@@ -123,6 +130,7 @@ class ContextPiece:
     passage: Passage | None = None
     quotable: str = ""
     shown: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +158,8 @@ class Grounding:
     """What an answer may quote or call: numbered passages, texts that need no citation, such as corrections, and tools.
 
     `absent`, where it is not empty, says that the passages do not hold the answer: it is said instead of quoting them.
-    `question` is what is asked, whole: a follow-up question with what it takes from its conversation. `headings` are those of
-    the passages, in their order. `corrections` are the questions that some of `uncited` were the right answers to, with them.
+    `question` is what is asked, whole: a follow-up question with what it takes from its conversation. `headings` stand above
+    the passages, in their order. `corrections` pair questions with those of `uncited` that were their right answers.
     """
 
     passages: tuple[tuple[int, str], ...] = ()

@@ -19,7 +19,9 @@ _ABBREVIATED = re.compile(
 
 def is_row(line: str) -> bool:
     """Return whether a line is the row of a table."""
-    return CELL in line.strip().strip("|") or (line.lstrip().startswith("|") and "|" in line.strip()[1:])
+    return CELL in line.strip().strip("|") or (
+        line.lstrip().startswith("|") and "|" in line.strip()[1:]
+    )
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
@@ -51,11 +53,16 @@ def _lines(text: str) -> list[slice]:
             before, here = text[lines[-1].start : lines[-1].stop].rstrip(), match.group().lstrip()
             rows = is_row(before) or is_row(here)
             long = len(before.rsplit("\n", 1)[-1]) >= PAGE_WIDTH
-            if not rows and before[-1:] not in ".!?:;" and (here[:1].islower() or (long and here[:1].isalnum())):
+            if (
+                not rows
+                and before[-1:] not in ".!?:;"
+                and (here[:1].islower() or (long and here[:1].isalnum()))
+            ):
                 lines[-1] = slice(lines[-1].start, match.end())
                 continue
         lines.append(slice(match.start(), match.end()))
     return lines
+
 
 def _strip(text: str, start: int, end: int) -> tuple[int, int]:
     while start < end and text[start].isspace():

@@ -40,6 +40,7 @@ class FeedbackSource:
                 label="correction" if feedback.correction else "rating",
                 score=round(score, 4),
                 quotable=_one_line(feedback.correction),
+                asked=_one_line(feedback.question) if feedback.correction else "",
             )
             for feedback, score in found
         )

@@ -1,6 +1,6 @@
 """How an answer over passages begins: with what was chosen, with a refusal, as decoding held by a grammar, or freely.
 
-Not here: the choice itself (`adapt.choice.chooser`), the grammar (`adapt.grounding`), how an answer is streamed (`adapt.models`).
+Not here: the choice itself (`adapt.choice.chooser`), the grammar (`adapt.grounding`), streaming (`adapt.models`).
 """
 
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ class Answering:
         candidates = [] if grounding.absent else find_candidates(grounding)
         if not candidates:
             return Opening("held")
-        correction = self.chooser.correction(question, candidates)
-        if correction is not None and self.own:
+        correction = self.chooser.correction(question, candidates) if self.own else None
+        if correction is not None:
             return Opening("said", correction.text)
         measured = _Measured(self, prompt, tools=bool(grounding.tools))
         choice = self.chooser.choose(question, candidates, measured, own=self.own)
@@ -53,11 +53,15 @@ class Answering:
             return Opening("call")
         if not self.own:
             return self._of_another(choice.best, measured, way)
-        if choice.answered >= BORDER:
-            return Opening("said", cite(choice.best))
-        if way == "auto" and (self.adapted or not asks_for_fact(question)):
+        if (
+            choice.answered < BORDER
+            and way == "auto"
+            and (self.adapted or not asks_for_fact(question))
+        ):
             return Opening("free")
-        return Opening("said", refusal(question))
+        return Opening(
+            "said", cite(choice.best) if choice.answered >= BORDER else refusal(question)
+        )
 
     def _of_another(self, best: Candidate, measured: "_Measured", way: str) -> Opening:
         """Return how another model's answer begins: it may refuse, and in `auto` begin with something else."""

@@ -1,7 +1,7 @@
 """Chooses among candidates: what speaks for each, weighed, and how sure the best makes of an answer.
 
-The weights are fitted on training sets (`adapt.starter.choosing`), for English, Spanish and questions across languages each,
-with the likelihoods of the shipped starter. Another model's likelihood counts by itself: it is added to the evidence, so that
+The weights are fitted on training sets (`adapt.starter.choosing`), for English, Spanish and across languages each, with the
+likelihoods of the shipped starter. Another model's likelihood counts by itself: it is added to the evidence, so that
 it decides where it is surer.
 """
 
@@ -93,7 +93,9 @@ class Chooser:
         scores = evidence[places]
         if measure is not None:
             likely = measure([candidates[place] for place in places])
-            model = {name: way.choice.get(name, 0.0) for name in MODEL_FIGURES} if own else OTHER_MODEL
+            model = (
+                {name: way.choice.get(name, 0.0) for name in MODEL_FIGURES} if own else OTHER_MODEL
+            )
             scores = scores + model["chosen"] * np.array(likely.chosen)
             scores = scores + model["free"] * np.array(likely.free)
         best = int(places[int(scores.argmax())])

@@ -9,20 +9,23 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from adapt.choice.answer_kinds import asked_kinds, holds
 from adapt.candidates import Candidate
+from adapt.choice.answer_kinds import asked_kinds, holds
 from adapt.choice.match import TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms, words_of
 
 EVIDENCE = (
     "closeness", "cosine", "match",  # of tokens, by MiniLM (`adapt.choice.match`)
-    "alone", "headed", "after", "passage",  # by the multilingual encoder: alone, under its headings, after the sentence before, and its passage
+    # by the multilingual encoder: alone, under its headings, after the sentence before, and the whole passage
+    "alone", "headed", "after", "passage",
     "words", "words_around", "words_passage", "names", "names_passage",
     "kind", "kind_around", "opens", "points_back", "short", "row", "item",
 )  # fmt: skip
 MODEL_FIGURES = ("chosen", "free")  # of the model that answers, in nats (`adapt.choice.likelihood`)
 POINTERS = frozenset(
-    "he she it they this these his her its their el ella ellos ellas esto este esta estos estas su sus".split()
+    words_of(
+        """he she it they this these his her its their el ella ellos ellas esto este esta estos estas su sus"""
+    )
 )
 SHORT = 40  # characters
 
@@ -62,7 +65,9 @@ class Evidence:
 
     def _meaning(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
         alone = [one.reading for one in candidates]
-        headed = [f"{one.context}\n{one.reading}" if one.context else one.reading for one in candidates]
+        headed = [
+            f"{one.context}\n{one.reading}" if one.context else one.reading for one in candidates
+        ]
         after = [f"{one.before} {one.reading}" if one.before else one.reading for one in candidates]
         wholes = _passages(candidates)
         vectors = self._encoder.encode([question, *alone, *headed, *after, *wholes.values()])
@@ -78,13 +83,19 @@ def _passages(candidates: Sequence[Candidate]) -> dict[int | None, str]:
     texts: dict[int | None, list[str]] = {}
     for one in candidates:
         lines = texts.setdefault(one.number, [])
-        lines += [*(line for line in one.context.split("\n") if line and line not in lines), one.reading]
+        lines += [
+            *(line for line in one.context.split("\n") if line and line not in lines),
+            one.reading,
+        ]
     return {number: " ".join(lines)[:1_500] for number, lines in texts.items()}
 
 
 def _words(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
     own = [terms(one.reading) for one in candidates]
-    around = [held | terms(f"{one.context} {one.before}") for held, one in zip(own, candidates, strict=True)]
+    around = [
+        held | terms(f"{one.context} {one.before}")
+        for held, one in zip(own, candidates, strict=True)
+    ]
     wholes = {number: terms(text) for number, text in _passages(candidates).items()}
     rarity = Rarity(question, [one.reading for one in candidates])
     names = names_of(question)

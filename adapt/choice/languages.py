@@ -1,4 +1,4 @@
-"""Which way questions and passages go together: both English, both Spanish, or anything else; told by the commonest words."""
+"""How questions and passages go together: both English, both Spanish, or anything else; told by the commonest words."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -9,12 +9,18 @@ Way = Literal["en", "es", "across"]
 
 COMMON = {
     "en": frozenset(
-        "the of and to in is are was were do does did how what when where who why which can could should would will my your i we it"
-        " you they for on with from at by be been this that there have has not if or an much many long any".split()
+        words_of(
+            """the of and to in is are was were do does did how what when where who why which can could should
+            would will my your i we it you they for on with from at by be been this that there have has not if
+            or an much many long any"""
+        )
     ),
     "es": frozenset(
-        "el la los las de del y en es son fue era que como cuando donde quien por para con se su sus un una al lo mi tu yo hay"
-        " tiene tengo puedo puede cuanto cuantos cuanta cuantas cual cuales esta estan ser si o sobre desde hasta cuesta le nos".split()
+        words_of(
+            """el la los las de del y en es son fue era que como cuando donde quien por para con se su sus un una
+            al lo mi tu yo hay tiene tengo puedo puede cuanto cuantos cuanta cuantas cual cuales esta estan ser
+            si o sobre desde hasta cuesta le nos"""
+        )
     ),
 }
 LETTERS = frozenset("¿¡ñáéíóú")
@@ -23,7 +29,9 @@ LETTERS = frozenset("¿¡ñáéíóú")
 def language_of(text: str) -> str:
     """Return `en` or `es`, or nothing where the words do not tell."""
     words = words_of(text)
-    counts = {language: sum(word in common for word in words) for language, common in COMMON.items()}
+    counts = {
+        language: sum(word in common for word in words) for language, common in COMMON.items()
+    }
     counts["es"] += sum(sign in LETTERS for sign in text.casefold()) > 0
     if counts["en"] == counts["es"]:
         return ""

@@ -1,4 +1,4 @@
-"""How likely a model finds each candidate as the beginning of its answer: the prompt once, all candidates in one batch after it."""
+"""How likely a model finds each candidate as the beginning of its answer: the prompt once, then all in a batch."""
 
 import copy
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def likelihoods(
         given = torch.tensor([list(prompt)], device=device)
         read = model(input_ids=given, use_cache=True, logits_to_keep=1)
         first = read.logits[0, -1].float().log_softmax(-1).cpu()
-        rest = _after(model, read.past_key_values, len(prompt), starts)
+        rest = _after(model, read, len(prompt), starts)
     allowed: dict[tuple[int, ...], set[int]] = {}
     for start in starts:
         for length, token in enumerate(start):
@@ -54,11 +54,15 @@ def likelihoods(
     return Likelihoods(tuple(chosen), tuple(free), int(first.argmax()))
 
 
-def _after(model: Any, cache: Any, length: int, starts: Sequence[Sequence[int]]) -> torch.Tensor:
+def _after(model: Any, read: Any, length: int, starts: Sequence[Sequence[int]]) -> torch.Tensor:
     """Return the log-probabilities after each token of each candidate but its last, shape [n, longest - 1, vocabulary]."""
     longest = max(map(len, starts)) - 1
     if longest < 1:
         return torch.zeros(len(starts), 0, 0)
+    name = (
+        "cache" if "cache" in read else "past_key_values"
+    )  # as transformers called it before 5.23
+    cache = read[name]
     rows = max(1, HELD // (length + longest))
     parts = []
     for start in range(0, len(starts), rows):
@@ -71,8 +75,8 @@ def _after(model: Any, cache: Any, length: int, starts: Sequence[Sequence[int]])
         scores = model(
             input_ids=torch.tensor(ids, device=model.device),
             attention_mask=torch.tensor(seen, device=model.device),
-            past_key_values=held,
             use_cache=True,
+            **{name: held},
         ).logits
         parts.append(scores.float().log_softmax(-1).cpu())
     return torch.cat(parts)

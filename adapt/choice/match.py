@@ -1,8 +1,8 @@
 """How the tokens of a question match those of the candidates, each read among its neighbours: three figures for a candidate.
 
-A passage goes through MiniLM once, with its headings, so that "it closes at 18:30" is read beside the sentence that names the
-office. Then, for each candidate: the mean over the question's tokens of the nearest token of the candidate (MaxSim, Khattab and
-Zaharia 2020, ColBERT, arXiv:2004.12832, equation 3); the cosine of the question's vector and the mean of the candidate's
+A passage goes through MiniLM once, with its headings, so that "it closes at 18:30" is read beside the sentence that names
+the office. Then, for each candidate: the mean over the question's tokens of the candidate's nearest token (MaxSim, Khattab
+and Zaharia 2020, ColBERT, arXiv:2004.12832, equation 3); the cosine of the question's vector and the mean of the candidate's
 tokens; and both again by a small learned map of the tokens (`MatchHead`), which knows that "when" is met by a date.
 
 Not here: how the map is learned (`adapt.starter.choosing`).
@@ -73,7 +73,7 @@ class MatchHead:
         matched = counts @ best / counts.sum()
         weights = np.exp(tokens @ self.weight_told[:-1] + self.weight_told[-1])
         sums = np.add.reduceat(weights[:, None] * tokens, starts, axis=0)
-        whole, asked = _unit(sums), _unit(counts @ question)
+        whole, asked = unit(sums), unit(counts @ question)
         alike = whole @ asked
         mapped = (whole @ self.told_whole.T) @ (self.asked_whole @ asked)
         found: Vectors = self.scales @ np.stack([matched, alike, mapped])
@@ -83,21 +83,22 @@ class MatchHead:
 class TokenMatch:
     """Reads candidates among their neighbours; safe to share between threads."""
 
-    def __init__(self, encoder: TokenEncoder, head: MatchHead) -> None:
+    def __init__(self, encoder: TokenEncoder, head: MatchHead | None) -> None:
+        """Take MiniLM and what is learned; without it, candidates are only read."""
         self._encoder = encoder
         self._head = head
 
     def figures(self, question: str, candidates: Sequence[Candidate]) -> Vectors:
         """Return for each candidate its MaxSim, cosine and learned match, shape [n, 3]."""
         tokens = self._encoder.tokens(question)[:ROOM]
-        if not tokens or not candidates:
+        if not tokens or not candidates or self._head is None:
             return np.zeros((len(candidates), 3), np.float32)
         whole = self._encoder.encode([question])[0]
-        asked = _unit(self._encoder.states(tokens))
+        asked = unit(self._encoder.states(tokens))
         states = self.read(candidates)
-        raw = [_unit(one) for one in states]
+        raw = [unit(one) for one in states]
         closeness = [float((asked @ one.T).max(axis=1).mean()) for one in raw]
-        cosine = [float(whole @ _unit(one.mean(axis=0))) for one in states]
+        cosine = [float(whole @ unit(one.mean(axis=0))) for one in states]
         learned = self._head.scores(asked, raw)
         return np.stack([closeness, cosine, learned], axis=1).astype(np.float32)
 
@@ -113,9 +114,7 @@ class TokenMatch:
                 start += len(part)
         return [one for one in found if one is not None]
 
-    def _windows(
-        self, candidates: Sequence[Candidate]
-    ) -> list[list[tuple[int | None, list[int]]]]:
+    def _windows(self, candidates: Sequence[Candidate]) -> list[list[tuple[int | None, list[int]]]]:
         """Return windows of token runs, each a candidate's by its place, or what is read with one (None)."""
         windows: list[list[tuple[int | None, list[int]]]] = []
         said: set[str] = set()
@@ -139,7 +138,8 @@ class TokenMatch:
         return windows
 
 
-def _unit(vectors: Vectors) -> Vectors:
+def unit(vectors: Vectors) -> Vectors:
+    """Return vectors with length 1; what is nothing stays nothing."""
     lengths: Vectors = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    unit: Vectors = vectors / np.maximum(lengths, np.float32(1e-9))
-    return unit
+    scaled: Vectors = vectors / np.maximum(lengths, np.float32(1e-9))
+    return scaled

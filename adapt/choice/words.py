@@ -57,7 +57,9 @@ class Rarity:
 
     def shared(self, held: set[str]) -> float:
         """Return the weights of the question's words that a text holds, summed; `held` are its `terms`."""
-        return sum(weight for word, weight in self._weights.items() if not held.isdisjoint(forms(word)))
+        return sum(
+            weight for word, weight in self._weights.items() if not held.isdisjoint(forms(word))
+        )
 
     def share(self, held: set[str]) -> float:
         """Return which share of the question's words, weighted, a text holds; 0 where none is in any of the texts."""
@@ -67,7 +69,7 @@ class Rarity:
 
 def names_of(question: str) -> set[str]:
     """Return the words of a question that name one thing: capitalised within it, of capitals alone, or with a digit."""
-    found = re.findall(r"[^\W_]+(?:[.,:'’-][^\W_]+)*", question)
+    found = re.findall(r"[^\W_]+(?:[.,:'\u2019-][^\W_]+)*", question)
     named: set[str] = set()
     for place, word in enumerate(found):
         digits = any(sign.isdigit() for sign in word)

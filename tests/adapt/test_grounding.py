@@ -15,7 +15,6 @@ from adapt.chat import ChatEngine, Request
 from adapt.database import Database
 from adapt.errors import ModelError
 from adapt.grounding import REFUSALS, GroundedLogits, grammar
-
 from adapt.models import GenerationSettings, ModelRuntime
 from adapt.records import Chunk, ContextPiece, Grounding, Message, Offer, Passage
 from adapt.sentences import sentence_spans

@@ -1,7 +1,7 @@
 """Fits what each figure of `adapt.choice.evidence` weighs, and how sure the best candidate makes of an answer: scikit-learn.
 
 What weighs for a candidate: logistic regression on the differences between the right candidate and each other one of its
-question (pairs of one question weigh one together). Whether there is an answer: logistic regression on the figures of the best.
+question (pairs of one question weigh one together). Whether there is an answer: the same on the figures of the best.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,13 @@ class Row:
 
 def fit_choice(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
     """Return the weights of some figures under which the right candidates are best; the others weigh nothing."""
-    columns = [FEATURES.index(name) for name in names]
+    fitted = _pairwise(rows, [FEATURES.index(name) for name in names])
+    return dict(zip(names, map(float, fitted), strict=True))
+
+
+def _pairwise(rows: Sequence[Row], columns: Sequence[int]) -> npt.NDArray[np.float64]:
+    """Return the weights of some columns by logistic regression on differences."""
+    columns = list(columns)
     answered = [row for row in rows if row.right is not None and len(row.figures) > 1]
     spread = np.mean([row.figures[:, columns].std(axis=0) for row in answered], axis=0)
     spread = np.where(spread > 1e-9, spread, np.inf)
@@ -44,7 +50,22 @@ def fit_choice(rows: Sequence[Row], names: Sequence[str]) -> dict[str, float]:
     gap, share = np.concatenate(gaps), np.concatenate(shares)
     model = LogisticRegression(C=RIDGE, fit_intercept=False, max_iter=1_000)
     model.fit(np.concatenate([gap, -gap]), np.repeat([1, 0], len(gap)), np.tile(share, 2))
-    return {name: float(weight) for name, weight in zip(names, model.coef_[0] / spread, strict=True)}
+    weights: npt.NDArray[np.float64] = model.coef_[0] / spread
+    return weights
+
+
+def fit_model(rows: Sequence[Row], weights: dict[str, float]) -> dict[str, float]:
+    """Return what the likelihoods of the model weigh beside the evidence, whose score keeps its weight of 1."""
+    scored = [
+        Row(
+            np.concatenate([scores_of(row, weights)[:, None], row.figures[:, -len(MODEL_FIGURES) :]], 1),
+            row.right, row.way, row.source, row.article,
+        )
+        for row in rows
+    ]  # fmt: skip
+    fitted = _pairwise(scored, list(range(1 + len(MODEL_FIGURES))))
+    scale = max(fitted[0], 1e-9)
+    return {name: float(one / scale) for name, one in zip(MODEL_FIGURES, fitted[1:], strict=True)}
 
 
 def scores_of(row: Row, weights: dict[str, float]) -> npt.NDArray[np.float64]:
@@ -56,7 +77,9 @@ def scores_of(row: Row, weights: dict[str, float]) -> npt.NDArray[np.float64]:
 
 def share_right(rows: Sequence[Row], weights: dict[str, float]) -> float:
     """Return in which share of the answered rows the right candidate is best."""
-    found = [int(scores_of(row, weights).argmax()) == row.right for row in rows if row.right is not None]
+    found = [
+        int(scores_of(row, weights).argmax()) == row.right for row in rows if row.right is not None
+    ]
     return float(np.mean(found))
 
 

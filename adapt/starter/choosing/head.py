@@ -52,7 +52,9 @@ class _Head(nn.Module):
         counts = self.weight_asked(question).sigmoid()
         matched = (counts * best).sum(0) / counts.sum()
         weighted = self.weight_told(dropped).exp() * tokens
-        whole = nn.functional.normalize(torch.zeros(count, WIDTH).index_add(0, segments, weighted), dim=-1)
+        whole = nn.functional.normalize(
+            torch.zeros(count, WIDTH).index_add(0, segments, weighted), dim=-1
+        )
         asked = nn.functional.normalize((counts * question).sum(0), dim=-1)
         mapped = self.told_whole(self.drop(whole)) @ self.asked_whole(self.drop(asked))
         result: Tensor = self.scales @ torch.stack([matched, whole @ asked, mapped])

@@ -1,4 +1,4 @@
-"""Questions over three passages with the sentence that answers, drawn from sets in SQuAD's form and from the recipe's coined facts.
+"""Questions over three passages with the sentence that answers, from sets in SQuAD's form and the recipe's coined facts.
 
 Only training parts: of TyDiQA the paragraphs that the starter's recipe trains on, of squad_es those of the articles in its
 development half (`is_development`), MLQA's development files, coined facts and textbook sentences of the training forms.
@@ -67,14 +67,22 @@ class QuestionSet:
         texts = [(place, [paragraph.sentences[one] for one in own])]
         near = [one for one in self.articles[paragraph.article] if one != place]
         while len(texts) < PASSAGES:
-            other = rng.choice(near) if near and rng.random() < 0.5 else rng.randrange(len(self.paragraphs))
+            other = (
+                rng.choice(near)
+                if near and rng.random() < 0.5
+                else rng.randrange(len(self.paragraphs))
+            )
             near = [one for one in near if one != other]
             if other not in {one for one, _ in texts}:
                 chosen = rng.choice(_parts(self.paragraphs[other].sentences))
                 texts.append((other, [self.paragraphs[other].sentences[one] for one in chosen]))
         rng.shuffle(texts)
         right = next(number for number, (one, _) in enumerate(texts, start=1) if one == place)
-        headings = tuple(self.paragraphs[one].article for one, _ in texts) if self.titled and rng.random() < TITLED else ()
+        headings = (
+            tuple(self.paragraphs[one].article for one, _ in texts)
+            if self.titled and rng.random() < TITLED
+            else ()
+        )
         return make_item(
             question.text, [" ".join(lines) for _, lines in texts], (right, sentence),
             headings=headings, source=self.name, article=paragraph.article, way=self.way,
@@ -108,7 +116,9 @@ def coined(source: Source, kind: str, count: int, *, seed: int) -> Iterator[Item
     made = 0
     while made < count:
         spanish = rng.random() < 0.4
-        scene = make(rng, source.library(spanish=spanish), spanish=spanish, held_out=source.held_out)
+        scene = make(
+            rng, source.library(spanish=spanish), spanish=spanish, held_out=source.held_out
+        )
         asked = scene.asked[-1]
         one = make_item(
             asked.question, [" ".join(lines) for lines in scene.passages], (asked.passage + 1, asked.sentence),

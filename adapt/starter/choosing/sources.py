@@ -1,0 +1,105 @@
+"""The sets that the weights of the choice are made from, by what each is for."""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapt.starter.choosing.items import Item, QuestionSet, coined, is_development
+from adapt.starter.recipe.batches import make_source
+from adapt.starter.recipe.corpus import read_corpus
+from adapt.starter.recipe.questions import Reader, build_reader, read_squad
+
+RECIPE = ("text_en_openstax", "text_es_openstax", "tydiqa_en", "squad_es")
+MLQA = "mlqa_es"
+COINED = 400  # items of each kind
+
+
+@dataclass(frozen=True)
+class Sources:
+    """`learned`: sets that the head learns from; `unread`: sets that the starter has not read, for its likelihoods.
+
+    `across` has questions in the other language than its passages; `coined` are single items.
+    """
+
+    learned: tuple[QuestionSet, ...]
+    unread: tuple[QuestionSet, ...]
+    across: tuple[QuestionSet, ...]
+    coined: tuple[Item, ...]
+    hashes: dict[str, str]
+
+
+def read_sources(data: Path, *, seed: int) -> Sources:
+    """Read the folders of a data folder that are named above.
+
+    Raises:
+        DataError: one is missing or not in its form.
+    """
+    corpus = read_corpus([data / name for name in RECIPE])
+    trained, held = make_source(corpus, held_out=False), make_source(corpus, held_out=True)
+    mlqa, hashes = _mlqa(data / MLQA)
+    english = QuestionSet.of("mlqa en-en", "en", mlqa["en", "en"], titled=True)
+    spanish = QuestionSet.of("mlqa es-es", "es", mlqa["es", "es"], titled=True)
+    squad = _development(trained.readers["es"])
+    return Sources(
+        learned=(
+            QuestionSet.of("tydiqa", "en", trained.readers["en"], titled=False),
+            QuestionSet.of("squad_es", "es", squad, titled=True),
+            english,
+            spanish,
+        ),
+        unread=(
+            english,
+            spanish,
+            QuestionSet.of("squad_es unread", "es", _development(held.readers["es"]), titled=True),
+        ),
+        across=(
+            QuestionSet.of("mlqa en-es", "across", mlqa["en", "es"], titled=True),
+            QuestionSet.of("mlqa es-en", "across", mlqa["es", "en"], titled=True),
+        ),
+        coined=tuple(
+            one for kind in ("fact", "quote") for one in coined(trained, kind, COINED, seed=seed)
+        ),
+        hashes={one.name: one.sha256 for one in corpus.files} | hashes,
+    )
+
+
+def _development(reader: Reader) -> Reader:
+    return build_reader(one for one in reader.paragraphs if is_development(one.article))
+
+
+def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], Reader], dict[str, str]]:
+    """Return MLQA's development sets by (language of the passages, of the questions), and the hashes of their files.
+
+    English questions over English passages are joined by the questions' ids from the two files across languages.
+    """
+    pairs = (("en", "es"), ("es", "en"), ("es", "es"))
+    read: dict[tuple[str, str], Any] = {}
+    hashes = {}
+    for told, asked in pairs:
+        path = folder / f"dev-context-{told}-question-{asked}.json.gz"
+        raw = path.read_bytes()
+        hashes[f"{folder.name}/{path.name}"] = hashlib.sha256(raw).hexdigest()
+        read[told, asked] = json.loads(gzip.decompress(raw))
+    english = {one["id"]: one["question"] for one in _questions(read["es", "en"])}
+    joined = json.loads(json.dumps(read["en", "es"]))
+    for one in _questions(joined):
+        one["question"] = english.get(one["id"], "")
+    for article in joined["data"]:
+        for paragraph in article["paragraphs"]:
+            paragraph["qas"] = [one for one in paragraph["qas"] if one["question"]]
+    read["en", "en"] = joined
+    readers = {
+        pair: build_reader(paragraph for _, paragraph in read_squad(f"MLQA {pair}", content))
+        for pair, content in read.items()
+    }
+    return readers, hashes
+
+
+def _questions(content: Any) -> Iterable[Any]:
+    for article in content["data"]:
+        for paragraph in article["paragraphs"]:
+            yield from paragraph["qas"]

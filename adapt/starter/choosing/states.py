@@ -1,0 +1,51 @@
+"""MiniLM and the multilingual encoder with a memory: passages are drawn again and again while weights are learned."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from adapt.choice.evidence import Encoder
+from adapt.choice.match import TokenEncoder, Vectors
+
+
+class RememberedTokens:
+    """A token encoder that reads each window once; its states are kept in half precision."""
+
+    def __init__(self, encoder: TokenEncoder) -> None:
+        self._encoder = encoder
+        self._tokens: dict[str, list[int]] = {}
+        self._states: dict[tuple[int, ...], npt.NDArray[np.float16]] = {}
+        self._texts = RememberedTexts(encoder)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector of length 1 for each text."""
+        return self._texts.encode(texts)
+
+    def tokens(self, text: str) -> list[int]:
+        """Return the tokens of a text, without special ones."""
+        if text not in self._tokens:
+            self._tokens[text] = self._encoder.tokens(text)
+        return self._tokens[text]
+
+    def states(self, tokens: Sequence[int]) -> Vectors:
+        """Return the last state of each token, shape [n, width]."""
+        key = tuple(tokens)
+        if key not in self._states:
+            self._states[key] = self._encoder.states(tokens).astype(np.float16)
+        return self._states[key].astype(np.float32)
+
+
+class RememberedTexts:
+    """An encoder of texts that reads each once."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._vectors: dict[str, Vectors] = {}
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector of length 1 for each text."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if missing:
+            self._vectors |= dict(zip(missing, self._encoder.encode(missing), strict=True))
+        return np.stack([self._vectors[text] for text in texts])
