@@ -125,9 +125,18 @@ def documents_and_cases(
         for language, topics in TOPICS.items():
             for thing, item in topics:
                 a, b, other = rng.sample(names, 3)
-                known = {"thing": thing, "item": item, "a": a, "b": b, "other": other, **_figures(rng)}
+                known = {
+                    "thing": thing,
+                    "item": item,
+                    "a": a,
+                    "b": b,
+                    "other": other,
+                    **_figures(rng),
+                }
                 text = tuple(part.format(**known) for part in TEXT[language])
-                documents[format][f"{thing.replace(' ', '-')}-{language}.{format}"] = write(format, text)
+                documents[format][f"{thing.replace(' ', '-')}-{language}.{format}"] = write(
+                    format, text
+                )
                 facts[format].append((language, known))
     cases = []
     for number in range(count):
