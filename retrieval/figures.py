@@ -1,4 +1,4 @@
-"""Figures of a text in a normal form that English and Spanish share: numbers, times, months, days of the week, with their units.
+"""Figures of a text in a normal form that English and Spanish share: numbers, times, months, days, with their units.
 
 "nine", "9:00" and "las nueve", "3rd of May" and "3 de mayo", "1,200" and "1.200" come to the same. What is told of a figure
 is not read here (`retrieval.statements`).
@@ -13,70 +13,70 @@ from typing import Literal
 from retrieval.analysis import fold
 
 Kind = Literal["number", "time", "month", "day"]
-_DAYS = {"monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6, "sunday": 7,
-         "lunes": 1, "martes": 2, "miercoles": 3, "jueves": 4, "viernes": 5, "sabado": 6, "domingo": 7}  # fmt: skip
-_MONTHS = {
-    name: place % 12 + 1
-    for place, name in enumerate(
-        "january february march april may june july august september october november december enero febrero marzo abril mayo "
-        "junio julio agosto septiembre octubre noviembre diciembre".split()
-    )
-} | {"setiembre": 9}
-_SMALL = {
-    name: value
-    for names in (
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-        "eighteen nineteen twenty",
-        "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis diecisiete "
-        "dieciocho diecinueve veinte veintiuno veintidos veintitres veinticuatro veinticinco veintiseis veintisiete "
-        "veintiocho veintinueve",
-    )
-    for value, name in enumerate(names.split())
-} | {"un": 1, "una": 1, "dozen": 12, "docena": 12}  # fmt: skip
-_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
-         "treinta": 30, "cuarenta": 40, "cincuenta": 50, "sesenta": 60, "setenta": 70, "ochenta": 80, "noventa": 90}  # fmt: skip
+_NAMES = {
+    "days": "monday tuesday wednesday thursday friday saturday sunday lunes martes miercoles jueves viernes sabado domingo",
+    "months": "january february march april may june july august september october november december "
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "en": "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty",
+    "es": "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciseis diecisiete "
+    "dieciocho diecinueve veinte veintiuno veintidos veintitres veinticuatro veinticinco veintiseis veintisiete "
+    "veintiocho veintinueve",
+    "tens_en": "twenty thirty forty fifty sixty seventy eighty ninety",
+    "tens_es": "veinte treinta cuarenta cincuenta sesenta setenta ochenta noventa",
+    "ordinals_en": "first second third fourth fifth sixth seventh eighth ninth tenth",
+    "ordinals_es": "primero segundo tercero cuarto quinto sexto septimo octavo noveno decimo",
+    "ordinals_es_f": "primera segunda tercera cuarta quinta sexta septima octava novena decima",
+    # also articles, units, adverbs and ordinary adjectives: a statement need not show them as figures
+    "vague": "one un una uno once first second primero primera primer segundo segunda cuarto cuarta quarter may march "
+    "mil quinta",
+}
+
+
+def _numbered(names: str, *, first: int = 0, step: int = 1) -> dict[str, int]:
+    return {name: first + step * place for place, name in enumerate(_NAMES[names].split())}
+
+
+_DAYS = {name: place % 7 + 1 for name, place in _numbered("days").items()}
+_MONTHS = {name: place % 12 + 1 for name, place in _numbered("months").items()} | {"setiembre": 9}
+_SMALL = _numbered("en") | _numbered("es") | {"un": 1, "una": 1, "dozen": 12, "docena": 12}
+_TENS = _numbered("tens_en", first=20, step=10) | _numbered("tens_es", first=20, step=10)
 _HUNDREDS = {"cien": 100, "ciento": 100, "doscientos": 200, "doscientas": 200, "trescientos": 300, "trescientas": 300,
              "cuatrocientos": 400, "quinientos": 500, "quinientas": 500, "seiscientos": 600, "setecientos": 700,
              "ochocientos": 800, "novecientos": 900}  # fmt: skip
-_TIMES = {"hundred": 100, "thousand": 1_000, "mil": 1_000, "million": 1_000_000, "millions": 1_000_000, "millon": 1_000_000,
-          "millones": 1_000_000, "billion": 1_000_000_000}  # fmt: skip
+_TIMES = {"hundred": 100, "thousand": 1_000, "mil": 1_000, "million": 1_000_000, "millions": 1_000_000,
+          "millon": 1_000_000, "millones": 1_000_000, "billion": 1_000_000_000}  # fmt: skip
 _ORDINALS = {
     name: place
-    for names in (
-        "first second third fourth fifth sixth seventh eighth ninth tenth",
-        "primero segundo tercero cuarto quinto sexto septimo octavo noveno decimo",
-        "primera segunda tercera cuarta quinta sexta septima octava novena decima",
-    )
-    for place, name in enumerate(names.split(), start=1)
-} | {"primer": 1, "tercer": 3}  # fmt: skip
-# also articles, units, adverbs and ordinary adjectives: a statement need not show them as figures
-_VAGUE = frozenset(
-    "one un una uno once first second primero primera primer segundo segunda cuarto cuarta quarter may march mil quinta".split()
-)
-_UNITS = {
-    spelling: unit
-    for unit, spellings in {
-        "eur": "€ euro euros eur", "usd": "$ dollar dollars usd dolar dolares", "pound": "£ pound pounds gbp libra libras",
-        "%": "% percent porcentaje", "day": "day days dia dias", "hour": "hour hours hora horas",
-        "minute": "minute minutes min minuto minutos", "week": "week weeks semana semanas", "month": "month months mes meses",
-        "year": "year years ano anos", "km": "km kilometres kilometers kilometros", "m": "m metre metres meter meters metro metros",
-        "cm": "cm centimetres centimeters centimetros", "mm": "mm millimetres millimeters milimetros",
-        "kg": "kg kilo kilos kilogram kilograms kilogramos", "g": "g gram grams gramos", "l": "l litre litres liter liters litro litros",
-    }.items()
-    for spelling in spellings.split()
+    for names in ("ordinals_en", "ordinals_es", "ordinals_es_f")
+    for name, place in _numbered(names, first=1).items()
+} | {"primer": 1, "tercer": 3}
+_VAGUE = frozenset(_NAMES["vague"].split())
+_SPELLINGS = {
+    "eur": "€ euro euros eur", "usd": "$ dollar dollars usd dolar dolares", "pound": "£ pound pounds gbp libra libras",
+    "%": "% percent porcentaje", "day": "day days dia dias", "hour": "hour hours hora horas",
+    "minute": "minute minutes min minuto minutos", "week": "week weeks semana semanas", "month": "month months mes meses",
+    "year": "year years ano anos", "km": "km kilometres kilometers kilometros",
+    "m": "m metre metres meter meters metro metros",
+    "cm": "cm centimetres centimeters centimetros", "mm": "mm millimetres millimeters milimetros",
+    "kg": "kg kilo kilos kilogram kilograms kilogramos", "g": "g gram grams gramos",
+    "l": "l litre litres liter liters litro litros",
 }  # fmt: skip
+_UNITS = {spelling: unit for unit, all_of_it in _SPELLINGS.items() for spelling in all_of_it.split()}  # fmt: skip
 _CLOCK = re.compile(
-    r"(?<![\d:.,/-])(?P<hour>2[0-4]|[01]?\d)(?!\d)(?:[:h](?P<minute>[0-5]\d)(?!\d)|\.(?P<dotted>[0-5]\d)(?=\s*(?:h\b|uhr|[ap]\.?\s?m\b)))?"
+    r"(?<![\d:.,/-])(?P<hour>2[0-4]|[01]?\d)(?!\d)"
+    r"(?:[:h](?P<minute>[0-5]\d)(?!\d)|\.(?P<dotted>[0-5]\d)(?=\s*(?:h\b|uhr|[ap]\.?\s?m\b)))?"
     r"\s*(?P<half>[ap])?(?(half)\.?\s?m\b\.?|(?:h\b|uhr\b|o'clock\b)?)"
 )
 _DATE = re.compile(r"(?<![\d/.-])(\d{1,4})([/.-])(\d{1,2})\2(\d{1,4})(?![\d/-]|\.\d)")
 _NUMBER = re.compile(
-    r"(?P<before>[€$£]\s?)?(?P<number>\d+(?:[.,'\u00a0\u202f ]\d{3})*(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)?)(?P<ordinal>st|nd|rd|th|[ºª])?"
+    r"(?P<before>[€$£]\s?)?"
+    r"(?P<number>\d+(?:[.,'\u00a0\u202f ]\d{3})*(?!\d)(?:[.,]\d+)?|\d+(?:[.,]\d+)?)(?P<ordinal>st|nd|rd|th|[ºª])?"
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _AFTER = re.compile(r"[\s-]?(?:per cent|por ciento|[^\W\d_]+|[€$£%])")
 _DAY_RANGE = re.compile(
-    rf"\b({'|'.join(_DAYS)})s?\s*(?:to|until|till|through|-|–|a|hasta)\s*({'|'.join(_DAYS)})s?\b"
+    rf"\b({'|'.join(_DAYS)})s?\s*(?:to|until|till|through|-|\u2013|a|hasta)\s*({'|'.join(_DAYS)})s?\b"
 )
 _WHOLE = {"weekdays": range(1, 6), "weekend": range(6, 8), "weekends": range(6, 8), "daily": range(1, 8),
           "diario": range(1, 8)}  # fmt: skip
@@ -150,10 +150,7 @@ def _of_clock(match: re.Match[str]) -> Figure | None:
     if not marked or (minute is None and not match.group()[len(match["hour"]) :].strip()):
         return None
     hour = int(match["hour"])
-    if match["half"]:
-        hours = {hour % 12 + (12 if match["half"] == "p" else 0)}
-    else:
-        hours = {hour}
+    hours = {hour % 12 + 12 * (match["half"] == "p")} if match["half"] else {hour}
     values = {f"{one}:{int(minute or 0):02d}" for one in hours}
     if int(minute or 0) == 0:
         # nine stands for 9:00 and for 21:00
@@ -166,7 +163,7 @@ def _of_number(match: re.Match[str], text: str) -> Figure:
     unit = _UNITS[match["before"].strip()] if match["before"] else _unit_after(text, match.end())
     scaled = _WORD.match(text, match.end() + 1) if text[match.end() : match.end() + 1] == " " else None  # fmt: skip
     times = _TIMES.get(scaled.group(), 1) if scaled else 1
-    values = {_plain(Decimal(one) * times) for one in _readings(digits)} | {_plain(Decimal(one)) for one in _readings(digits)}  # fmt: skip
+    values = {_plain(Decimal(one) * scale) for one in _readings(digits) for scale in (1, times)}
     return Figure("number", frozenset(values), match.start(), match.end(), unit)
 
 
@@ -219,8 +216,8 @@ def _of_words(text: str) -> list[Figure]:
             value, count = _written(words[place:], text)
             if count:
                 end = words[place + count - 1].end()
-                vague = count == 1 and word in _VAGUE
-                found.append(Figure("number", frozenset({str(value)}), start, end, _unit_after(text, end), vague))  # fmt: skip
+                unit, vague = _unit_after(text, end), count == 1 and word in _VAGUE
+                found.append(Figure("number", frozenset({str(value)}), start, end, unit, vague))
                 place += count - 1
         place += 1
     return found
@@ -239,14 +236,14 @@ def _written(words: list[re.Match[str]], text: str) -> tuple[int, int]:
             part = (part or 1) * _TIMES[word]
             if _TIMES[word] >= 1_000:
                 total, part = total + part, 0
-        elif not (word in ("and", "y") and count and place + 1 < len(words) and _joins(words[place + 1].group())):
+        elif not (word in ("and", "y") and count and _joins(words[place + 1 : place + 2])):
             break
         count = place + 1
     return total + part, count
 
 
-def _joins(word: str) -> bool:
-    return word in _SMALL or word in _TENS
+def _joins(following: list[re.Match[str]]) -> bool:
+    return any(match.group() in _SMALL or match.group() in _TENS for match in following)
 
 
 def _between(first: int, last: int) -> list[int]:

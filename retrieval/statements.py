@@ -1,9 +1,9 @@
 """Whether a passage says what a sentence says: word for word, or as far as figures, names, negation and words can tell.
 
 A sentence in other words holds if its figures and names stand in the passage or its heading, no figure is taken from beside
-another name or verb, "not" is not lost or added, and enough of its words are there. Between English and Spanish, words cannot
-be compared: figures and names alone decide, and a sentence without any cannot be checked. What it cannot see: that words which
-all stand in a passage are put together wrongly without a figure among them. Figures: `README.md`.
+another name or verb, "not" is not lost or added, and enough of its words are there. Between English and Spanish, words
+cannot be compared: figures and names alone decide, and a sentence without any cannot be checked. What it cannot see: that
+words which all stand in a passage are put together wrongly without a figure among them. Measured: `README.md`.
 """
 
 import re
@@ -25,7 +25,7 @@ NEGATION = re.compile(
     r"|nunca|jamas|nadie|nada|ningun[ao]?s?|sin|tampoco)\b"
 )
 NAME_LIKE = re.compile(r"[^\W\d_]*\d+[^\W\d_]|[^\W\d_]+\d|^[^\W\d_a-z]{2,}$|.[A-Z]")
-NO_NAMES = frozenset("i".split())
+NO_NAMES = frozenset({"i"})
 SPOKEN = ("en", "es")
 
 
@@ -80,24 +80,25 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
     """Return whether a passage says what a sentence says; None where the two have nothing that can be compared."""
     if is_quoted(sentence, passage):
         return True
+    sentence = MARK.sub(" ", sentence)
     language = _spoken(sentence) or passage.language
-    same = not passage.language or language == passage.language
     claim = _analysed(sentence, language)
-    own, around = _sentences(passage.text, passage.language), _analysed(passage.around, passage.language)
+    own = _sentences(passage.text, passage.language)
+    around = _analysed(passage.around, passage.language)
     if not (_figures_held(claim, (*own, around)) and _names_held(claim, passage)):
         return False
-    if not same:
-        if not (claim.figures or claim.names):
-            return None
-        return not _figures_swapped(claim, own, claim.names)
-    stems = {stem for one in (*own, around) for stem in one.stems}
-    words = claim.stems
-    if not words:
-        return True if claim.figures or claim.names else None
-    least = MIN_WORDS_BESIDE_FACTS if claim.figures or claim.names else MIN_WORDS_ALONE
-    if len(words & stems) < least * len(words):
-        return False
-    return not (_figures_swapped(claim, own, claim.stems - around.stems) or _negation_flipped(claim, own))
+    has_facts = bool(claim.figures or claim.names)
+    if passage.language and language != passage.language:
+        return not _figures_swapped(claim, own, claim.names) if has_facts else None
+    if not claim.stems:
+        return has_facts or None
+    stems = around.stems.union(*(one.stems for one in own))
+    least = MIN_WORDS_BESIDE_FACTS if has_facts else MIN_WORDS_ALONE
+    return (
+        len(claim.stems & stems) >= least * len(claim.stems)
+        and not _figures_swapped(claim, own, claim.stems - around.stems)
+        and not _negation_flipped(claim, own)
+    )
 
 
 def _figures_held(claim: _Sentence, sentences: Sequence[_Sentence]) -> bool:
@@ -124,14 +125,14 @@ def _names_held(claim: _Sentence, passage: Evidence) -> bool:
     )
 
 
-def _figures_swapped(
-    claim: _Sentence, own: Sequence[_Sentence], wanted: frozenset[str]
-) -> bool:
+def _figures_swapped(claim: _Sentence, own: Sequence[_Sentence], wanted: frozenset[str]) -> bool:
     """Return whether a figure of the claim stands in the passage, but with what belongs to another one there.
 
     Args:
         wanted: the words of the claim that tell what its figures are of.
     """
+    known = {name for one in (claim, *own) for name in one.names}
+    names = {stem for name in known for stem in (name, *terms(name, claim.language))}
     for figure in claim.figures:
         holders = [place for place, one in enumerate(own) if _has(one, figure)]
         rivals = [
@@ -141,7 +142,7 @@ def _figures_swapped(
         ]
         fits = [wanted & _with_subject(own, place) for place in holders]
         others = [wanted & _with_subject(own, place) for place in rivals]
-        if fits and all(any(_fits_worse(fit, other, claim) for other in others) for fit in fits):
+        if fits and all(any(_fits_worse(fit, other, names) for other in others) for fit in fits):
             return True
         if _verb_swapped(claim, figure, [own[place] for place in holders]):
             return True
@@ -157,11 +158,10 @@ def _is_alike(figure: Figure, other: Figure) -> bool:
     return (figure.kind, figure.unit, years[0]) == (other.kind, other.unit, years[1])
 
 
-def _fits_worse(fit: frozenset[str], other: frozenset[str], claim: _Sentence) -> bool:
+def _fits_worse(fit: frozenset[str], other: frozenset[str], names: set[str]) -> bool:
     """Return whether another sentence has all of the claim that this one has, and a name or two words besides."""
-    named = {stem for name in claim.names for stem in (name, *terms(name, claim.language))}
     more = other - fit
-    return fit < other and (len(more) > 1 or not named.isdisjoint(more))
+    return fit < other and (len(more) > 1 or not names.isdisjoint(more))
 
 
 def _verb_swapped(claim: _Sentence, figure: Figure, holders: Sequence[_Sentence]) -> bool:

@@ -117,7 +117,7 @@ def _ask(ctx: Context, case: Case) -> Answer:
         for piece in generation.prompt.cited
         if piece.passage
     )
-    return Answer(case, text, passages, getattr(generation, "unsupported_citations", 0))
+    return Answer(case, text, passages, len(generation.cleaned.unsupported))
 
 
 def _count(answers: Sequence[Answer], kind: str) -> int:
