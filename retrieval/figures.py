@@ -95,12 +95,16 @@ class Figure:
 
     def agrees(self, other: "Figure") -> bool:
         """Return whether both may mean the same; a number stands for the full hour as well."""
-        if self.values.isdisjoint(other.values):
+        kinds = {self.kind, other.kind}
+        mine, others = self.values, other.values
+        if kinds == {"time"}:
+            mine, others = (frozenset(one for one in each if ":" in one) for each in (mine, others))
+        if mine.isdisjoint(others) or ("day" in kinds and len(kinds) > 1):
             return False
         if self.kind == other.kind == "number" and self.unit and other.unit:
             return self.unit == other.unit
         return not (
-            {self.kind, other.kind} == {"number", "time"}
+            kinds == {"number", "time"}
             and (self.unit not in ("", "hour") or other.unit not in ("", "hour"))
         )
 
@@ -123,7 +127,7 @@ def figures(text: str) -> list[Figure]:
     for match in _DAY_RANGE.finditer(folded):
         days = _between(_DAYS[match[1]], _DAYS[match[2]])
         take([Figure("day", frozenset(map(str, days)), match.start(), match.end())])
-    take(_of_words(folded))
+    take(_of_words(folded, text))
     return sorted(found, key=lambda figure: figure.start)
 
 
@@ -191,8 +195,8 @@ def _unit_after(text: str, place: int) -> str:
     return "%" if word in ("per cent", "por ciento") else _UNITS.get(word, "")
 
 
-def _of_words(text: str) -> list[Figure]:
-    """Return written-out numbers, months and days."""
+def _of_words(text: str, written: str) -> list[Figure]:
+    """Return written-out numbers, months and days; `written` is the text before it was folded."""
     found: list[Figure] = []
     words = list(_WORD.finditer(text))
     place = 0
@@ -206,7 +210,8 @@ def _of_words(text: str) -> list[Figure]:
             found.append(Figure("day", frozenset(map(str, _WHOLE[word])), start, end, vague=True))
         elif word in _MONTHS:
             value = _MONTHS[word]
-            found.append(Figure("month", frozenset({f"m{value}"}), start, end, vague=word in _VAGUE))  # fmt: skip
+            vague = word in _VAGUE and written[start].islower()
+            found.append(Figure("month", frozenset({f"m{value}"}), start, end, vague=vague))
         elif word in ("noon", "mediodia", "midnight", "medianoche"):
             hour = "12" if word in ("noon", "mediodia") else "0"
             found.append(Figure("time", frozenset({f"{hour}:00", hour}), start, end))

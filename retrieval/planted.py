@@ -42,9 +42,10 @@ MARK_AFTER_END = re.compile(
 )  # a sentence that opens with a mark: <, [, #, {
 # a reading without any of these is no language, and need not be looked at: two thirds of the time of plain text
 LANGUAGE = re.compile(
-    r"\b(?:the|and|you|your|all|any|with|this|that|from|now|say|only|word|answer|reply|print|write|ignore|forget|system|prompt|instructions?"
+    r"\b(?:the|and|you|your|all|any|with|this|that|from|now|say|only|word|answer|reply|print|write|ignore|forget|system|prompt|instructions?|name|arguments|tool"
     r"|los|las|del|con|por|para|una|que|tus?|esta|todas|solo|di|responde|contesta|escribe|repite|ignora|olvida|eres)\b"
 )
+OPEN_QUOTATION = re.compile('[^"“«]{3,120}(?:"(?=[^"]*$)|“(?=[^”]*$)|«(?=[^»]*$))', re.DOTALL)
 FOLLOWING = 3  # sentences after a planted one that may belong to it
 
 
@@ -53,11 +54,14 @@ def planted_spans(text: str) -> list[tuple[int, int]]:
     spans = _sentences(text)
     found: list[tuple[int, int]] = []
     follows = 0
+    open_quotation = ""
     for place, (start, end) in enumerate(spans):
         before = text[spans[place - 1][1] : start] if place else ""
         if "\n\n" in before:
-            follows = 0
-        sentence = text[start:end]
+            follows, open_quotation = 0, ""
+        # a quotation that runs over several sentences is read with the words that introduce it
+        sentence = open_quotation + text[start:end]
+        open_quotation = _opened(sentence)
         if speaks_to_assistant(sentence):
             follows = FOLLOWING
         elif follows and WEAK.search(_plain(sentence)):
@@ -79,6 +83,12 @@ def speaks_to_assistant(sentence: str) -> bool:
         return True
     apart = ALL_APART.findall(plain)
     return any(RUN_TOGETHER.search(run.replace(" ", "")) for run in apart)
+
+
+def _opened(sentence: str) -> str:
+    """Return the words with which a sentence introduces a quotation that it does not end, empty where there is none."""
+    match = OPEN_QUOTATION.match(sentence)
+    return match.group() if match else ""
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:

@@ -17,6 +17,7 @@ from retrieval.figures import Figure, figures
 # Chosen on the even TyDiQA training questions and the first half of SQuAD-es' articles, see README Notes
 MIN_WORDS_BESIDE_FACTS = 0.5  # of a sentence whose figures or names stand in the passage
 MIN_WORDS_ALONE = 0.7
+MOST_IN_A_ROW = 2  # words that name something and stand nowhere in the passage
 MARK = re.compile(r"\[\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*\]")
 GAP = re.compile(r"\[?(?:\u2026|\.\.\.)\]?")
 SENTENCE_END = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019»)\]]*\s+(?=[^\sa-z])|\n+")
@@ -96,9 +97,21 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
     least = MIN_WORDS_BESIDE_FACTS if has_facts else MIN_WORDS_ALONE
     return (
         len(claim.stems & stems) >= least * len(claim.stems)
+        and _longest_gap(claim, stems) <= MOST_IN_A_ROW
         and not _figures_swapped(claim, own, claim.stems - around.stems)
         and not _negation_flipped(claim, own)
     )
+
+
+def _longest_gap(claim: _Sentence, stems: frozenset[str]) -> int:
+    """Return how many words of a claim in a row, small ones aside, are none of these."""
+    longest = run = 0
+    for word in WORD.findall(fold(claim.text)):
+        if _is_small(word) or word.isdigit():
+            continue
+        run = run + 1 if stems.isdisjoint(terms(word, claim.language)) else 0
+        longest = max(longest, run)
+    return longest
 
 
 def _figures_held(claim: _Sentence, sentences: Sequence[_Sentence]) -> bool:
