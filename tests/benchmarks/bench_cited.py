@@ -1,8 +1,8 @@
 """Do the passages that an answer cites say what it says? 300 questions over Markdown, HTML and text, with the starter.
 
 Asked through the product with `grounding = "auto"`, where the model may begin freely. What counts as invented is judged here
-by a checker of its own: a sentence with [n] whose words do not stand in passage n in their order, where passage n lacks one of
-its figures or names, or a quarter of its words.
+by a checker of its own: a sentence with [n] whose words do not stand in passage n in their order, where passage n lacks one
+of its figures or names, or a quarter of its words.
 """
 
 import re
@@ -56,8 +56,8 @@ def run() -> list[Row]:
             f"{sum(bad)} of {len(bad)} ({figure.low:.1%} to {figure.high:.1%})",
             "goal 0",
             1.0 if not any(bad) else 0.0,
-            f"{sum(cited)} answers carry a citation; in {lost} a sentence lost its own; of {len(there)} questions for a figure "
-            f"that is there {sum(right)} got it with a citation; {seconds:.1f} s each; "
+            f"{sum(cited)} answers carry a citation; in {lost} a sentence lost its own; of {len(there)} questions for a "
+            f"figure that is there {sum(right)} got it with a citation; {seconds:.1f} s each; "
             f"by kind {', '.join(f'{kind} {_count(answers, kind)}' for kind in KINDS)} invented",
         )
     ]
@@ -71,11 +71,11 @@ def ask_all(count: int) -> list[Answer]:
         (root / "w").mkdir()
         (root / "w" / "adapt.toml").write_text('[generation]\ngrounding = "auto"\n', "utf-8")
         ctx = Context(root / "w")
-        for format, texts in documents.items():
-            (root / format).mkdir()
+        for form, texts in documents.items():
+            (root / form).mkdir()
             for file, text in texts.items():
-                (root / format / file).write_text(text, encoding="utf-8")
-            ingest(ctx, IngestRequest(paths=(root / format,), collection=format))
+                (root / form / file).write_text(text, encoding="utf-8")
+            ingest(ctx, IngestRequest(paths=(root / form,), collection=form))
         answers = [_ask(ctx, case) for case in cases]
         ctx.close()
     return answers
@@ -109,7 +109,7 @@ def _is_said(sentence: str, passages: Sequence[str]) -> bool:
 
 
 def _ask(ctx: Context, case: Case) -> Answer:
-    question = Question(case.question, collection=case.format, max_new_tokens=TOKENS)
+    question = Question(case.question, collection=case.form, max_new_tokens=TOKENS)
     generation, _ = ask(ctx, question)
     text = generation.wait(300)
     passages = tuple(

@@ -26,18 +26,24 @@ TOPICS = {
         ("carpintería", "hora de torno"),
     ),
 }  # fmt: skip
+HOURS_EN = (
+    "The {thing} in {a} opens at {a_open} and closes at {a_close}.",
+    "The {thing} in {b} opens at {b_open} and closes at {b_close}.",
+)
+HOURS_ES = (
+    "La {thing} de {a} abre a las {a_open} y cierra a las {a_close}.",
+    "La {thing} de {b} abre a las {b_open} y cierra a las {b_close}.",
+)
 TEXT = {
     "en": (
         "Opening hours of the {thing}",
-        "The {thing} in {a} opens at {a_open} and closes at {a_close}. "
-        "The {thing} in {b} opens at {b_open} and closes at {b_close}.",
+        f"{HOURS_EN[0]} {HOURS_EN[1]}",
         "Prices",
         "A {item} in {a} costs {a_price} euros. A {item} in {b} costs {b_price} euros.",
     ),
     "es": (
         "Horario de la {thing}",
-        "La {thing} de {a} abre a las {a_open} y cierra a las {a_close}. "
-        "La {thing} de {b} abre a las {b_open} y cierra a las {b_close}.",
+        f"{HOURS_ES[0]} {HOURS_ES[1]}",
         "Precios",
         "Una {item} en {a} cuesta {a_price} euros. Una {item} en {b} cuesta {b_price} euros.",
     ),
@@ -84,7 +90,9 @@ ASKED: dict[str, dict[Kind, tuple[tuple[str, str], ...]]] = {  # (question, whic
         ),
     },
 }
-STARTS = ("Lind", "Nor", "Hask", "Vel", "Ost", "Bram", "Kell", "Tor", "Mar", "Ulv", "Sund", "Fjel", "Ard", "Quin", "Rost")  # fmt: skip
+STARTS = (
+    "Lind", "Nor", "Hask", "Vel", "Ost", "Bram", "Kell", "Tor", "Mar", "Ulv", "Sund", "Fjel", "Ard", "Quin", "Rost",
+)  # fmt: skip
 ENDS = ("by", "holm", "ness", "vale", "mouth", "ford", "stad", "wick", "lund", "port")
 
 
@@ -92,36 +100,36 @@ ENDS = ("by", "holm", "ness", "vale", "mouth", "ford", "stad", "wick", "lund", "
 class Case:
     """A question, the collection that it is asked of, and the figure that answers it, empty where none does."""
 
-    format: str
+    form: str
     language: str
     kind: Kind
     question: str
     figure: str
 
 
-def write(format: str, text: tuple[str, ...]) -> str:
-    """Return a document of headings and paragraphs in turn in a format."""
+def write(form: str, text: tuple[str, ...]) -> str:
+    """Return a document of headings and paragraphs in turn in a form."""
     blocks = []
     for place, block in enumerate(text):
         heading = place % 2 == 0
-        if format == "html":
+        if form == "html":
             blocks.append(f"<h{1 + place // 2}>{block}</h{1 + place // 2}>" if heading else f"<p>{block}</p>")  # fmt: skip
         else:
-            blocks.append(f"# {block}" if heading and format == "md" else block)
+            blocks.append(f"# {block}" if heading and form == "md" else block)
     joined = "\n\n".join(blocks)
-    return f"<html><body>\n{joined}\n</body></html>\n" if format == "html" else f"{joined}\n"
+    return f"<html><body>\n{joined}\n</body></html>\n" if form == "html" else f"{joined}\n"
 
 
 def documents_and_cases(
     count: int, *, seed: int = 0
 ) -> tuple[dict[str, dict[str, str]], list[Case]]:
-    """Return for each format its documents by name, and that many questions, all kinds and formats in turn."""
+    """Return for each form its documents by name, and that many questions, all kinds and formats in turn."""
     rng = random.Random(f"places:{seed}")
     names = [start + end for start in STARTS for end in ENDS]
     rng.shuffle(names)
-    documents: dict[str, dict[str, str]] = {format: {} for format in FORMATS}
-    facts: dict[str, list[tuple[str, dict[str, str]]]] = {format: [] for format in FORMATS}
-    for format in FORMATS:
+    documents: dict[str, dict[str, str]] = {form: {} for form in FORMATS}
+    facts: dict[str, list[tuple[str, dict[str, str]]]] = {form: [] for form in FORMATS}
+    for form in FORMATS:
         for language, topics in TOPICS.items():
             for thing, item in topics:
                 a, b, other = rng.sample(names, 3)
@@ -134,17 +142,15 @@ def documents_and_cases(
                     **_figures(rng),
                 }
                 text = tuple(part.format(**known) for part in TEXT[language])
-                documents[format][f"{thing.replace(' ', '-')}-{language}.{format}"] = write(
-                    format, text
-                )
-                facts[format].append((language, known))
+                documents[form][f"{thing.replace(' ', '-')}-{language}.{form}"] = write(form, text)
+                facts[form].append((language, known))
     cases = []
     for number in range(count):
-        format, kind = FORMATS[number % 3], KINDS[number // 3 % 3]
-        language, known = facts[format][number // 9 % len(facts[format])]
+        form, kind = FORMATS[number % 3], KINDS[number // 3 % 3]
+        language, known = facts[form][number // 9 % len(facts[form])]
         asked = ASKED[language][kind]
-        question, figure = asked[(number // 9 + number // 9 // len(facts[format])) % len(asked)]
-        cases.append(Case(format, language, kind, question.format(**known), known.get(figure, "")))
+        question, figure = asked[(number // 9 + number // 9 // len(facts[form])) % len(asked)]
+        cases.append(Case(form, language, kind, question.format(**known), known.get(figure, "")))
     return documents, cases
 
 

@@ -5,7 +5,8 @@ from retrieval.statements import Evidence, is_quoted, is_supported
 
 POOLS = Evidence(
     "The pool in Lindby opens at 7:00 and closes at 21:00. The pool in Norby opens at 9:00 and closes at 18:00.\n\n"
-    "A day ticket in Lindby costs 6 euros. A day ticket in Norby costs 4 euros. Dogs are not allowed. Open Monday to Friday.",
+    "A day ticket in Lindby costs 6 euros. A day ticket in Norby costs 4 euros. Dogs are not allowed. "
+    "Open Monday to Friday.",
     "hours.md\nThe coast",
     "en",
 )
