@@ -49,6 +49,8 @@ def own_marks(answer: str, texts: Sequence[str]) -> list[Mark]:
     for place, token in enumerate(tokens):
         if not token.is_mark or any(start <= token.start < end for start, end in code):
             continue
+        if token.is_glued and not texts:
+            continue  # where nothing could be cited, a[1] is code
         follows_own = bool(marks) and place > 0 and tokens[place - 1].end == marks[-1].end
         if not any(_is_quoted(tokens, place, passage, follows_own) for passage in passages):
             marks.append(Mark(numbers_of(token.text), token.start, token.end))

@@ -59,6 +59,11 @@ def test_a_citation_of_a_passage_that_is_not_there_is_removed_and_counted(
     assert (cleaned.text, cleaned.removed, cleaned.unsupported) == (clean, removed, ())
 
 
+def test_without_passages_what_looks_like_code_stays_and_other_citations_go() -> None:
+    assert check("SELECT a[1] FROM t", []) == CleanedAnswer("SELECT a[1] FROM t")
+    assert check("At nine [1].", []) == CleanedAnswer("At nine.", removed=1)
+
+
 def test_an_answer_is_cleaned_by_the_pieces_of_its_prompt() -> None:
     piece = ContextPiece("0", "text", passage=NINE[0])
 
