@@ -16,19 +16,19 @@ from adapt.errors import AdaptError
 from adapt.knowledge import without_knowledge
 from adapt.prompt import Prompt, PromptBuilder, PromptSettings
 from adapt.protocols import ContextSource, TextGenerator, TurnStore
-from adapt.records import Abilities, ContextPiece, Turn, TurnStatus
+from adapt.records import Abilities, CleanedAnswer, ContextPiece, Turn, TurnStatus
 from adapt.tools import Tool
 
 logger = logging.getLogger(__name__)
 
 SAVE_EVERY_SECONDS = 1.0
-# an answer and the numbered pieces of its prompt → the answer without citations that point nowhere, and how many there were
-Clean = Callable[[str, Sequence[ContextPiece]], tuple[str, int]]
+# an answer and the numbered pieces of its prompt → the answer with its citations checked
+Clean = Callable[[str, Sequence[ContextPiece]], CleanedAnswer]
 
 
-def keep(answer: str, _pieces: Sequence[ContextPiece]) -> tuple[str, int]:
+def keep(answer: str, _pieces: Sequence[ContextPiece]) -> CleanedAnswer:
     """Return an answer as it is."""
-    return answer, 0
+    return CleanedAnswer(answer)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Generation:
         self.prompt = prompt
         self.error: Exception | None = None
         self.first_token_seconds: float | None = None
-        self.removed_citations = 0  # that pointed nowhere; known once it has ended
+        self.cleaned = CleanedAnswer("")  # what became of its citations; known once it has ended
         self._text = ""
         self._status: TurnStatus = "streaming"
         self._changed = threading.Condition()
@@ -190,11 +190,9 @@ class ChatEngine:
         try:
             text = self._answer(request, generation, on_text)
             status: TurnStatus = "stopped" if generation.stopping.is_set() else "done"
-            text, removed = self._clean(text, generation.prompt.cited)
-            generation.removed_citations = removed
-            self._turns.save_answer(
-                generation.turn_id, text, status, account={"removed_citations": removed}
-            )
+            cleaned = generation.cleaned = self._clean(text, generation.prompt.cited)
+            text = cleaned.text
+            self._turns.save_answer(generation.turn_id, text, status, account=cleaned.as_account())
         except Exception as error:
             logger.info("generation of turn %s failed", generation.turn_id, exc_info=error)
             generation.error = (

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
+from pydantic import JsonValue
+
 Role = Literal["system", "user", "assistant"]
 TurnStatus = Literal["streaming", "done", "stopped", "failed"]
 PageForm = Literal["plain", "markdown", "code"]
@@ -131,6 +133,31 @@ class ContextPiece:
     quotable: str = ""
     shown: str = ""
     asked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CleanedAnswer:
+    """An answer whose citations were checked.
+
+    `removed` counts the citations of passages that there are not. For each sentence that lost a citation, `unsupported` has
+    the number of the passage that does not say it, or `unchecked` of one in another language with nothing to compare; for
+    each that quotes another passage, `corrected` has the number it had and the right one.
+    """
+
+    text: str
+    removed: int = 0
+    unsupported: tuple[int, ...] = ()
+    unchecked: tuple[int, ...] = ()
+    corrected: tuple[tuple[int, int], ...] = ()
+
+    def as_account(self) -> dict[str, JsonValue]:
+        """Return what became of the citations as JSON, to be stored with the turn."""
+        return {
+            "removed_citations": self.removed,
+            "unsupported_citations": list(self.unsupported),
+            "unchecked_citations": list(self.unchecked),
+            "corrected_citations": [list(pair) for pair in self.corrected],
+        }
 
 
 @dataclass(frozen=True, slots=True)

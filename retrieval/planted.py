@@ -13,7 +13,16 @@ import re
 import unicodedata
 
 from adapt.sentences import sentence_spans
-from retrieval.planted_patterns import RUN_TOGETHER, STRONG, WEAK
+from retrieval.planted_patterns import (
+    OBEY,
+    OF_WHAT,
+    ON_ATTACKS,
+    QUOTED,
+    REPORTED,
+    RUN_TOGETHER,
+    STRONG,
+    WEAK,
+)
 
 # invisible, or turning the direction of writing; the joiners of Persian, Hindi and emoji among them matter to no pattern
 INVISIBLE = re.compile(
@@ -22,6 +31,7 @@ INVISIBLE = re.compile(
 # letters of Cyrillic and Greek that look like Latin ones
 LOOKALIKES = str.maketrans("авеікмнорстухѕјԁɡοαενικρτυχ", "abeikmhopctyxsjdgoaevikptux")
 LEET = str.maketrans("013457@$", "oieastas")
+LEET_WORD = re.compile(r"[^\W\d_][013457@$]+[^\W\d_]|\b[013457@$][^\W\d_]{2}")  # 1gn0re
 APART = re.compile(r"(?<!\w)\w(?:[ ._*-]\w){4,}(?!\w)")  # i g n o r e
 ALL_APART = re.compile(
     r"(?<!\w)\w(?: +[^\W_]){7,}(?!\w)"
@@ -30,6 +40,12 @@ ENCODED = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}|(?:[0-9a-fA-F]{2}){12,}")
 MARK_AFTER_END = re.compile(
     r"(?<=[.!?\u2026])\s+(?=[^\w\s])"
 )  # a sentence that opens with a mark: <, [, #, {
+# a reading without any of these is no language, and need not be looked at: two thirds of the time of plain text
+LANGUAGE = re.compile(
+    r"\b(?:the|and|you|your|all|any|with|this|that|from|now|say|only|word|answer|reply|print|write|ignore|forget|system|prompt|instructions?|name|arguments|tool"
+    r"|los|las|del|con|por|para|una|que|tus?|esta|todas|solo|di|responde|contesta|escribe|repite|ignora|olvida|eres)\b"
+)
+OPEN_QUOTATION = re.compile('[^"“«]{3,120}(?:"(?=[^"]*$)|“(?=[^”]*$)|«(?=[^»]*$))', re.DOTALL)
 FOLLOWING = 3  # sentences after a planted one that may belong to it
 
 
@@ -38,11 +54,14 @@ def planted_spans(text: str) -> list[tuple[int, int]]:
     spans = _sentences(text)
     found: list[tuple[int, int]] = []
     follows = 0
+    open_quotation = ""
     for place, (start, end) in enumerate(spans):
         before = text[spans[place - 1][1] : start] if place else ""
         if "\n\n" in before:
-            follows = 0
-        sentence = text[start:end]
+            follows, open_quotation = 0, ""
+        # a quotation that runs over several sentences is read with the words that introduce it
+        sentence = open_quotation + text[start:end]
+        open_quotation = _opened(sentence)
         if speaks_to_assistant(sentence):
             follows = FOLLOWING
         elif follows and WEAK.search(_plain(sentence)):
@@ -56,10 +75,20 @@ def planted_spans(text: str) -> list[tuple[int, int]]:
 
 def speaks_to_assistant(sentence: str) -> bool:
     """Return whether a sentence, or what is disguised in it, is worded as an instruction to an assistant."""
-    if any(one.search(reading) for reading in _readings(sentence) for one in STRONG):
+    plain = _plain(sentence)
+    if any(_is_order(one, plain) for one in STRONG):
         return True
-    apart = ALL_APART.findall(_plain(sentence))
+    # what is disguised is no report
+    if any(one.search(reading) for reading in _disguised(sentence, plain) for one in STRONG):
+        return True
+    apart = ALL_APART.findall(plain)
     return any(RUN_TOGETHER.search(run.replace(" ", "")) for run in apart)
+
+
+def _opened(sentence: str) -> str:
+    """Return the words with which a sentence introduces a quotation that it does not end, empty where there is none."""
+    match = OPEN_QUOTATION.match(sentence)
+    return match.group() if match else ""
 
 
 def _sentences(text: str) -> list[tuple[int, int]]:
@@ -74,14 +103,34 @@ def _sentences(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _readings(sentence: str) -> list[str]:
-    """Return a sentence as it reads without each disguise, in small letters, each reading once."""
-    plain = _plain(sentence)
+def _is_order(pattern: re.Pattern[str], plain: str) -> bool:
+    """Return whether a sentence says what a pattern names, and not only that somebody does or may say it."""
+    return any(not _is_reported(plain, match) for match in pattern.finditer(plain))
+
+
+def _is_reported(plain: str, match: re.Match[str]) -> bool:
+    """Return whether the words of a match are quoted as somebody's, or told of those who attack."""
+    if ON_ATTACKS.search(plain, 0, match.start()):
+        return True
+    for quoted in QUOTED.finditer(plain):
+        if quoted.start() <= match.start() < quoted.end():
+            around = plain[: quoted.start()], plain[quoted.end() :]
+            return (
+                match.end() <= quoted.end()
+                and bool(REPORTED.search(around[0]) and OF_WHAT.search(around[0]))
+                and not OBEY.search(" ".join(around))
+            )
+    return False
+
+
+def _disguised(sentence: str, plain: str) -> list[str]:
+    """Return a sentence as it reads without each disguise, in small letters, each reading once, where it differs."""
     joined = APART.sub(lambda match: re.sub(r"[ ._*-]", "", match.group()), plain)
-    readings = [plain, joined, plain.translate(LEET), codecs.encode(plain, "rot13"), plain[::-1]]
+    readings = [joined, codecs.encode(plain, "rot13"), plain[::-1]]
+    readings += [plain.translate(LEET)] if LEET_WORD.search(plain) else []
     for match in ENCODED.finditer(sentence):
         readings += [_plain(one) for one in _decoded(match.group())]
-    return list(dict.fromkeys(readings))
+    return [one for one in dict.fromkeys(readings) if one != plain and LANGUAGE.search(one)]
 
 
 def _plain(text: str) -> str:

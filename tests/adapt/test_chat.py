@@ -8,7 +8,7 @@ from adapt.chat import ChatEngine, Request
 from adapt.database import Database
 from adapt.errors import AdaptError
 from adapt.models import ModelRuntime
-from adapt.records import Grounding, Message
+from adapt.records import CleanedAnswer, ContextPiece, Grounding, Message
 from adapt.workspace import Workspace
 from feedback.store import FeedbackStore
 
@@ -145,17 +145,24 @@ def test_the_account_of_a_prompt_is_stored_with_its_turn(store: FeedbackStore) -
     assert account["messages"][-1] == {"role": "user", "content": "count"}  # type: ignore[index]
 
 
-def test_how_many_citations_were_removed_stands_with_the_answer(store: FeedbackStore) -> None:
+def test_what_became_of_citations_stands_with_the_answer(store: FeedbackStore) -> None:
     model = SlowModel()
     model.go.release(3)
     session = store.new_session("ana")
-    engine = ChatEngine(model, store, clean=lambda answer, _: (answer.replace("two ", ""), 1))
+
+    def clean(answer: str, _: Sequence[ContextPiece]) -> CleanedAnswer:
+        return CleanedAnswer(answer.replace("two ", ""), 1, (2,), (4,), ((3, 1),))
+
+    engine = ChatEngine(model, store, clean=clean)
     generation = engine.ask(Request("count", user="ana", session_id=session))
 
     answer = generation.wait(10)
 
     account = store.account(generation.turn_id, user="ana")
-    assert (answer, generation.removed_citations) == ("one three", 1)
+    assert (answer, generation.cleaned.removed) == ("one three", 1)
     assert isinstance(account, dict)
     assert account["removed_citations"] == 1
+    assert account["unsupported_citations"] == [2]
+    assert account["unchecked_citations"] == [4]
+    assert account["corrected_citations"] == [[3, 1]]
     assert account["messages"]

@@ -186,7 +186,12 @@ def test_what_a_reader_should_know_of_an_answer_stands_under_it(app: App) -> Non
     notice = "Nothing in your documents is near this question."
     known = {**EMPTY_ACCOUNT, "notices": [notice], "removed_citations": 2}
     app.ctx.feedback.begin_turn(Turn("t1", session_id, "me", "q", "a"), account=known)
-    one = {**EMPTY_ACCOUNT, "removed_citations": 1}
+    one = {
+        **EMPTY_ACCOUNT,
+        "removed_citations": 1,
+        "unsupported_citations": [2],
+        "corrected_citations": [[1, 3]],
+    }
     app.ctx.feedback.begin_turn(Turn("t2", session_id, "me", "q", "a"), account=one)
 
     app.page.session_state["conversation"] = session_id
@@ -196,6 +201,11 @@ def test_what_a_reader_should_know_of_an_answer_stands_under_it(app: App) -> Non
     removed = [caption.value for caption in app.page.caption if "removed" in caption.value]
     assert "2 of the answer's citations point to no passage and were removed." in removed[0]
     assert "1 of the answer's citations points to no passage and was removed." in removed[1]
+    captions = [caption.value.replace("\\", "") for caption in app.page.caption]
+    assert any(
+        "1 sentence lost its citation: passage 2 does not say it." in one for one in captions
+    )
+    assert any("the sentence stands in passage 3, not in 1." in one for one in captions)
 
 
 def test_with_documents_switched_off_no_passage_is_in_the_prompt(app: App, tmp_path: Path) -> None:

@@ -70,6 +70,7 @@ def chat(
 
 
 def _once(output: Output, context: "Context", question: "Question") -> None:
+    from retrieval.citations import cited
     from ui.actions import ask
 
     generation, session_id = ask(context, question)
@@ -92,7 +93,8 @@ def _once(output: Output, context: "Context", question: "Question") -> None:
             "session": session_id,
             "passages": passages,
             "notices": account["notices"],
-            "removed_citations": generation.removed_citations,
+            **generation.cleaned.as_account(),
+            "cited": cited(text, generation.prompt.cited),
             "prompt": account,
         }
         output.result(data, "")
@@ -115,15 +117,19 @@ def _stream(output: Output, generation: "Generation", *, show: bool) -> str:
 
 
 def _show_sources(output: Output, generation: "Generation") -> None:
+    from retrieval.citations import notes
+
     if generation.prompt.searched_by:
         output.say(f"searched for: {generation.prompt.searched}")
     for number, piece in enumerate(generation.prompt.cited, start=1):
         output.say(f"  [{number}] {piece.label}")
     for notice in generation.prompt.notices:
         output.say(f"note: {notice.text}")
-    if removed := generation.removed_citations:
+    if removed := generation.cleaned.removed:
         what = "1 citation" if removed == 1 else f"{removed} citations"
         output.say(f"note: {what} that pointed nowhere removed")
+    for note in notes(generation.cleaned):
+        output.say(f"note: {note}")
 
 
 def _converse(output: Output, context: "Context", question: "Question") -> None:

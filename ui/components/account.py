@@ -7,8 +7,8 @@ import streamlit as st
 from pydantic import JsonValue, TypeAdapter
 
 from adapt.prompt import AccountEntry
-from adapt.records import ContextPiece, Message, PassageView
-from retrieval.citations import cited
+from adapt.records import CleanedAnswer, ContextPiece, Message, PassageView
+from retrieval.citations import cited, notes
 from ui.components.passage import show_passage
 from ui.components.safe import errors_shown, plain, show_code, show_table
 from ui.passages import stored_view
@@ -39,6 +39,9 @@ class Account:
     removed_citations: int = 0
     searched: str = ""
     searched_by: str = ""
+    unsupported_citations: tuple[int, ...] = ()
+    unchecked_citations: tuple[int, ...] = ()
+    corrected_citations: tuple[tuple[int, int], ...] = ()
 
     @property
     def passages(self) -> tuple[AccountEntry, ...]:
@@ -74,6 +77,14 @@ def show_warnings(account: Account) -> None:
             f":material/link_off: {count} of the answer's citations {points} to no passage and "
             f"{'was' if count == 1 else 'were'} removed."
         )
+    cleaned = CleanedAnswer(
+        "",
+        unsupported=account.unsupported_citations,
+        unchecked=account.unchecked_citations,
+        corrected=account.corrected_citations,
+    )
+    for note in notes(cleaned):
+        st.caption(f":material/link_off: {plain(note)}")
 
 
 def show_citations(
