@@ -113,7 +113,9 @@ def _read(path: Path, start: str) -> dict[str, object]:
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ModelError(f"{start}: {path.parent} has no {path.name}; is it a model folder?") from error
+        raise ModelError(
+            f"{start}: {path.parent} has no {path.name}; is it a model folder?"
+        ) from error
     except ValueError as error:
         raise ModelError(f"{start}: {path.name} is no JSON ({error})") from error
     if not isinstance(read, dict):

@@ -22,7 +22,13 @@ from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 
-PAPERS = ("README.md", "LICENSE*", "LICENCE*", "NOTICE*", "USE_POLICY*")  # what a licence asks to keep
+PAPERS = (
+    "README.md",
+    "LICENSE*",
+    "LICENCE*",
+    "NOTICE*",
+    "USE_POLICY*",
+)  # what a licence asks to keep
 CODE = (".py", ".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")  # runs code when it is read
 SPARE = 200 * MEGABYTE  # of the disk, that stay free
 
@@ -76,6 +82,7 @@ def fetch_base(
     repository = Repository(listing)
     missing = repository.missing_bytes()
     _check_disk(repository, missing)
+    progress(ProgressEvent("to fetch", detail=f"{_size(missing)} of {_size(listing.bytes)}"))
     try:
         new = _download(repository, progress)
         _verify(repository, progress, new=new)
@@ -116,7 +123,9 @@ def _here(name: str, workspace: Workspace, opens: Callable[[str, Path], None]) -
         downloaded=0,
         checked=checked,
         licence=checked.licence,
-        notes=("it was here already; HF_HUB_OFFLINE is set, so it was not compared with the hub's hashes",),
+        notes=(
+            "it was here already; HF_HUB_OFFLINE is set, so it was not compared with the hub's hashes",
+        ),
     )
 
 
@@ -124,7 +133,9 @@ def _check_names(listing: Listing) -> None:
     """Refuse what cannot be a base before anything of it is fetched."""
     names = {file.name for file in listing.files}
     if "config.json" not in names:
-        raise ModelError(f"base '{listing.id}': the hub's repository has no config.json; is it a model?")
+        raise ModelError(
+            f"base '{listing.id}': the hub's repository has no config.json; is it a model?"
+        )
     if not any(name.endswith(".safetensors") and "/" not in name for name in names):
         raise ModelError(
             f"base '{listing.id}': the hub's repository has no *.safetensors (other weight files can run code and are not "
@@ -167,7 +178,9 @@ def _download(repository: Repository, progress: Progress) -> set[str]:
             done = (before + here) / MEGABYTE
             detail = f"{file.name}, {clock.rate(before + here) / MEGABYTE:.1f} MB/s"
             progress(
-                ProgressEvent("fetch, MB", done=round(done, 1), total=round(total, 1), detail=detail)
+                ProgressEvent(
+                    "fetch, MB", done=round(done, 1), total=round(total, 1), detail=detail
+                )
             )
 
         if download(repository, file, report):
@@ -212,7 +225,9 @@ def _verify(repository: Repository, progress: Progress, *, new: set[str]) -> Non
     for file in sorted(listing.files, key=lambda file: file.size):
         path = repository.snapshot / file.name
         if not path.is_file():
-            raise ModelError(f"base '{listing.id}': {file.name} did not arrive; run the same command again")
+            raise ModelError(
+                f"base '{listing.id}': {file.name} did not arrive; run the same command again"
+            )
         if file.name not in new and not _equal(path, file):
             path.resolve().unlink()
             path.unlink(missing_ok=True)
@@ -221,7 +236,9 @@ def _verify(repository: Repository, progress: Progress, *, new: set[str]) -> Non
                 "command again"
             )
         done += file.size / MEGABYTE
-        progress(ProgressEvent("compare with the hub's hashes, MB", round(done, 1), round(total, 1)))
+        progress(
+            ProgressEvent("compare with the hub's hashes, MB", round(done, 1), round(total, 1))
+        )
 
 
 def _equal(path: Path, file: HubFile) -> bool:
@@ -243,7 +260,9 @@ def _notes(listing: Listing, checked: Checked, licence: str) -> tuple[str, ...]:
             f"left on the hub, since reading them can run code: {', '.join(left[:5])}{' …' if len(left) > 5 else ''}"
         )
     if checked.own_code:
-        notes.append("its configuration names code of its own, which is not run: the library's is used")
+        notes.append(
+            "its configuration names code of its own, which is not run: the library's is used"
+        )
     if not checked.own_template:
         notes.append("it has no chat template and gets a plain one; it may be no instruct model")
     return tuple(notes)

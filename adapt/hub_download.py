@@ -105,9 +105,7 @@ def download(repository: Repository, file: HubFile, report: Callable[[int], None
         ) from error
 
 
-def _fill(
-    partial: Path, listing: Listing, file: HubFile, report: Callable[[int], None]
-) -> None:
+def _fill(partial: Path, listing: Listing, file: HubFile, report: Callable[[int], None]) -> None:
     from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers

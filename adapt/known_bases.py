@@ -1,11 +1,11 @@
 """Base models worth using: the table behind `adapt bases`, and how much memory each takes.
 
-None of them was ever run here: the hub cannot be reached from where this is tested. What the tests run is a tiny random model
-of each one's architecture, with what is peculiar about it (`tests/adapt/test_known_bases.py`). Where each fact is from:
+None of them was ever run here: the hub cannot be reached from where this is tested. What the tests run is a tiny random
+model of each one's architecture, with what is peculiar about it (`tests/adapt/test_known_bases.py`). Where each fact is from:
 
 - licence, languages, context, whether it is gated: the model's card on the hub, named by its id.
-- parameters: counted on an empty model of the shape in its `config.json` (a test counts again); the hub, or another project's
-  table of the model (keras-hub's presets for Qwen, Gemma and SmolLM3), says the same number.
+- parameters: counted on an empty model of the shape in its `config.json` (a test counts again); its card, or another
+  project's table (keras-hub's presets for Qwen and Gemma), says the same number.
 - disk: computed, two bytes (bfloat16) for each number that is stored. Qwen3-0.6B stores its tied head a second time: 1.5 GB
   on the hub for 0.6 billion parameters.
 - memory: `chat_bytes` and `training_bytes` below.
@@ -15,7 +15,9 @@ Not here: fetching (`adapt.base_fetch`), and whether one fits this machine (`ui.
 
 from dataclasses import dataclass
 
-FP32_BELOW = 2_000_000_000  # bytes of weight files: smaller ones are held in fp32 on a CPU (`adapt.loading`)
+FP32_BELOW = (
+    2_000_000_000  # bytes of weight files: smaller ones are held in fp32 on a CPU (`adapt.loading`)
+)
 CHECKPOINTS_FROM = 1_000_000_000  # parameters: activations are computed again (`finetune.planning`)
 CHAT_LIBRARIES = 450_000_000  # bytes before a model is loaded
 TRAINING_LIBRARIES = 700_000_000
@@ -81,7 +83,11 @@ class KnownBase:
 
     @property
     def training_bytes(self) -> int:
-        """Return about how much memory a training takes, with passes of 1,024 tokens (eight rows of 128).
+        """Return about how much memory a training takes, with passes of 1,024 tokens (eight rows of 128)."""
+        return self.training_bytes_for(PASS_TOKENS)
+
+    def training_bytes_for(self, tokens: int) -> int:
+        """Return about how much memory a training takes, with passes of so many tokens, half of them learned.
 
         The libraries, the weights, the adapter and its optimiser, what the backward pass needs of the layers (of one layer
         and every layer's input where they are computed again), and the logits of the tokens that are learned.
@@ -91,10 +97,8 @@ class KnownBase:
         layer = (HIDDEN_KEPT * self.hidden + FEED_FORWARD_KEPT * self.feed_forward) * width
         again = self.parameters >= CHECKPOINTS_FROM
         kept = layer + self.layers * self.hidden * width if again else self.layers * layer
-        logits = PASS_TOKENS // 2 * self.vocabulary * 4 * LOGITS
-        return (
-            TRAINING_LIBRARIES + weights + OPTIMISER * self.trained + PASS_TOKENS * kept + logits
-        )
+        logits = tokens // 2 * self.vocabulary * 4 * LOGITS
+        return TRAINING_LIBRARIES + weights + OPTIMISER * self.trained + tokens * kept + logits
 
 
 TESTED = "loaded, template rendered, one LoRA step, two adapters merged"
@@ -131,7 +135,7 @@ KNOWN = (
         kv=1024,
         vocabulary=151_936,
         context=32_768,
-        languages="over 100, Spanish among them",
+        languages="over 100",
         architecture="qwen3",
         template="ChatML; thinks before it answers unless told not to, which Adapt does",
         note="its files hold the head twice, memory once",
@@ -150,7 +154,7 @@ KNOWN = (
         kv=256,
         vocabulary=262_144,
         context=32_768,
-        languages="over 140 for the family",
+        languages="over 140, as the family",
         architecture="gemma3_text",
         template="Gemma: turns of user and model, the system message within the user's first",
         note="under Gemma's terms of use, which are passed on with what is made of it",
@@ -191,7 +195,7 @@ KNOWN = (
         languages="35 European languages, Spanish, Catalan, Galician and Basque among them",
         architecture="llama",
         template="ChatML",
-        note="of the Barcelona Supercomputing Center; the family's cards say that it was not aligned against harmful answers",
+        note="of the Barcelona Supercomputing Center; not aligned against harmful answers, its card says",
         checked=f"{TESTED}, written as GGUF",
     ),
     KnownBase(
@@ -207,7 +211,7 @@ KNOWN = (
         kv=512,
         vocabulary=49_159,
         context=131_072,
-        languages="12: English, German, Spanish, French, Japanese, Portuguese, Arabic, Czech, Italian, Korean, Dutch, Chinese",
+        languages="12: English, Spanish, German, French, Portuguese, Italian, Dutch, Czech, Arabic and three of Asia",
         architecture="granite",
         template="Granite: roles between marks, a system message of its own where there is none",
         note="its card names answers over documents and tool calls among its uses; GGUF of it is not written here",
@@ -245,7 +249,7 @@ KNOWN = (
         kv=1024,
         vocabulary=151_936,
         context=262_144,
-        languages="over 100, Spanish among them",
+        languages="over 100",
         architecture="qwen3",
         template="ChatML; never thinks aloud",
         note="the largest of the list",

@@ -1,4 +1,4 @@
-"""The small Hub on this machine, and how it gives: a model's description, its files with ranges, and all that can go wrong."""
+"""The small Hub on this machine, and how it gives: what a model holds, its files with ranges, all that can go wrong."""
 
 import hashlib
 import json
@@ -55,10 +55,10 @@ class DownloadHandler(Handler):
 
     hub: DownloadHub
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802  http.server's name
         self._file(send=False)
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         path = urlparse(self.path).path
         if not path.startswith("/api/"):
             self._file(send=True)
@@ -91,7 +91,9 @@ class DownloadHandler(Handler):
 
     def _fault(self, code: int, kind: str, message: str) -> None:
         self._answer(
-            {"error": message}, code=code, headers={"X-Error-Code": kind, "X-Error-Message": message}
+            {"error": message},
+            code=code,
+            headers={"X-Error-Code": kind, "X-Error-Message": message},
         )
 
     def _file(self, *, send: bool) -> None:

@@ -69,7 +69,8 @@ class Shape:
     Attributes:
         cut: how text is cut into tokens: "spm" as SentencePiece, else a name of llama.cpp's for a byte-level BPE.
         stops: control tokens that end an answer, the tokenizer's own first.
-        starts: begins every text with the token, as its template does.
+        starts: begins every text, as its template says.
+        pads: fills short rows; "" where the family names none, and a stop is taken.
         head_twice: stores the tied head a second time.
         shards: number of weight files, with an index.
     """
@@ -80,6 +81,7 @@ class Shape:
     stops: tuple[str, ...]
     marks: tuple[str, ...]
     starts: str = ""
+    pads: str = ""
     changes: dict[str, object] = field(default_factory=dict)
     head_twice: bool = False
     shards: int = 1
@@ -93,7 +95,12 @@ SHAPES = {
         "qwen2",
         ("<|im_end|>", "<|endoftext|>"),
         IM,
-        changes={"num_attention_heads": 7, "num_key_value_heads": 1, "hidden_size": 56, "head_dim": None},
+        changes={
+            "num_attention_heads": 7,
+            "num_key_value_heads": 1,
+            "hidden_size": 56,
+            "head_dim": None,
+        },
     ),
     "Qwen/Qwen3-0.6B": Shape(
         Qwen3Config,
@@ -112,9 +119,12 @@ SHAPES = {
         ("<start_of_turn>", "<end_of_turn>"),
         starts="<bos>",
         changes={
-            "num_hidden_layers": 6, "num_key_value_heads": 1, "query_pre_attn_scalar": 16, "sliding_window": 8,
+            "num_hidden_layers": 6,
+            "num_key_value_heads": 1,
+            "query_pre_attn_scalar": 16,
+            "sliding_window": 8,
         },
-    ),  # fmt: skip
+    ),
     "meta-llama/Llama-3.2-1B-Instruct": Shape(
         LlamaConfig,
         LLAMA3,
@@ -125,11 +135,15 @@ SHAPES = {
         changes={
             "max_position_embeddings": 131_072,
             "rope_parameters": {
-                "rope_type": "llama3", "rope_theta": 500_000.0, "factor": 32.0, "low_freq_factor": 1.0,
-                "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,
+                "rope_type": "llama3",
+                "rope_theta": 500_000.0,
+                "factor": 32.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 8192,
             },
         },
-    ),  # fmt: skip
+    ),
     "BSC-LT/salamandra-2b-instruct": Shape(
         LlamaConfig,
         chatml(),
@@ -145,17 +159,21 @@ SHAPES = {
         ("<|end_of_text|>",),
         ("<|start_of_role|>", "<|end_of_role|>"),
         changes={
-            "embedding_multiplier": 12.0, "attention_multiplier": 0.0625, "residual_multiplier": 0.22,
-            "logits_scaling": 8.0, "head_dim": None,
+            "embedding_multiplier": 12.0,
+            "attention_multiplier": 0.0625,
+            "residual_multiplier": 0.22,
+            "logits_scaling": 8.0,
+            "head_dim": None,
         },
         shards=2,
-    ),  # fmt: skip
+    ),
     "HuggingFaceTB/SmolLM3-3B": Shape(
         SmolLM3Config,
         chatml(own="<|im_start|>system\nReasoning Mode: /no_think<|im_end|>\n", begin=UNLESS_TOLD),
         "llama-bpe",
         ("<|im_end|>",),
         (*IM, "<think>", "</think>"),
+        pads="<|finetune_right_pad_id|>",
         changes={"num_hidden_layers": 4, "no_rope_layer_interval": 4, "head_dim": None},
         shards=2,
     ),
@@ -168,24 +186,24 @@ SHAPES = {
         changes={"max_position_embeddings": 262_144, "head_dim": 32},
         shards=3,
     ),
-}  # fmt: skip
+}
 
 
 def tokenizer_of(shape: Shape) -> PreTrainedTokenizerFast:
     """Return a tokenizer of the family's kind, with its control tokens and its chat template."""
-    core: Tokenizer = (
-        sentencepiece(prefix=False) if shape.cut == "spm" else byte_level(shape.cut)
-    )
-    control = dict.fromkeys([*shape.stops, *shape.marks, *filter(None, [shape.starts])])
+    core: Tokenizer = sentencepiece(prefix=False) if shape.cut == "spm" else byte_level(shape.cut)
+    control = dict.fromkeys([*shape.stops, *shape.marks, *filter(None, [shape.starts, shape.pads])])
     thoughts = {"<think>", "</think>"}  # plain added tokens, which an answer may show
-    core.add_special_tokens([AddedToken(one, special=True) for one in control if one not in thoughts])
+    core.add_special_tokens(
+        [AddedToken(one, special=True) for one in control if one not in thoughts]
+    )
     core.add_tokens([AddedToken(one, special=False) for one in control if one in thoughts])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core,
         unk_token=None,
         bos_token=shape.starts or None,
         eos_token=shape.stops[0],
-        pad_token=None if len(shape.stops) == 1 else shape.stops[1],
+        pad_token=shape.pads or None,
     )
     tokenizer.chat_template = shape.template
     return tokenizer
@@ -215,7 +233,9 @@ def make_known(folder: Path, name: str, *, seed: int = 0) -> Path:
     given = {key: value for key, value in settings.items() if value is not None}
     model = AutoModelForCausalLM.from_config(shape.config(**given)).to(torch.bfloat16)
     size = sum(one.numel() for one in model.parameters()) * 2
-    model.save_pretrained(folder, max_shard_size=size if shape.shards == 1 else size // shape.shards)
+    model.save_pretrained(
+        folder, max_shard_size=size if shape.shards == 1 else size // shape.shards
+    )
     words.save_pretrained(folder)
     if shape.head_twice:
         _store_head(folder)

@@ -6,10 +6,10 @@ import typer
 
 from ui.cli.output import Output, table
 
-BASES = """Base models worth using: small instruct models that speak English and Spanish, the smallest first.
+BASES = """Base models worth using: small instruct models whose cards name Spanish or over a hundred languages, the smallest first.
 
-Sizes on disk are those of the weights; memory is estimated for this product on a CPU, by a formula that was measured on models
-of two of these shapes. "here" says whether one was fetched. Examples:
+Sizes on disk are those of the weights. Memory is estimated: a chat over 4,096 tokens, a LoRA training with passes of 1,024, on
+a CPU. "fits" compares it with what this machine has free, and has at all. Examples:
 
   adapt bases
 
@@ -19,10 +19,10 @@ of two of these shapes. "here" says whether one was fetched. Examples:
 """
 FETCH = """Fetch a base model of the Hugging Face hub, of the list or not, and check it.
 
-What was fetched is kept: after Ctrl-C, a kill or a lost network, the same command goes on where it ended. Afterwards every file
-is compared with the hub's own size and hash, the weights' headers are read, and tokenizer and chat template are opened; no
-pickle and no code of the repository is fetched. Then `--base ID` and `--model ID` work without a network. A gated model (Gemma,
-Llama) needs HF_TOKEN. The files lie in the hub's cache; HF_HOME moves it. Examples:
+What was fetched is kept: after Ctrl-C, a kill or a lost network, the same command goes on where it ended. Afterwards every
+file is compared with the hub's own size and hash, the weights' headers are read, and tokenizer and chat template are opened;
+no pickle and no code of the repository is fetched. Then `--base ID` and `--model ID` work without a network. A gated model
+(Gemma, Llama) needs HF_TOKEN. The files lie in the hub's cache; HF_HOME moves it. Examples:
 
   adapt bases fetch Qwen/Qwen3-0.6B
 
@@ -49,7 +49,17 @@ def list_known(ctx: typer.Context) -> None:
     output: Output = ctx.obj
     listed = list_bases()
     shown = table(
-        "", "id", "here", "licence", "disk", "chat", "fits", "training", "fits", "context", "languages"
+        "",
+        "id",
+        "here",
+        "licence",
+        "disk",
+        "chat",
+        "fits",
+        "training",
+        "fits",
+        "context",
+        "languages",
     )
     for one in listed:
         known = one.known
@@ -67,7 +77,9 @@ def list_known(ctx: typer.Context) -> None:
         )
     output.result({"bases": [one.as_json() for one in listed]}, shown)
     if not output.as_json:
-        output.say("fetch one with: adapt bases fetch ID; then: adapt chat --model ID, adapt finetune … --base ID")
+        output.say(
+            "fetch one with: adapt bases fetch ID; then: adapt chat --model ID, adapt finetune … --base ID"
+        )
 
 
 @bases_app.command(help=FETCH)

@@ -24,7 +24,9 @@ def show_bases(ctx: Context) -> None:
             return
         chosen = st.selectbox("Fetch from the hub", missing, key="fetch_base", format_func=plain)
         known = next(one.known for one in listed if one.known.id == chosen)
-        st.caption(plain(f"{known.note}; chat template: {known.template}; tested here: {known.checked}"))
+        st.caption(
+            plain(f"{known.note}; chat template: {known.template}; tested here: {known.checked}")
+        )
         if st.button(f"Fetch {known.disk_bytes / GIGABYTE:.1f} GB", key="fetch_base_now"):
             _start(ctx, chosen)
 
