@@ -108,7 +108,7 @@ def download(repository: Repository, file: HubFile, report: Callable[[int], None
 def _fill(partial: Path, listing: Listing, file: HubFile, report: Callable[[int], None]) -> None:
     from huggingface_hub import hf_hub_url
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     if partial.exists() and partial.stat().st_size > file.size:
         partial.unlink()  # of something else
@@ -122,7 +122,7 @@ def _fill(partial: Path, listing: Listing, file: HubFile, report: Callable[[int]
             headers=build_hf_headers(),
             expected_size=file.size,
             displayed_filename=file.name,
-            tqdm_class=_NoBar,  # type: ignore[arg-type]  # it has what http_get calls
+            tqdm_class=_NoBar,  # it has what http_get calls
         )
         os.fsync(target.fileno())
 

@@ -74,7 +74,8 @@ def read_listing(name: str, wanted: Sequence[str], *, known: Sequence[str] = ())
         sha256 = lfs.sha256 if lfs else ""
         size = lfs.size if lfs else sibling.size
         files.append(HubFile(sibling.rfilename, size or 0, sha256, sibling.blob_id or ""))
-    card = info.card_data.to_dict() if info.card_data else {}
+    data = info.card_data
+    card = data.to_dict() if data else {}  # type: ignore[no-untyped-call]
     licence = card.get("license") or ""
     if licence == "other":
         licence = card.get("license_name") or licence

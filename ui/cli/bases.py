@@ -6,10 +6,10 @@ import typer
 
 from ui.cli.output import Output, table
 
-BASES = """Base models worth using: small instruct models whose cards name Spanish or over a hundred languages, the smallest first.
+BASES = """Base models worth using: small instruct models that know Spanish by their cards, or over a hundred languages.
 
-Sizes on disk are those of the weights. Memory is estimated: a chat over 4,096 tokens, a LoRA training with passes of 1,024, on
-a CPU. "fits" compares it with what this machine has free, and has at all. Examples:
+Sizes on disk are those of the weights. Memory is estimated: a chat over 4,096 tokens, a LoRA training with passes of 1,024,
+on a CPU. "fits" compares it with what this machine has free, and has at all. Examples:
 
   adapt bases
 
