@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adapt.artifacts import BaseRecord, sha256_file
 from adapt.errors import ModelError
-from adapt.hub import fetch
+from adapt.hub import fetch, find_local
 from adapt.registry import Registry
 from adapt.workspace import Workspace, write_atomic
 
@@ -46,7 +46,9 @@ class Base:
 
 
 def find_base(name: str, workspace: Workspace) -> Base:
-    """Return the base that a name means; a hub id is fetched unless `HF_HUB_OFFLINE` is set.
+    """Return the base that a name means; a hub id that is not here is fetched unless `HF_HUB_OFFLINE` is set.
+
+    One that is here stays the version that it is; `adapt.base_fetch` brings a newer one.
 
     Raises:
         ModelError: nothing of that name is here, or the folder is not a model in safetensors.
@@ -64,8 +66,27 @@ def find_base(name: str, workspace: Workspace) -> Base:
                 "merge it first, or name its base"
             )
         return _describe(artifact.reference, artifact.path, workspace)
+    here = find_hub_folder(name)
+    if here is not None:
+        return _describe(name, here, workspace)
     hint = "check the id and the network, or name a local folder or a registered model"
     return _describe(name, fetch(name, WANTED, what="base", hint=hint), workspace)
+
+
+def find_hub_folder(name: str) -> Path | None:
+    """Return the folder of a hub id whose files are all here, or None; the hub is not asked."""
+    folder = find_local(name, WANTED)
+    if folder is None or not (folder / "config.json").is_file():
+        return None
+    index = folder / "model.safetensors.index.json"
+    try:
+        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    except FileNotFoundError:
+        return folder if any(folder.glob(WEIGHTS)) else None
+    except (ValueError, KeyError, AttributeError):
+        return None
+    # an interrupted download of huggingface_hub 1 leaves a folder that holds some of them
+    return folder if all((folder / str(file)).is_file() for file in named) else None
 
 
 def _describe(name: str, folder: Path, workspace: Workspace) -> Base:

@@ -33,3 +33,21 @@ def fetch(name: str, wanted: Sequence[str], *, what: str, hint: str) -> Path:
         raise ModelError(
             f"{start} the hub did not give it ({type(error).__name__}); {hint}"
         ) from error
+
+
+def find_local(name: str, wanted: Sequence[str]) -> Path | None:
+    """Return the folder of files that were fetched before, or None; the hub is not asked."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(wanted), local_files_only=True))
+    except (HFValidationError, LocalEntryNotFoundError):
+        return None
+
+
+def offline() -> bool:
+    """Return whether the hub may not be asked (`HF_HUB_OFFLINE`)."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from transformers import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
@@ -21,7 +23,8 @@ from transformers.utils import logging as transformers_logging
 
 from adapt.bases import Base
 from adapt.errors import ModelError
-from adapt.rendering import prepare_tokenizer
+from adapt.records import Message
+from adapt.rendering import prepare_tokenizer, render
 
 LARGE_PARAMETERS = (
     1_000_000_000  # above it, bf16 on the CPU too: fp32 would not fit the memory of a laptop
@@ -52,6 +55,24 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     prepare_tokenizer(tokenizer)
     tokenizer.padding_side = "left"
     return tokenizer
+
+
+def check_opens(name: str, folder: Path) -> None:
+    """Open what can be opened of a base without its weights: its architecture, its tokenizer, its chat template.
+
+    Raises:
+        ModelError: the architecture is none of the library's, or one of the three cannot be used.
+    """
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"base '{name}' cannot be used: {first_line(error)}") from error
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise ModelError(
+            f"base '{name}' is a '{config.model_type}', which is no model that continues text; choose an instruct model"
+        )
+    messages = [Message("system", "Be brief."), Message("user", "¿Qué hora es?")]
+    render(load_tokenizer(folder), messages, add_generation_prompt=True)
 
 
 def check_four_bit() -> None:

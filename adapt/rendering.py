@@ -78,6 +78,8 @@ def _apply(
         [m.as_dict() for m in messages],
         tokenize=False,
         add_generation_prompt=add_generation_prompt,
+        # Qwen3 and SmolLM3 think aloud unless told not to: the thoughts would be the answer, and cut at its longest
+        enable_thinking=False,
     )
     return str(text)
 

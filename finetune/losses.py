@@ -1,6 +1,7 @@
 """The loss of answers, row by row, so that two models can be compared on the same rows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 from finetune.encoding import IGNORED, EncodedRow
 
 BATCH_TOKENS = 4096
+# Logits of a pass, in fp32 twice or thrice at once: 4,096 tokens of Qwen's 151,936 would take 2.5 GB each time.
+BATCH_LOGITS = 2**27
 
 
 def answer_losses(model: nn.Module, rows: Sequence[EncodedRow], *, pad_id: int) -> list[float]:
@@ -21,7 +24,7 @@ def answer_losses(model: nn.Module, rows: Sequence[EncodedRow], *, pad_id: int) 
     losses = [0.0] * len(rows)
     try:
         with torch.no_grad():
-            for batch in _batches(rows):
+            for batch in _batches(rows, _most_tokens(model)):
                 inputs, mask, labels = _pad([rows[i] for i in batch], pad_id)
                 logits = model(
                     input_ids=inputs.to(device), attention_mask=mask.to(device), use_cache=False
@@ -41,12 +44,18 @@ def answer_losses(model: nn.Module, rows: Sequence[EncodedRow], *, pad_id: int) 
     return losses
 
 
-def _batches(rows: Sequence[EncodedRow]) -> list[list[int]]:
-    """Return indices in batches of like length, each below a number of padded tokens."""
+def _most_tokens(model: nn.Module) -> int:
+    """Return how many tokens a pass may have, by the size of the vocabulary."""
+    config: Any = model.config
+    return min(BATCH_TOKENS, BATCH_LOGITS // int(config.get_text_config().vocab_size))
+
+
+def _batches(rows: Sequence[EncodedRow], most: int) -> list[list[int]]:
+    """Return indices in batches of like length, each of at most so many padded tokens, or of one row."""
     batches: list[list[int]] = []
     for index in sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids)):
         length = len(rows[index].input_ids)
-        if not batches or (len(batches[-1]) + 1) * length > BATCH_TOKENS:
+        if not batches or (len(batches[-1]) + 1) * length > most:
             batches.append([])
         batches[-1].append(index)
     return batches

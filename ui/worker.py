@@ -17,7 +17,7 @@ allow_four_bit()
 from pydantic import JsonValue, TypeAdapter  # noqa: E402  the environment comes first
 
 from finetune.runs import TrainingRequest  # noqa: E402
-from ui import document_actions, training_actions  # noqa: E402
+from ui import base_actions, document_actions, training_actions  # noqa: E402
 from ui.context import Context  # noqa: E402
 from ui.demo.run import run_demo  # noqa: E402
 
@@ -65,7 +65,13 @@ def _ingest(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress)
     return {name: len(getattr(report, name)) for name in counts}
 
 
-WORK: dict[str, Work] = {"finetune": _finetune, "demo": _demo, "ingest": _ingest}
+def _fetch(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
+    return base_actions.told(base_actions.fetch(ctx, str(settings["name"]), progress=progress))
+
+
+WORK: dict[str, Work] = {
+    "finetune": _finetune, "demo": _demo, "ingest": _ingest, "fetch": _fetch,
+}  # fmt: skip
 
 
 def stand_back() -> None:

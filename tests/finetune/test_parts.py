@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import AutoModelForCausalLM, TrainerState
+from transformers import AutoModelForCausalLM, LlamaConfig, TrainerState
 
 from adapt.errors import AdaptError, WorkspaceError
 from adapt.evaluation import Scores
@@ -22,11 +22,12 @@ from finetune.checkpoints import (
 from finetune.clock import Clock
 from finetune.curve import Curve
 from finetune.encoding import EncodedRow
-from finetune.losses import answer_losses
+from finetune.losses import _most_tokens, answer_losses
 from finetune.planning import derive_learning_rate
 from finetune.proof import Proof
 from finetune.runs import own_run
 from finetune.watch import clock_time
+from tests.tiny import SHAPE
 
 
 def state_of(seed: int = 0) -> TrainingState:
@@ -168,3 +169,13 @@ def test_row_losses_do_not_depend_on_what_a_row_is_batched_with(tiny_folder: Pat
 
 def test_durations_are_written_for_people() -> None:
     assert [clock_time(s) for s in (12.4, 200, 7500)] == ["12 s", "3 min 20 s", "2 h 5 min"]
+
+
+def test_a_large_vocabulary_makes_the_passes_of_a_measurement_smaller() -> None:
+    with torch.device("meta"):
+        sizes = [
+            _most_tokens(AutoModelForCausalLM.from_config(LlamaConfig(**SHAPE, vocab_size=count)))
+            for count in (4096, 262_144)
+        ]
+
+    assert sizes == [4096, 512]

@@ -13,6 +13,7 @@ from filelock import Timeout
 from adapt.errors import AdaptError, CancelledError
 from adapt.workspace import default_path, locked_out
 from ui.cli import (
+    bases,
     chat,
     documents,
     exporting,
@@ -63,7 +64,7 @@ def root(
 
 
 for module in (
-    chat, training, ingest, search, documents, merging, models, exporting, feedback_commands, jobs, starter, system,
+    chat, training, ingest, search, documents, merging, models, bases, exporting, feedback_commands, jobs, starter, system,
 ):  # fmt: skip
     module.register(app)
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from adapt.artifacts import Artifact
 from adapt.bases import find_base
+from adapt.known_bases import known_ids
 from ui.actions import ChatSettings
+from ui.base_actions import is_here
 from ui.context import Context
 from ui.printable import printable_line
 
@@ -13,10 +15,11 @@ DEMO_COLLECTION = "demo"
 
 
 def models(ctx: Context) -> list[str]:
-    """Return the models to choose from, the workspace's default first."""
+    """Return the models to choose from, the workspace's default first; of the hub's, those of the list that were fetched."""
     default = ctx.workspace.settings("chat", ChatSettings).model
     registered = [a for kind in ("model", "base") for a in ctx.registry.list(kind)]
-    return list(dict.fromkeys([default, "starter", *_newest_first(registered)]))
+    fetched = [name for name in known_ids() if is_here(name)]
+    return list(dict.fromkeys([default, "starter", *_newest_first(registered), *fetched]))
 
 
 def domains(ctx: Context, model: str) -> list[str]:

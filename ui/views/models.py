@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui.components.artifact import describe, show_artifact
+from ui.components.base_list import show_bases
 from ui.components.opening import open_context, workspace_path
 from ui.components.safe import errors_shown, show_table
 
@@ -22,3 +23,4 @@ with errors_shown():
             "of several, and `adapt demo` does both once.",
             icon=":material/deployed_code:",
         )
+    show_bases(ctx)
