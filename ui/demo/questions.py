@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from adapt.errors import DataError
 from adapt.grounding import REFUSALS
-from retrieval.citations import CITATION
+from retrieval.marks import MARK
 from retrieval.source import ABSENT
 
 QUESTIONS = Path(__file__).with_name("data") / "questions.jsonl"
@@ -98,7 +98,7 @@ def read_natural(path: Path | None = None) -> list[NaturalQuestion]:
 def is_refusal(answer: str) -> bool:
     """Return whether an answer says that the documents do not tell, and cites nothing."""
     folded = fold(answer)
-    return CITATION.search(answer) is None and any(fold(one) in folded for one in REFUSED)
+    return MARK.search(answer) is None and any(fold(one) in folded for one in REFUSED)
 
 
 def fold(text: str) -> str:
