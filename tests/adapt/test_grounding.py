@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapt.bases import find_base
+from adapt.candidates import cite, find_candidates
 from adapt.chat import ChatEngine, Request
 from adapt.database import Database
 from adapt.errors import ModelError
@@ -168,7 +169,9 @@ def test_a_turn_is_held_to_its_passages_and_may_repeat_a_correction(
 
     generation = ChatEngine(runtime, store).ask(request, [Documents(), Corrections()])
 
-    grounding = Grounding(((1, "The tide is high. Boats wait."),), ("Low.",), question="tide?")
+    grounding = Grounding(
+        ((1, "The tide is high. Boats wait."),), ("Low.",), question="tide?", headings=("a",)
+    )
     assert generation.prompt.grounding == grounding
     answer = generation.wait(60)
     assert held_by(answer, grounding) or len(runtime.tokenizer.encode(answer)) > 100
@@ -180,12 +183,11 @@ def test_any_text_makes_a_grammar_that_takes_its_own_sentences(texts: list[str])
     numbered = tuple(enumerate(texts, start=1))
     tokenizer = tiny_tokenizer()
     grounding = Grounding(numbered, ("Yes.",))
-    for number, text in numbered:
-        for sentence in sentences(text):
-            logits = GroundedLogits(grounding, tokenizer, way="sentences", prompt_length=0)
-            ids = tokenizer.encode(f"{sentence} [{number}]")
-            after = logits(torch.tensor([ids]), torch.zeros(1, len(tokenizer)))
-            assert after[0, tokenizer.eos_token_id] == 0
+    for one in find_candidates(grounding):
+        logits = GroundedLogits(grounding, tokenizer, way="sentences", prompt_length=0)
+        ids = tokenizer.encode(cite(one))
+        after = logits(torch.tensor([ids]), torch.zeros(1, len(tokenizer)))
+        assert after[0, tokenizer.eos_token_id] == 0
 
 
 TOOL = {

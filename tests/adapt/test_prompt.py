@@ -135,7 +135,10 @@ def test_a_notice_stands_below_its_pieces_in_the_account_and_instead_of_quotatio
         "Be kind.\n\nPassages:\n[1] handbook.pdf, page 1\nword word\nSay that they do not say."
     )
     assert prompt.as_account()["notices"] == ["They do not say."]
-    assert prompt.grounding == Grounding(((1, ""),), absent="That is not there.", question="When?")
+    grounding = Grounding(
+        ((1, ""),), absent="That is not there.", question="When?", headings=("handbook",)
+    )
+    assert prompt.grounding == grounding
 
 
 def test_a_source_without_pieces_can_still_say_that_it_holds_nothing() -> None:
