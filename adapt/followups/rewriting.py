@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 
 from adapt.followups.languages import LANGUAGES
-from adapt.followups.tokens import language_of, read
 from adapt.followups.questions import Whole
+from adapt.followups.tokens import language_of, read
 from adapt.followups.whole import whole_question
 from adapt.followups.words import fold
 from adapt.protocols import TextGenerator
