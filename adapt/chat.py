@@ -131,7 +131,7 @@ class ChatEngine:
         self._abilities = abilities or Abilities()
         self._model = model
         self._turns = turns
-        self._builder = PromptBuilder(model, settings, rewrites=self._abilities.rewrites)
+        self._builder = PromptBuilder(model, settings, abilities=self._abilities)
         self._clean = clean
 
     def preview(self, request: Request, sources: Sequence[ContextSource] = ()) -> Prompt:

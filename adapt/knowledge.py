@@ -33,8 +33,8 @@ _ASKS = re.compile(
 _OWN = re.compile(
     r"\b(?:(?:who|what|how) are you\b|your (?:name|job|purpose)|you (?:do|doing|help|good for|called|well|human|real|"
     r"a person|a robot|a bot|an ai)\b|(?:can|do|could|will) you (?:please )?(?:help|speak|talk|hear|understand|"
-    r"remember|know a joke)|a joke|my name|me a favou?r|c[oó]mo (?:est[aá]s|te (?:va|llamas|encuentras))|qu[eé] tal\b|tu nombre|"
-    r"qui[eé]n eres|qu[eé] eres|eres (?:una?|human[oa]|real)\b|(?:puedes|sabes) (?:hacer|ayudar|hablar|entender)|"
+    r"remember|know a joke)|a joke|my name|me a favou?r|c[oó]mo (?:est[aá]s|te (?:va|llamas|encuentras))|qu[eé] tal\b|"
+    r"tu nombre|qui[eé]n eres|qu[eé] eres|eres (?:una?|human[oa]|real)\b|(?:puedes|sabes) (?:hacer|ayudar|hablar|entender)|"
     r"hablas (?:espa|ingl|otr)|un chiste|mi nombre|me llamo)|"
     r"\b(?:YYYY|AAAA|ISO)\b|\b(?:repeat|spell|uppercase|reverse|backwards|copy this|word of|words are in|repite|deletrea|"
     r"invierte|en may[uú]sculas|in capitals)\b",

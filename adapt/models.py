@@ -233,7 +233,9 @@ class ModelRuntime:
         """Return what it can do besides going on with text."""
         large = self._model.num_parameters() > LARGE_PARAMETERS
         return Abilities(
-            rewrites=large and not self.knows_prompts, knows_facts=self.base.path != STARTER
+            rewrites=large and not self.knows_prompts,
+            knows_facts=self.base.path != STARTER,
+            reads_whole=self.knows_prompts,
         )
 
     @property

@@ -16,7 +16,7 @@ from adapt.followups.questions import Whole
 from adapt.followups.rewriting import rewrite
 from adapt.followups.whole import whole_question
 from adapt.protocols import ContextSource, TextGenerator
-from adapt.records import ContextPiece, Grounding, Message, Notice, Offer
+from adapt.records import Abilities, ContextPiece, Grounding, Message, Notice, Offer
 from adapt.tools import Tool, list_tools
 
 
@@ -120,12 +120,12 @@ class PromptBuilder:
         model: TextGenerator,
         settings: PromptSettings | None = None,
         *,
-        rewrites: bool = False,
+        abilities: Abilities | None = None,
     ) -> None:
-        """Take a model and settings; `rewrites` says that the model is large enough to rewrite a question."""
+        """Take a model, settings, and what the model can do with a follow-up question."""
         self._model = model
         self._settings = settings or PromptSettings()
-        self._rewrites = rewrites
+        self._abilities = abilities or Abilities()
 
     def build(
         self,
@@ -150,8 +150,10 @@ class PromptBuilder:
         if not question.strip():
             raise AdaptError("the message is empty; write something to ask")
         settings = self._settings.model_copy(update={"system": ""}) if plain else self._settings
-        draft = _Draft(self._model, settings, question, tools)
         whole = self._whole(question, history) if sources else Whole(question)
+        # an adapter reads messages as its rows have them
+        shown = whole.text if self._abilities.reads_whole and not plain else question
+        draft = _Draft(self._model, settings, shown, tools)
         for source in sources:
             draft.add_source(source, source.offer(whole.text, user=user))
         draft.add_history(history)
@@ -161,7 +163,7 @@ class PromptBuilder:
         way = self._settings.followups
         if way == "off":
             return Whole(question)
-        if way == "model" or (way == "auto" and self._rewrites):
+        if way == "model" or (way == "auto" and self._abilities.rewrites):
             return rewrite(question, history, self._model)
         return whole_question(question, history)
 

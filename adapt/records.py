@@ -203,11 +203,13 @@ class Abilities:
     """What a model can do besides going on with text; the defaults are those of one that nothing is known of.
 
     `rewrites`: it is large enough to put a follow-up question into other words. `knows_facts`: it may be asked without
-    passages; the starter as it ships may not, it only reads what it is given.
+    passages; the starter as it ships may not, it only reads what it is given. `reads_whole`: it is too small to put a
+    follow-up question and its conversation together, and is given the question made whole.
     """
 
     rewrites: bool = False
     knows_facts: bool = True
+    reads_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

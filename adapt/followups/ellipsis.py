@@ -77,9 +77,10 @@ def slot(asked: Asked, talk: Talk) -> Whole | None:
     first = body.phrases[0] if body.phrases else None
     owned = [t for t in body.tokens if t.kind == "preposition" and t.word in asked.words.complement]
     attribute = first is not None and body.tokens[first.head].word in asked.words.attributes
-    if attribute and not owned and talk.topics:
+    topic = choose(talk.topics)
+    if attribute and not owned and topic is not None:
         link = " de " if asked.language == "es" else " of "
-        return Whole(insert(asked.text, link + choose(talk.topics).text), "ellipsis")
+        return Whole(insert(asked.text, link + topic.text), "ellipsis")
     return Whole(fill(talk.question, talk.language, filler), "ellipsis")
 
 

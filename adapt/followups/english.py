@@ -134,8 +134,14 @@ ENGLISH = Words(
         re.IGNORECASE,
     ),
     condition=re.compile(r"^(?:what )?(?:if|when|unless)\b", re.IGNORECASE),
+    wish=re.compile(
+        r"^(?:please )?(?:i|we|my|our|i'm|i'd|i've|keep|make|answer|reply|use|write|put|be|call|don't|always|never|no)\b",
+        re.IGNORECASE,
+    ),
     talk=re.compile(
-        r"^\W*(?:hi|hello|hey|good (?:morning|afternoon|evening|night)|thanks?(?: you)?(?: (?:very|so) much)?|"
+        r"^\W*(?:(?:that|this|it)(?: is|'s| was| isn't| wasn't)(?: not)? (?:all )?(?:wrong|right|correct|true|false|it)|"
+        r"(?:you are|you're) (?:wrong|right)|hi|hello|hey|good (?:morning|afternoon|evening|night)|"
+        r"thanks?(?: you)?(?: (?:very|so) much)?|"
         r"thanks a lot|ok(?:ay)?|great|perfect|cool|nice|bye|goodbye|see you|yes|no|sure|got it|i see|wow|never mind|"
         r"(?:that|this) (?:was|is) (?:very )?(?:helpful|useful|great|good)|how are you|who are you|what are you|"
         r"what can you do|good|(?:thanks|thank you|ok)[,! ]+(?:that (?:was|is) (?:very )?(?:helpful|great|good)|"

@@ -81,7 +81,7 @@ def chains(tokens: Sequence[Token], found: Sequence[Phrase]) -> list[list[Phrase
     joined: list[list[Phrase]] = []
     for phrase in found:
         before = joined[-1][-1].end if joined else -1
-        linked = before == phrase.start - 1 and tokens[before].kind == "preposition"
+        linked = joined and before == phrase.start - 1 and tokens[before].kind == "preposition"
         if linked:
             joined[-1].append(phrase)
         else:

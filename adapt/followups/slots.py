@@ -62,6 +62,8 @@ def fill(question: str, language: str, filler: str) -> str:
     phrase that of one with the same noun, a name that of a name; what is like nothing stands at the end.
     """
     slots = _Slots(question, language, filler)
+    if not slots.parts:
+        return question
     ways: tuple[Callable[[_Slots], str | None], ...] = (
         _number,
         _time,

@@ -172,9 +172,16 @@ SPANISH = Words(
         re.IGNORECASE,
     ),
     condition=re.compile(r"^(?:qu[eé] pasa )?(?:si|cuando|aunque)\b", re.IGNORECASE),
+    wish=re.compile(
+        r"^(?:por favor[, ]*)?(?:yo|me gustan?|prefiero|quiero|soy|vivo|trabajo|mis?|nuestr[oa]s?|responde|"
+        r"contesta|usa|pon|escribe|"
+        r"s[eé]|haz(?:lo)?|dilo|dime|ll[aá]mame|h[aá]blame|nada|solo)\b",
+        re.IGNORECASE,
+    ),
     talk=re.compile(
-        r"^\W*(?:hola|buen(?:os|as) (?:d[ií]as|tardes|noches)|(?:muchas |mil )?gracias|vale|ok|perfecto|genial|"
-        r"bien|muy bien|"
+        r"^\W*(?:es[oe]? (?:no )?(?:est[aá]|es) (?:mal|bien|correcto|verdad|falso|incorrecto)|no es (?:correcto|verdad)|"
+        r"te equivocas|tienes raz[oó]n|hola|buen(?:os|as) (?:d[ií]as|tardes|noches)|(?:muchas |mil )?gracias|vale|ok|"
+        r"perfecto|genial|bien|muy bien|"
         r"estupendo|adi[oó]s|hasta luego|s[ií]|no|claro|entendido|de acuerdo|de nada|qu[eé] tal|"
         r"c[oó]mo est[aá]s|qui[eé]n eres|"
         r"qu[eé] eres|qu[eé] puedes hacer|hola[,! ]+(?:buen(?:os|as) (?:d[ií]as|tardes|noches)|qu[eé] tal))\W*$",

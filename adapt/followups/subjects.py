@@ -39,7 +39,7 @@ def subject(asked: Asked, talk: Talk) -> Whole | None:
             insert(asked.text, f"{' de ' if asked.language == 'es' else ' of '}{topic.root}"),
             "subject",
         )
-    name = f" ({talk.name})" if talk.name else ""
+    name = f" ({talk.name})" if talk.name and (talk.person or topic.person) else ""
     meant = f"{topic.text}{name}"
     if talk.person and _OF_A_PERSON.search(asked.text):
         meant = talk.name or talk.person

@@ -63,6 +63,10 @@ def _complete(question: str, talk: Talk) -> Whole:
     if LANGUAGES[language].talk.match(text):
         return Whole(question)
     asked = read_question(text, language)
+    if asked.words.wish.match(text) and "?" not in text and not asked.has("asking"):
+        said_before = asked.words.correction.match(text) or asked.words.refusal.match(text)
+        if not said_before:
+            return Whole(question)
     for rule in (_correction, comparison, condition, verb, slot, fragment, resolve, subject):
         made = rule(asked, talk)
         if made is not None and made.text != text:

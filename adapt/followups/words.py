@@ -50,4 +50,5 @@ class Words:
     refusal: re.Pattern[str]  # of what was understood: "no, …", "not Hazelton, …"
     comparison: re.Pattern[str]  # asks which of those named before
     condition: re.Pattern[str]  # an "if" that goes on with the question before
+    wish: re.Pattern[str]  # how to answer, what the user is or likes; where it asks nothing
     talk: re.Pattern[str]  # greetings and thanks, about nothing

@@ -1,7 +1,7 @@
 """Follow-up questions: is the right passage among the three given, once the conversation has been had through the engine?
 
-60 conversations of two or three turns over the demo's documents, half of them Spanish, written before the rules; 13 of the last
-turns change the topic and need nothing of what was said before.
+60 conversations of two or three turns over the demo's documents, half of them Spanish, written before the rules; 13 of the
+last turns change the topic and need nothing of what was said before.
 """
 
 import json
