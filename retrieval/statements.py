@@ -147,11 +147,13 @@ def _figures_swapped(claim: _Sentence, own: Sequence[_Sentence], wanted: frozens
     known = {name for one in (claim, *own) for name in one.names}
     names = {stem for name in known for stem in (name, *terms(name, claim.language))}
     for figure in claim.figures:
+        same = [other for one in own for other in one.figures if _agrees(figure, other)]
         holders = [place for place, one in enumerate(own) if _has(one, figure)]
         rivals = [
             place
             for place, one in enumerate(own)
-            if any(_is_alike(other, figure) for other in one.figures) and place not in holders
+            if place not in holders
+            and any(_is_alike(here, other) for here in same for other in one.figures)
         ]
         fits = [wanted & _with_subject(own, place) for place in holders]
         others = [wanted & _with_subject(own, place) for place in rivals]

@@ -18,6 +18,7 @@ def passage(text: str, *, heading: str = "", language: str = "en") -> Passage:
     return Passage(Chunk("1", "a.txt", "r", text, heading=heading, language=language), 0.5)
 
 
+REFERENCES = "Sources\n\n[3] Smith, J. Nets of the coast.\n[4] Okafor, A. Meshes."
 TWO = [passage(REVIEW), passage(POOLS, heading="Pools of the coast")]
 NINE = [passage("At nine."), passage("The shop opens at nine, and never at ten."), passage("Nine.")]
 
@@ -133,6 +134,13 @@ def test_what_no_passage_says_loses_its_citation(
     answer: str, clean: str, unsupported: tuple[int, ...]
 ) -> None:
     assert check(answer, TWO) == CleanedAnswer(clean, unsupported=unsupported)
+
+
+def test_the_number_that_opens_a_line_of_a_document_is_its_own() -> None:
+    answer = "[3] Smith, J. Nets of the coast. [1] [4] Okafor, A. Meshes. [1]"
+
+    assert check(answer, [passage(REFERENCES)]) == CleanedAnswer(answer)
+    assert cited(answer, [passage(REFERENCES)]) == [1]
 
 
 def test_what_is_said_of_two_passages_together_keeps_both() -> None:

@@ -106,6 +106,13 @@ def test_what_the_passage_does_not_say_does_not_hold(sentence: str) -> None:
     assert is_supported(sentence, POOLS) is False
 
 
+def test_a_sentence_that_names_nothing_is_of_what_the_one_before_names() -> None:
+    text = "The pool in Lindby is old. It opens at 7:00. The pool in Norby opens at 9:00."
+
+    assert is_supported("In Lindby the pool opens at seven.", Evidence(text, language="en"))
+    assert is_supported("In Norby the pool opens at seven.", Evidence(text, language="en")) is False
+
+
 def test_an_english_statement_is_checked_on_a_spanish_passage_by_figures_and_names() -> None:
     assert is_supported("The entry costs 1,200.50 pesos.", PISCINA)
     assert is_supported("The pool opens on the 3rd of May 2024.", PISCINA)
