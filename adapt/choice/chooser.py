@@ -19,11 +19,10 @@ from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES, Evidence, Figures
 from adapt.choice.languages import way_of
 from adapt.choice.likelihood import Likelihoods
 from adapt.choice.match import MatchHead, TokenMatch
-from adapt.choice.words import names_of
+from adapt.choice.sameness import same_question
 from adapt.embedding import load_muse, load_token_encoder, muse_folder
 
 WEIGHTS = Path(__file__).parent / "weights.json"
-SAME_QUESTION = 0.72  # similarity, of questions that ask the same in other words
 SHORTLIST = 24  # candidates that the model's likelihood is asked of
 OTHER_MODEL = {"chosen": 1.0, "free": 0.0}  # log-odds of another model, as they are
 
@@ -102,19 +101,15 @@ class Chooser:
         return Choice(candidates[best], _answered(way, figures[best], float(evidence[best])))
 
     def correction(self, question: str, candidates: Sequence[Candidate]) -> Candidate | None:
-        """Return the newest correction that was given for this very question, however it was worded; None for none.
-
-        A question that names something else, or another number, is another question.
-        """
+        """Return the first correction that was given for this very question, however it was worded; None for none."""
         given = [one for one in candidates if one.kind == "correction" and one.context]
         near = self._evidence.likeness(question, [one.context for one in given]) if given else []
-        named = names_of(question)
         meant = [
-            (like, -place)
-            for place, (one, like) in enumerate(zip(given, near, strict=True))
-            if like >= SAME_QUESTION and _same_names(named, names_of(one.context))
+            one
+            for one, like in zip(given, near, strict=True)
+            if same_question(question, one.context, like)
         ]
-        return given[-max(meant)[1]] if meant else None
+        return meant[0] if meant else None
 
 
 def _weighed(figures: Figures, weights: Mapping[str, float]) -> Figures:
@@ -128,10 +123,6 @@ def _answered(way: WayWeights, figures: Figures, score: float) -> float:
     known = {"score": score, **dict(zip(EVIDENCE, map(float, figures), strict=True))}
     sure = way.bias + sum(weight * known[name] for name, weight in way.answered.items())
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, sure))))
-
-
-def _same_names(asked: set[str], earlier: set[str]) -> bool:
-    return not asked or not earlier or asked == earlier
 
 
 def load_weights(path: Path = WEIGHTS) -> Weights:

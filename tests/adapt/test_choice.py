@@ -106,11 +106,11 @@ def test_a_correction_is_meant_by_the_same_question_in_other_words_and_by_no_oth
     chooser: Chooser,
 ) -> None:
     grounding = Grounding(
-        uncited=("The rate is 23 %.", "It opens at 9.", "It opens at 10."),
+        uncited=("The rate is 23 %.", "It opens at 10.", "It opens at 9."),
         corrections=(
             ("What is the VAT rate in Portugal?", "The rate is 23 %."),
-            ("When does the pool open?", "It opens at 9."),
             ("At what time does the pool open?", "It opens at 10."),
+            ("When does the pool open?", "It opens at 9."),
         ),
     )
     candidates = find_candidates(grounding)
@@ -123,6 +123,7 @@ def test_a_correction_is_meant_by_the_same_question_in_other_words_and_by_no_oth
     assert meant("What is the VAT rate in Spain?") is None
     assert meant("How much does an elephant weigh?") is None
     assert meant("what time does the pool open") == "It opens at 10."
+    assert meant("When does the pool close?") is None
 
 
 @pytest.mark.parametrize("architecture", list(CONFIGS))
