@@ -19,7 +19,9 @@ from ui.context import Context
 logger = logging.getLogger(__name__)
 
 # What actions import when they are first called: seconds of torch, transformers and llama-index.
-HEAVY = ("adapt.models", "adapt.embedding", "feedback.source", "retrieval.source")
+HEAVY = (
+    "adapt.models", "adapt.choice.answering", "adapt.embedding", "feedback.source", "retrieval.source",
+)  # fmt: skip
 IMPORTED = threading.Event()
 _WARM_UP = Grounding(((1, "The office opens at eight."),))
 
