@@ -15,7 +15,7 @@ from ui.environment import prepare
 ROOT = Path(__file__).parents[2]
 BENCHES = (
     "finetune", "many", "domains", "kills", "merge", "merge_adapter", "merge_advice", "merge_domains", "merge_kills",
-    "retrieval", "query", "search", "embedding", "answers", "access", "ingest_kills", "bombs", "chat", "starter",
+    "retrieval", "query", "search", "named", "embedding", "answers", "access", "ingest_kills", "bombs", "chat", "starter",
 )  # fmt: skip
 PACKAGES = ("torch", "transformers", "peft", "trl", "mergekit", "chromadb", "sentence-transformers")
 HEAD = """# Benchmarks
