@@ -12,14 +12,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.analysis import groups
-from retrieval.lexical import LexicalSegment, Live, Postings, Rows, Scores
+from retrieval.analysis import asked
+from retrieval.lexical import LexicalSegment, Live, Postings
+from retrieval.postings import Held, Rows, Scores
 
 K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9, 0.4 (`README.md`)
 # A chunk counts with its document, whose words say what it is about, and with the document's first chunk, which opens it.
 # Measured in `README.md`; a document's length counts in full, for long ones hold more words of any kind.
 OF_DOCUMENT, OF_OPENING = 2.0, 0.5
 DOCUMENT_B = 1.0
+# What stands in the headings above a chunk, or in the name of its file, says what it is about
+OF_FIELDS = (1.0, 1.0, 1.0)  # of text, headings, file's name
+FIELD_B = 0.5
+HEADINGS, TITLE = 1, 2  # their places among the fields
+IN_TEXT = 0.5  # how far a text names what it holds, for 1 of a heading
+LEAST_OF_NAME = 2  # words of a file's name that name it; one alone, "notes", may be meant otherwise
 WORDS = 512  # that an index remembers: those that are in every other question are the long ones to reckon
 
 
@@ -32,6 +39,8 @@ class LivePart:
         self.live = segment.live(keys)
         self.size = int(self.live.sum())
         self.lengths = segment.lengths.astype(np.float32)
+        self.headings = segment.headings.astype(np.float32)
+        self.titles = segment.titles.astype(np.float32)
         self.of_document = segment.keys
         whole = np.bincount(segment.keys, segment.lengths, minlength=segment.documents)
         self.document_lengths = whole.astype(np.float32)
@@ -56,6 +65,9 @@ class Found:
 
     weight: float
     rows: tuple[Rows, ...]
+    fielded: tuple[Rows, ...]  # those that hold it in a heading or the file's name
+    titled: tuple[Rows, ...]  # those that hold it in the file's name
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,8 @@ class Added:
     idf: float
     chunks: tuple[Postings, ...]
     documents: tuple[Postings, ...]
+    fielded: tuple[Rows, ...]  # the chunks that hold it in a heading or the file's name
+    titled: tuple[Rows, ...]  # those that hold it in the file's name
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,7 @@ class Scored:
     rows: list[Rows]
     scores: list[Scores]
     words: list[Found]
+    titles: list[Rows]  # how many words the name of each chunk's file has
 
     def of(self, part: int, rows: Rows) -> Scores:
         """Return the scores of some chunks, 0 for those that share no word, shape [n]."""
@@ -90,6 +105,25 @@ class Scored:
             held += np.float32(word.weight) * _within(word.rows[part], rows)[1]
         return held / np.float32(whole) if whole else held
 
+    def named(self, part: int, rows: Rows) -> Scores:
+        """Return how far the question names some chunks, in [0, 1]: 1 where it says the whole name of one's file.
+
+        Else the mean over what it names: 1 where a heading or the file's name holds it, `IN_TEXT` where the text does.
+        """
+        every = [word for word in self.words if word.named]
+        named = np.zeros(len(rows), np.float32)
+        for word in every:
+            inside = _within(word.rows[part], rows)[1]
+            fielded = _within(word.fielded[part], rows)[1]
+            named += np.where(fielded, 1.0, IN_TEXT * inside) / len(every)
+        said = np.zeros(len(rows), np.int32)
+        for word in self.words:
+            if not word.named and len(word.titled[part]):
+                said += _within(word.titled[part], rows)[1]
+        of_name: Rows = self.titles[part].take(rows)
+        named[(of_name >= LEAST_OF_NAME) & (said >= of_name)] = 1.0
+        return named
+
 
 class Bm25:
     """The lexical index of one version of a collection: BM25 (Robertson and Zaragoza 2009) with an idf that is above 0.
@@ -101,10 +135,27 @@ class Bm25:
         self._parts = parts
         self._size = sum(part.size for part in parts)
         self._documents = sum(int(part.live_documents.sum()) for part in parts)
-        total = sum(float(part.lengths[part.live].sum()) for part in parts)
-        self._norms = [_norms(part.lengths, total / max(self._size, 1), B) for part in parts]
+        total, headings, titles = (
+            sum(float(lengths[part.live].sum()) for part, lengths in zip(parts, field, strict=True))
+            for field in (
+                [part.lengths for part in parts],
+                [part.headings for part in parts],
+                [part.titles for part in parts],
+            )
+        )
+        size = max(self._size, 1)
+        self._norms = [
+            (
+                _norms(part.lengths, total / size, B),
+                _norms(part.headings, headings / size, FIELD_B),
+                _norms(part.titles, titles / size, FIELD_B),
+            )
+            for part in parts
+        ]
         mean = total / max(self._documents, 1)
-        self._document_norms = [_norms(part.document_lengths, mean, DOCUMENT_B) for part in parts]
+        self._document_norms = [
+            (_norms(part.document_lengths, mean, DOCUMENT_B),) for part in parts
+        ]
         self._openings = [part.segment.openings for part in parts]
         self._shares = _shares(parts)
         self._word = functools.lru_cache(maxsize=WORDS)(self._add)
@@ -116,17 +167,22 @@ class Bm25:
             masks: of each segment, which chunks count; None for all that are live. How rare a word is they do not change.
         """
         words, added, times = [], [], []
-        for group, asked in groups(question, self._shares).items():
-            word = self._word(group)
+        for one in asked(question, self._shares):
+            word = self._word(one.terms)
+            found = tuple(rows for rows, _ in word.chunks)
+            # neither is a lack: what is named in a way that nothing here is written in, for its words count already,
+            # and what names nothing in another language
+            if (one.named or one.small) and not any(map(len, found)):
+                continue
             added.append(word)
-            times.append(asked)
-            words.append(Found(asked * word.idf, tuple(rows for rows, _ in word.chunks)))
+            times.append(one.times)
+            words.append(Found(one.times * word.idf, found, word.fielded, word.titled, one.named))
         rows, scores = [], []
         for place, mask in enumerate(masks or [part.mask for part in self._parts]):
             held, score = self._together(place, added, times, mask)
             rows.append(held)
             scores.append(score)
-        return Scored(rows, scores, words)
+        return Scored(rows, scores, words, [part.segment.titles for part in self._parts])
 
     def _together(
         self, place: int, words: Sequence[Added], times: Sequence[int], mask: Live | None
@@ -151,33 +207,35 @@ class Bm25:
 
     def _add(self, group: frozenset[str]) -> Added:
         """Reckon what a word adds, whatever it is asked with; those that were asked last are remembered (`_word`)."""
-        found = [part.segment.postings(group) for part in self._parts]
-        chunks, documents = [one for one, _ in found], [one for _, one in found]
-        holding = [part.holding(rows) for part, (rows, _) in zip(self._parts, chunks, strict=True)]
-        idf = _idf(self._size, sum(holding))
-        holding = [
-            part.holding_documents(rows)
-            for part, (rows, _) in zip(self._parts, documents, strict=True)
-        ]
-        weight = _idf(self._documents, sum(holding))
+        held = [part.segment.postings(group) for part in self._parts]
+        chunks, documents = [one for one, _ in held], [one for _, one in held]
+        both = list(zip(self._parts, chunks, documents, strict=True))
+        idf = _idf(self._size, sum(part.holding(one.rows) for part, one, _ in both))
+        holding = sum(part.holding_documents(one.rows) for part, _, one in both)
+        weight = _idf(self._documents, holding)
         return Added(
             idf,
-            _weighted(chunks, self._norms, idf * (K1 + 1)),
-            _weighted(documents, self._document_norms, weight * (K1 + 1)),
+            _weighted(chunks, self._norms, [idf * (K1 + 1) * one for one in OF_FIELDS]),
+            _weighted(documents, self._document_norms, [weight * (K1 + 1)]),
+            tuple(one.rows[one.counts[HEADINGS] + one.counts[TITLE] > 0] for one in chunks),
+            tuple(one.rows[one.counts[TITLE] > 0] for one in chunks),
         )
 
 
 def _weighted(
-    found: Sequence[Postings], norms: Sequence[Scores], weight: float
+    held: Sequence[Held], norms: Sequence[tuple[Scores, ...]], weights: Sequence[float]
 ) -> tuple[Postings, ...]:
-    """Return who holds a word, and what it adds to each one's score."""
+    """Return who holds a word, and what it adds to each one's score by its fields."""
     added = []
-    for (rows, counts), norm in zip(found, norms, strict=True):
-        part = norm.take(rows)
-        part += counts
-        np.divide(counts, part, out=part)
-        part *= np.float32(weight)
-        added.append((rows, part))
+    for one, fields in zip(held, norms, strict=True):
+        score = np.zeros(len(one.rows), np.float32)
+        for counts, norm, weight in zip(one.counts, fields, weights, strict=True):
+            part = norm.take(one.rows)
+            part += counts
+            np.divide(counts, part, out=part)
+            part *= np.float32(weight)
+            score += part
+        added.append((one.rows, score))
     return tuple(added)
 
 

@@ -21,7 +21,7 @@ from retrieval.files import find_files, locate
 from retrieval.filters import Filter
 from retrieval.ingest import Distribute, Ingest, IngestReport, IngestSettings
 from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept
-from retrieval.names import MANIFEST
+from retrieval.names import MANIFEST, find_document
 from retrieval.pages import view
 from retrieval.quality import Quality, evaluate, read_questions
 from retrieval.reader_limits import ReaderLimits
@@ -121,8 +121,9 @@ class Collection:
     def file_of(self, document: str) -> Path | None:
         """Return the file that a document, or a parked file, came from; None where there is none of that name."""
         manifest = self._snapshot.manifest()
-        entry = manifest.documents.get(document) or manifest.parked.get(document)
-        return locate(document, entry.source, manifest.sources) if entry else None
+        entries = {**manifest.parked, **manifest.documents}
+        name = find_document(document, entries)
+        return None if name is None else locate(name, entries[name].source, manifest.sources)
 
     def parked(self) -> dict[str, ParkedFile]:
         """Return the files that could not be read, by name."""
@@ -162,7 +163,8 @@ class Collection:
                 f"chunks.tokens: {chosen.tokens} is more than this embedder reads with a heading ({room}); lower it"
             )
         with self.changing(progress, chosen) as (work, manifest):
-            listing = find_files(paths, manifest.sources, manifest.documents)
+            known = [*manifest.documents, *manifest.parked]
+            listing = find_files(paths, manifest.sources, known)
             return work.run(listing, prune=prune, retry=retry, distribute=distribute)
 
     def search(

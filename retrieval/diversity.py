@@ -1,24 +1,78 @@
-"""What keeps results from saying the same twice: near duplicates left out, and an order that prefers what is new.
+"""What keeps results from saying the same twice: repeats left out, and an order that prefers what is new.
 
-Passages that differ in a number or in a "not" are never duplicates, however near their vectors are.
+A passage repeats another only where the two differ in how they are set: white space, case, accents, punctuation, a hyphen,
+the British or American spelling, an article or a word of courtesy. Any other word, number or sign may turn what is said:
+there is no whole list of negations, names and opposites, in any language.
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 import numpy as np
 import numpy.typing as npt
 
 from retrieval.analysis import words
+from retrieval.folding import composed
 
-SHARED = (
-    0.9  # of the words of both; below it two passages say different things, whatever their vectors
+SHARED = 0.9  # of the words of both, in their order; below it two passages are no repeats, whatever their vectors
+# words without which a sentence says the same; folded
+LIGHT = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "that",
+        "please",
+        "kindly",
+        "el",
+        "la",
+        "los",
+        "las",
+        "un",
+        "una",
+        "lo",
+        "por",
+        "favor",
+        "der",
+        "die",
+        "das",
+        "den",
+        "dem",
+        "des",
+        "ein",
+        "eine",
+        "einen",
+        "einem",
+        "einer",
+        "bitte",
+        "le",
+        "les",
+        "l",
+        "une",
+        "il",
+        "gli",
+        "um",
+        "uma",
+        "els",
+        "het",
+        "een",
+    ]
 )
-DENIALS = frozenset({
-    "no", "not", "never", "none", "without", "nor", "cannot",
-    "sin", "nunca", "jamas", "ni", "tampoco", "nadie", "nada",
-})  # fmt: skip
 NUMBER = re.compile(r"[-\u2212+<>≤≥=]?\s?\d+(?:[.,]\d+)*")
+MARKUP = re.compile(r"^[ \t]*[>+*=~-]+(?=[ \t]|$)|[=~]{2,}", re.MULTILINE)
+SIGNS = frozenset("%‰?<>=+\u2212±\u00d7÷→←≤≥≠≈$€£¥¢")
+FIGURES = range(0x25A0, 0x2600)  # squares and circles before the items of a list
+LONE = re.compile(r"(?<!\w)[A-Z](?!\w)")  # a capital by itself may be a name: "Annex A"
+BRITISH = (
+    (re.compile(r"our(?=$|s|ed|ing|ite|able|hood|ly)"), "or"),
+    (re.compile(r"is(?=e$|es$|ed$|ing$|ation)"), "iz"),
+    (re.compile(r"ys(?=e$|es$|ed$|ing$)"), "yz"),
+    (re.compile(r"(?<=[^aeiou])re$"), "er"),
+    (re.compile(r"ll(?=ed$|ing$|er$)"), "l"),
+    (re.compile(r"ogue$"), "og"),
+)
 
 Vectors = npt.NDArray[np.float32]
 
@@ -27,29 +81,65 @@ class Seen:
     """The passages that were taken, and whether another one repeats one of them."""
 
     def __init__(self, near: float) -> None:
-        """Take how similar the vectors of near duplicates are at least."""
+        """Take how similar the vectors of repeats are at least."""
         self._near = near
         self._taken: list[tuple[str, Vectors | None]] = []
 
     def repeats(self, text: str, vector: Vectors | None) -> bool:
         """Return whether a passage says what one of those taken says; if not, take it."""
-        said = " ".join(text.casefold().split())
+        said = composed(text)
         if any(self._same(said, vector, *one) for one in self._taken):
             return True
         self._taken.append((said, vector))
         return False
 
     def _same(self, said: str, vector: Vectors | None, other: str, taken: Vectors | None) -> bool:
-        if said == other:
+        if said.casefold().split() == other.casefold().split():
             return True
         if vector is None or taken is None or float(vector @ taken) < self._near:
             return False
-        mine, theirs = set(words(said)), set(words(other))
-        return (
-            len(mine & theirs) >= SHARED * len(mine | theirs)
-            and not DENIALS & (mine ^ theirs)
-            and NUMBER.findall(said) == NUMBER.findall(other)
-        )
+        return is_repeat(said, other)
+
+
+def is_repeat(text: str, other: str) -> bool:
+    """Return whether two texts say the same, word by word, but for what changes nothing."""
+    if NUMBER.findall(text) != NUMBER.findall(other) or _signs(text) != _signs(other):
+        return False
+    if LONE.findall(text) != LONE.findall(other):
+        return False
+    mine, theirs = words(text), words(other)
+    matcher = SequenceMatcher(None, mine, theirs, autojunk=False)
+    same = 0
+    for kind, start, end, first, last in matcher.get_opcodes():
+        if kind == "equal":
+            same += end - start
+        elif not _is_alike(mine[start:end], theirs[first:last]):
+            return False
+    return 2 * same >= SHARED * (len(mine) + len(theirs))
+
+
+def _is_alike(mine: Sequence[str], theirs: Sequence[str]) -> bool:
+    """Return whether words that stand in the same place are the same but for their spelling, or say nothing."""
+    if "".join(mine) == "".join(theirs):  # "e-mail", "email"
+        return True
+    first = [_spelled(word) for word in mine if word not in LIGHT]
+    return first == [_spelled(word) for word in theirs if word not in LIGHT]
+
+
+def _spelled(word: str) -> str:
+    for pattern, american in BRITISH:
+        word = pattern.sub(american, word)
+    return word
+
+
+def _signs(text: str) -> list[str]:
+    """Return the signs of a text that say something, in order; not those that set it."""
+    bare = MARKUP.sub("", text)
+    return [sign for sign in bare if sign in SIGNS or _is_picture(sign)]
+
+
+def _is_picture(sign: str) -> bool:
+    return not sign.isascii() and unicodedata.category(sign) == "So" and ord(sign) not in FIGURES
 
 
 def spread(

@@ -8,9 +8,10 @@ Not here: reading (`retrieval.readers`).
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from adapt.errors import DataError
+from retrieval.folding import composed
 
 
 @dataclass
@@ -22,6 +23,8 @@ class Listing:
     sources: dict[str, str] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)  # document name → prefix of its source
     folders: list[Path] = field(default_factory=list)
+    # documents that an earlier version named with accents in parts, by their composed names
+    kept: dict[str, str] = field(default_factory=dict)
 
 
 def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[str]) -> Listing:
@@ -36,8 +39,10 @@ def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[s
     """
     if not paths:
         raise DataError("nothing to ingest: name files or folders")
-    listing = Listing(sources=dict(sources))
-    heads = {name.split("/", 1)[0] for name in names}
+    known = list(names)
+    kept = {composed(name): name for name in known if name != composed(name)}
+    listing = Listing(sources=dict(sources), kept=kept)
+    heads = {name.split("/", 1)[0] for name in known}
     for given in paths:
         path = given.expanduser()
         if not path.exists():
@@ -56,8 +61,25 @@ def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[s
 
 
 def locate(name: str, prefix: str, sources: dict[str, str]) -> Path:
-    """Return the file that a document came from."""
-    return Path(sources[prefix]) / (name.removeprefix(f"{prefix}/") if prefix else name)
+    """Return the file that a document came from, however the file system writes the accents of its name."""
+    root = Path(sources[prefix])
+    relative = name.removeprefix(f"{prefix}/") if prefix else name
+    path = root / relative
+    if relative.isascii() or path.exists():
+        return path
+    path = root
+    for part in PurePosixPath(relative).parts:
+        path = _written(path, part)
+    return path
+
+
+def _written(folder: Path, name: str) -> Path:
+    """Return an entry of a folder by its composed name; as it would be called where there is none."""
+    path = folder / name
+    if path.exists() or name.isascii() or not folder.is_dir():
+        return path
+    wanted = composed(name)
+    return next((one for one in folder.iterdir() if composed(one.name) == wanted), path)
 
 
 def _walk(folder: Path, listing: Listing) -> list[Path]:
@@ -90,7 +112,8 @@ def _add(file: Path, listing: Listing) -> None:
     if not _is_text(relative):
         listing.skipped.append((str(file), "its name is not UTF-8; rename it"))
         return
-    name = f"{prefix}/{relative}" if prefix else relative
+    name = composed(f"{prefix}/{relative}" if prefix else relative)
+    name = listing.kept.get(name, name)
     taken = listing.files.get(name)
     if taken is not None and taken != file:
         listing.skipped.append((str(file), f"its name '{name}' is that of {taken}; rename one"))

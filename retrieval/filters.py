@@ -8,6 +8,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from adapt.errors import DataError
+from retrieval.folding import composed
 from retrieval.texts import NO_PAGE, ChunkTexts
 
 Mask = npt.NDArray[np.bool_]
@@ -50,16 +51,17 @@ def allowed(texts: ChunkTexts, only: Filter) -> Mask:
     """Return which chunks of a segment a filter lets through, shape [n]; one without a page is on none."""
     mask = np.ones(len(texts), np.bool_)
     if only.documents:
-        fits = re.compile("|".join(fnmatch.translate(one) for one in only.documents)).match
-        mask &= _named(
-            texts, "document", {n for n, s in texts.strings("document").items() if fits(s)}
-        )
+        patterns = (fnmatch.translate(composed(one)) for one in only.documents)
+        fits = re.compile("|".join(patterns)).match
+        known = texts.strings("document").items()
+        mask &= _named(texts, "document", {n for n, s in known if fits(composed(s))})
     if only.languages:
         spoken = {n for n, s in texts.strings("language").items() if s in only.languages}
         mask &= _named(texts, "language", spoken)
     if only.heading:
-        asked = only.heading.casefold()
-        above = {n for n, s in texts.strings("heading").items() if asked in s.casefold()}
+        asked = composed(only.heading).casefold()
+        known = texts.strings("heading").items()
+        above = {n for n, s in known if asked in composed(s).casefold()}
         mask &= _named(texts, "heading", above)
     pages = texts.column("page")
     if only.first_page is not None or only.last_page is not None:

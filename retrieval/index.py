@@ -43,6 +43,9 @@ class Candidate(NamedTuple):
     language: str = ""
     vector: Vectors | None = None
     words: LexicalSegment | None = None
+    named: float = (
+        0.0  # how far the question names it: a number, a date or a label in it, or its file
+    )
 
     @property
     def chunk_id(self) -> str:
@@ -190,15 +193,18 @@ class VersionIndex:
         dense: list[float | None] = [None] * count
         lexical: list[float | None] = [None] * count
         vectors = segment.vectors.take(rows, axis=0)
-        coverage = [0.0] * count
+        coverage, named = [0.0] * count, [0.0] * count
         if vector is not None:
             dense = np.clip(similarities(vectors, vector), -1.0, 1.0).tolist()
         if scored is not None:
             lexical = scored.of(part, rows).tolist()
             coverage = scored.coverage(part, rows).tolist()
+            named = scored.named(part, rows).tolist()
         languages, words = segment.words.spoken(rows), itertools.repeat(segment.words)
         return list(
-            map(Candidate, rows.tolist(), dense, lexical, coverage, languages, vectors, words)
+            map(
+                Candidate, rows.tolist(), dense, lexical, coverage, languages, vectors, words, named
+            )
         )
 
     def _near(

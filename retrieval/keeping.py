@@ -10,7 +10,7 @@ from adapt.protocols import Progress, no_progress
 from retrieval.access import Access, save_access
 from retrieval.collection import Collection
 from retrieval.manifest import load_kept
-from retrieval.names import MANIFEST
+from retrieval.names import MANIFEST, find_document
 from retrieval.versions import NextVersion, VersionSettings
 from retrieval.writing import writing
 
@@ -24,10 +24,11 @@ def remove(collection: Collection, *documents: str) -> None:
     """
     with collection.changing() as (work, manifest):
         known = {**manifest.documents, **manifest.parked}
-        for document in documents:
-            if document not in known:
+        names = {document: find_document(document, known) for document in documents}
+        for document, name in names.items():
+            if name is None:
                 raise NotFoundError("document", document, known)
-        work.remove(documents)
+        work.remove(name for name in names.values() if name is not None)
 
 
 def delete(collection: Collection) -> None:

@@ -4,9 +4,13 @@
         terms     uint64 [t]      hashes of the terms, ascending
         starts    int64  [t + 1]  where each one's postings begin
         rows      int32  [p]      chunks that hold the term, ascending within a term
-        counts    uint16 [p]      how often
-        whole_starts, whole_rows, whole_counts     the same of documents, int64 [t + 1], int32 [w], int32 [w]
-        lengths   int32  [n]      terms of each chunk
+        counts    uint16 [p]      how often in the text
+        headed    uint8  [p]      how often in the headings above it, and in labels that name a line
+        titled    uint8  [p]      how often in the file's name
+        whole_starts, whole_rows, whole_counts     texts of documents, int64 [t + 1], int32 [w], int32 [w]
+        lengths   int32  [n]      words of each chunk
+        headings  int32  [n]      words of the headings above each chunk
+        titles    int32  [n]      words of the name of each one's file
         keys      int32  [n]      place of its document's key in the header
         numbers   int32  [n]      its place in the document
         spoken    int16  [n]      place of its language in the header
@@ -28,21 +32,22 @@ from safetensors.numpy import save_file
 
 from adapt.errors import WorkspaceError
 from adapt.records import Chunk
-from retrieval.analysis import terms
+from retrieval.fields import fields
 from retrieval.ids import chunk_id
+from retrieval.postings import Held, Lists, Rows, Scores, counted, joined
 
 FILE = "lexical.safetensors"
 NAMES = (
-    "terms", "starts", "rows", "counts", "whole_starts", "whole_rows", "whole_counts",
-    "lengths", "keys", "numbers", "spoken",
+    "terms", "starts", "rows", "counts", "headed", "titled", "whole_starts", "whole_rows", "whole_counts",
+    "lengths", "headings", "titles", "keys", "numbers", "spoken",
 )  # fmt: skip
-MOST = np.iinfo(np.uint16).max
+MOST, MOST_OF_FIELD = np.iinfo(np.uint16).max, np.iinfo(np.uint8).max
 
-Rows = npt.NDArray[np.int32]
-Scores = npt.NDArray[np.float32]
 Live = npt.NDArray[np.bool_]
 Postings = tuple[Rows, Scores]
 Starts = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
+FIELDS = ("lengths", "headings", "titles")  # of each chunk; how many words its fields have
 
 
 class LexicalWriter:
@@ -50,7 +55,11 @@ class LexicalWriter:
 
     def __init__(self) -> None:
         self._vocabulary: dict[str, int] = {}
-        self._terms: list[npt.NDArray[np.int32]] = []  # of each chunk, in order
+        self._terms: list[
+            Rows
+        ] = []  # of each chunk: those of its text, its headings, its file's name
+        self._sizes: list[list[int]] = []  # how many of each
+        self._lengths: list[list[int]] = []  # how many of those are words
         self._keys: dict[str, int] = {}
         self._places: list[tuple[int, int]] = []
         self._languages: dict[str, int] = {}
@@ -60,37 +69,49 @@ class LexicalWriter:
         """Take chunks, each with its heading, in the order in which they are numbered."""
         known = self._vocabulary
         for chunk in chunks:
-            found = terms(indexed_text(chunk), chunk.language)
+            parts = fields(chunk)
+            found = [term for field in parts for term in field.terms]
             self._terms.append(
                 np.array([known.setdefault(term, len(known)) for term in found], np.int32)
             )
+            self._sizes.append([len(field.terms) for field in parts])
+            self._lengths.append([field.words for field in parts])
             key, _, number = chunk.chunk_id.partition("-")
             self._places.append((self._keys.setdefault(key, len(self._keys)), int(number)))
             self._spoken.append(self._languages.setdefault(chunk.language, len(self._languages)))
 
     def save(self, folder: Path) -> None:
         """Write the index into a segment's folder."""
-        lengths = np.array([len(found) for found in self._terms], np.int32)
+        sizes = np.array(self._sizes, np.int64).reshape(-1, len(FIELDS))
+        lengths = np.array(self._lengths, np.int32).reshape(-1, len(FIELDS))
         flat = np.concatenate([*self._terms, np.zeros(0, np.int32)])
         hashes = np.array([_hash(term) for term in self._vocabulary], np.uint64)
         by_hash = np.argsort(hashes)
         rank = np.empty(len(hashes), np.int64)
         rank[by_hash] = np.arange(len(hashes))
         of_term = rank[flat]
-        rows = np.repeat(np.arange(len(lengths)), lengths)
+        rows = np.repeat(np.arange(len(sizes)), sizes.sum(axis=1))
+        field = np.repeat(np.tile(np.arange(len(FIELDS)), len(sizes)), sizes.ravel())
         places = np.array(self._places, np.int32).reshape(-1, 2)
-        starts, of_row, counts = _counted(of_term, rows, len(hashes))
-        whole_starts, whole_rows, whole_counts = _counted(of_term, places[rows, 0], len(hashes))
+        own = counted(of_term, rows, field, terms=len(hashes), depth=len(FIELDS))
+        text = field == 0
+        of_document = places[rows[text], 0]
+        whole = counted(of_term[text], of_document, field[text], terms=len(hashes), depth=1)
         save_file(
             {
                 "terms": hashes[by_hash],
-                "starts": starts,
-                "rows": of_row,
-                "counts": np.minimum(counts, MOST).astype(np.uint16),
-                "whole_starts": whole_starts,
-                "whole_rows": whole_rows,
-                "whole_counts": whole_counts.astype(np.int32),
-                "lengths": lengths,
+                "starts": own.starts,
+                "rows": own.rows,
+                "counts": np.minimum(own.counts[0], MOST).astype(np.uint16),
+                "headed": np.minimum(own.counts[1], MOST_OF_FIELD).astype(np.uint8),
+                "titled": np.minimum(own.counts[2], MOST_OF_FIELD).astype(np.uint8),
+                "whole_starts": whole.starts,
+                "whole_rows": whole.rows,
+                "whole_counts": whole.counts[0].astype(np.int32),
+                **{
+                    name: np.ascontiguousarray(lengths[:, place])
+                    for place, name in enumerate(FIELDS)
+                },
                 "keys": np.ascontiguousarray(places[:, 0]),
                 "numbers": np.ascontiguousarray(places[:, 1]),
                 "spoken": np.array(self._spoken, np.int16),
@@ -121,9 +142,13 @@ class LexicalSegment:
                 f"{folder / FILE}: the index cannot be used ({error}); ingest the documents into a new collection"
             ) from error
         self._terms = arrays["terms"]
-        self._own = (arrays["starts"], arrays["rows"], arrays["counts"])
-        self._whole = (arrays["whole_starts"], arrays["whole_rows"], arrays["whole_counts"])
+        own = tuple(arrays[name] for name in ("counts", "headed", "titled"))
+        self._own = Lists(arrays["starts"], arrays["rows"], own)
+        whole = (arrays["whole_counts"],)
+        self._whole = Lists(arrays["whole_starts"], arrays["whole_rows"], whole)
         self.lengths = arrays["lengths"]
+        self.headings = arrays["headings"]
+        self.titles = arrays["titles"]
         self.keys: Rows = arrays["keys"]
         self._numbers: Rows = arrays["numbers"]
         self._spoken = arrays["spoken"]
@@ -172,53 +197,16 @@ class LexicalSegment:
         """Return the language of each of some chunks."""
         return [self._languages[place] for place in self._spoken.take(rows).tolist()]
 
-    def postings(self, group: frozenset[str]) -> tuple[Postings, Postings]:
+    def postings(self, group: frozenset[str]) -> tuple[Held, Held]:
         """Return the chunks that hold one of these terms, ascending, and how often they do together; and the documents."""
         places = [place for term in sorted(group) if (place := self._find(term)) is not None]
-        return _joined(self._own, places), _joined(self._whole, places)
+        return joined(self._own, places), joined(self._whole, places)
 
     def _find(self, term: str) -> int | None:
         wanted = _hash(term)
         place = int(self._terms.searchsorted(np.uint64(wanted)))
         found = place < len(self._terms) and self._terms.item(place) == wanted
         return place if found else None
-
-
-def indexed_text(chunk: Chunk) -> str:
-    """Return what of a chunk can be found by its words: its text, and the headings above it."""
-    return chunk.text if chunk.text.startswith("#") else f"{chunk.heading}\n{chunk.text}"
-
-
-def _counted(
-    of_term: npt.NDArray[np.int64], holders: npt.NDArray[np.integer], terms: int
-) -> tuple[Starts, Rows, npt.NDArray[np.int64]]:
-    """Return where the postings of each term begin, who holds it, ascending, and how often."""
-    most = int(holders.max(initial=0)) + 1
-    # one number for each pair of term and holder, so that sorting them sorts postings
-    pairs, counts = np.unique(of_term * most + holders, return_counts=True)
-    by_term, holder = np.divmod(pairs, most)
-    starts = np.searchsorted(by_term, np.arange(terms + 1)).astype(np.int64)
-    return starts, holder.astype(np.int32), counts
-
-
-def _joined(
-    postings: tuple[Starts, Rows, npt.NDArray[np.integer]], places: Sequence[int]
-) -> Postings:
-    """Return the postings of some terms as those of one."""
-    starts, holders, counts = postings
-    parts = [slice(*starts[place : place + 2].tolist()) for place in places]
-    if len(parts) < 2:
-        part = parts[0] if parts else slice(0)
-        return holders[part], counts[part].astype(np.float32)
-    rows = np.concatenate([holders[part] for part in parts])
-    times = np.concatenate([counts[part] for part in parts]).astype(np.float32)
-    order = np.argsort(rows, kind="stable")  # ascending runs: they are merged, not sorted
-    rows, times = rows.take(order), times.take(order)
-    again = rows[1:] == rows[:-1]
-    if not again.any():
-        return rows, times
-    first = np.flatnonzero(np.concatenate([[True], ~again]))
-    return rows[first], np.add.reduceat(times, first)
 
 
 @functools.lru_cache(maxsize=200_000)

@@ -18,10 +18,11 @@ from adapt.config import Settings
 from adapt.errors import DataError, RecipeError
 from adapt.records import Chunk, Passage
 from adapt.reranker import load_reranker
+from retrieval.bm25 import IN_TEXT
 from retrieval.diversity import Seen, spread
+from retrieval.fields import indexed_text
 from retrieval.filters import Filter
 from retrieval.index import Candidate
-from retrieval.lexical import indexed_text
 
 CANDIDATES = 100  # of each part
 LOOKED = 10  # passages of which one must have to do with a question for any to be given
@@ -38,6 +39,8 @@ class SearchSettings(Settings):
     dense_weight: float = Field(0.4, ge=0, le=1)
     # of it, for passages in a language that the embedder was not trained on
     foreign_weight: float = Field(0.25, ge=0, le=1)
+    # what a passage gains that the question names, by a number, a date, a label or its file's name (`README.md`)
+    named_weight: float = Field(0.3, ge=0, le=1)
     # MiniLM, 391 passages: 0.25 keeps the right passage of 99 % of English and 98 % of Spanish questions and gives
     # nothing for 93 % and 73 % of small talk ("hello", "thank you"); 0.3 keeps 97 % and 92 %, and quiets 100 % and 83 %
     min_score: float = Field(0.25, ge=-1, le=1)
@@ -246,22 +249,29 @@ def _fused(
     spoken = None if languages is None else {"", *languages}
     known = [spoken is None or one.language in spoken for one in found]
     weight = settings.dense_weight * np.where(known, 1.0, settings.foreign_weight)
-    fused: list[float] = (weight * near + (1 - weight) * words).tolist()
+    both = weight * near + (1 - weight) * words
+    named = settings.named_weight * np.array([one.named for one in found])
+    fused: list[float] = (both if not named.any() else (both + named) / (1 + named.max())).tolist()
     return fused
 
 
 def _fitting(
     ranked: Sequence[tuple[Candidate, float]], settings: SearchSettings
 ) -> list[tuple[Candidate, float]]:
-    """Return what of a ranking has to do with the question."""
+    """Return what of a ranking has to do with the question; what is first, by all or by words, is never cut alone."""
     near, covered = settings.min_score, settings.min_coverage
     looked = ranked if settings.strict else ranked[:LOOKED]
-    fitting = [
-        (one, score)
-        for one, score in looked
-        if (one.dense is not None and one.dense >= near)
-        or (one.lexical is not None and one.coverage >= covered)
+    fits = [
+        (one.dense is not None and one.dense >= near)
+        or (one.lexical is not None and (one.named >= IN_TEXT or one.coverage >= covered))
+        for one, _ in looked
     ]
-    if settings.strict:
-        return fitting
-    return list(ranked) if fitting else []
+    if not any(fits):
+        return []
+    if not settings.strict:
+        return list(ranked)
+    fits[0] = True
+    said = [one.lexical or 0.0 for one, _ in looked]
+    if max(said) > 0:
+        fits[said.index(max(said))] = True
+    return [one for one, fit in zip(looked, fits, strict=True) if fit]

@@ -20,7 +20,8 @@ from pydantic import Field
 from adapt.config import Settings
 from adapt.protocols import PassageReader, TextEmbedder
 from adapt.records import Passage
-from retrieval.analysis import STOP_WORDS, WORD, fold, terms
+from retrieval.analysis import STOP_WORDS, WORD, named_words, terms
+from retrieval.folding import composed, fold
 
 # Fitted by maximum likelihood (ridge 1e-3 on standardised features, each set and side of equal weight) on first hits of
 # TyDiQA English and feedbackqa, against questions of the other English sets and CLINC150's out-of-scope queries; the
@@ -146,7 +147,7 @@ def _is_calibrated(
 
 def _content(question: str) -> list[str]:
     """Return the words of a question that name something, each once."""
-    found = dict.fromkeys(WORD.findall(fold(question)))
+    found = dict.fromkeys(word for word, _, _ in named_words(composed(question)))
     return [word for word in found if not any(word in STOP_WORDS[one] for one in SPOKEN)]
 
 

@@ -13,8 +13,9 @@ from adapt.errors import WorkspaceError
 from adapt.protocols import TextEmbedder
 from adapt.workspace import Workspace
 from retrieval import lexical
-from retrieval.analysis import fold, groups, language_of, terms
+from retrieval.analysis import asked, language_of, other_terms, terms
 from retrieval.collection import Collection
+from retrieval.folding import fold
 from retrieval.lexical import FILE, LexicalSegment
 from retrieval.search import SearchSettings, rank
 
@@ -66,18 +67,56 @@ def test_the_language_of_a_text_is_told_or_left_open() -> None:
     assert language_of("123 456") == ""
 
 
-def test_a_word_of_a_question_stands_for_what_it_is_in_each_language() -> None:
-    asked = "las associations son de associations"
-    both = groups(asked, {"en": 0.7, "es": 0.3})
-    spanish = groups(asked, {"en": 0.02, "es": 0.98})
+def words_of(question: str, shares: dict[str, float]) -> dict[tuple[str, ...], int]:
+    return {tuple(sorted(one.terms)): one.times for one in asked(question, shares)}
 
-    assert {tuple(sorted(group)): times for group, times in both.items()} == {
+
+def test_a_word_of_a_question_stands_for_what_it_is_in_each_language() -> None:
+    question = "las associations son de associations"
+
+    assert words_of(question, {"en": 0.7, "es": 0.3}) == {
         ("las",): 1,  # no stop word of English, in which it may be a name
         ("associ", "associations"): 2,
         ("son",): 1,
         ("de",): 1,
     }
-    assert list(spanish) == [frozenset({"associ", "associations"})]
+    assert words_of(question, {"en": 0.02, "es": 0.98}) == {("associ", "associations"): 2}
+
+
+@pytest.mark.parametrize(
+    ("question", "word", "kept"),
+    [
+        ("what is it about", "it", False),
+        ('the song "let it be"', "it", True),
+        ("What's the fee of O'Hara?", "s", False),
+        ("Isn't it paid?", "isn", False),
+        ("Isn't it paid?", "t", False),
+    ],
+)
+def test_words_in_quotation_marks_are_kept_and_what_an_apostrophe_cut_off_is_not(
+    question: str, word: str, kept: bool
+) -> None:
+    assert ((word,) in words_of(question, {"en": 1.0})) is kept
+
+
+@pytest.mark.parametrize(
+    ("asked_", "written"),
+    [
+        ("서울", "서울에서 만나요"),
+        ("집", "집에서 쉬어요"),
+        ("도서관은", "도서관의 시간"),
+    ],
+)
+def test_korean_words_are_found_whatever_particle_stands_on_them(asked_: str, written: str) -> None:
+    assert set(terms(asked_, "")) & set(terms(written, ""))
+
+
+def test_a_name_that_is_a_stop_word_has_a_term_of_its_own() -> None:
+    assert "c:it" in other_terms("Ask the IT department for it.", "en")
+    assert "c:who" in other_terms("The songs of The Who were sung.", "en")
+    assert "c:who" not in other_terms("Who sang? Who knows.", "en")
+    assert "b:vitamin:a" in other_terms("It is rich in vitamin A.", "en")
+    assert "b:should:i" not in other_terms("What should I do?", "en")
 
 
 def test_a_text_whose_language_was_told_wrongly_does_not_draw_every_question(
