@@ -107,7 +107,7 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
 
 
 def _is_mixed(claim: _Sentence, passage: Evidence) -> bool:
-    """Return whether half of what a sentence names are words of a passage, though its small words are of another language."""
+    """Return whether half of what a sentence names are words of a passage, its small words of another language."""
     words = [word for word in WORD.findall(fold(claim.text)) if not (_is_small(word) or word.isdigit())]  # fmt: skip
     others = [word for word in words if word not in claim.names]
     held = sum(f" {word} " in passage.words for word in others)
