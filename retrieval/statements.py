@@ -17,6 +17,7 @@ from retrieval.figures import Figure, figures
 # Chosen on the even TyDiQA training questions and the first half of SQuAD-es' articles, see README Notes
 MIN_WORDS_BESIDE_FACTS = 0.5  # of a sentence whose figures or names stand in the passage
 MIN_WORDS_ALONE = 0.7
+MIN_WORDS_MIXED = 0.75  # of a sentence of two languages; its small words count as well
 MOST_IN_A_ROW = 2  # words that name something and stand nowhere in the passage
 MARK = re.compile(r"\[\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*\]")
 GAP = re.compile(r"\[?(?:\u2026|\.\.\.)\]?")
@@ -90,6 +91,8 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
         return False
     has_facts = bool(claim.figures or claim.names)
     if passage.language and language != passage.language:
+        if _is_mixed(claim, passage):
+            return _share(claim.text, passage) >= MIN_WORDS_MIXED
         return not _figures_swapped(claim, own, claim.names) if has_facts else None
     if not claim.stems:
         return has_facts or None
@@ -101,6 +104,19 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
         and not _figures_swapped(claim, own, claim.stems - around.stems)
         and not _negation_flipped(claim, own)
     )
+
+
+def _is_mixed(claim: _Sentence, passage: Evidence) -> bool:
+    """Return whether half of what a sentence names are words of a passage, its small words of another language."""
+    words = [word for word in WORD.findall(fold(claim.text)) if not (_is_small(word) or word.isdigit())]  # fmt: skip
+    others = [word for word in words if word not in claim.names]
+    held = sum(f" {word} " in passage.words for word in others)
+    return held >= 2 and held * 2 >= len(others)
+
+
+def _share(sentence: str, passage: Evidence) -> float:
+    words = running_words(sentence).split()
+    return sum(f" {word} " in passage.words for word in words) / len(words)
 
 
 def _longest_gap(claim: _Sentence, stems: frozenset[str]) -> int:

@@ -120,6 +120,14 @@ def test_an_english_statement_is_checked_on_a_spanish_passage_by_figures_and_nam
     assert is_supported("The water is warm.", PISCINA) is None
 
 
+def test_a_sentence_of_two_languages_is_mostly_a_quotation_or_nothing() -> None:
+    said = "day ticket in Norby costs 4 euros"
+
+    assert is_supported(f"de la sedimenta {said}.", POOLS) is False
+    assert is_supported(f"según los horarios, una de las piscinas: {said}.", POOLS) is False
+    assert is_supported(f"es: a {said}.", POOLS)
+
+
 def test_a_lost_or_added_not_is_seen_in_spanish() -> None:
     assert is_supported("Se admiten perros.", PISCINA) is False or is_quoted(
         "Se admiten perros.", PISCINA
