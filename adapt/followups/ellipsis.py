@@ -19,7 +19,7 @@ _OF_SEVERAL = word_set("two dos three tres difference diferencia")
 
 
 def comparison(asked: Asked, talk: Talk) -> Whole | None:
-    """Return for "Which one is cheaper?": of those named before."""
+    """Return "Which one is cheaper?" with the things named before."""
     if not asked.words.comparison.search(asked.text) or any(
         p.definite and asked.tokens[p.head].word not in _OF_SEVERAL for p in asked.phrases
     ):
@@ -35,7 +35,7 @@ def comparison(asked: Asked, talk: Talk) -> Whole | None:
 
 
 def condition(asked: Asked, talk: Talk) -> Whole | None:
-    """Return for "And if I am not at home?": the question before, with this at its end."""
+    """Return the question before with "and if I am not at home?" at its end."""
     body = asked.body.strip("¿ ")
     start = asked.words.condition.match(body)
     inner = read_question(body, asked.language)
@@ -50,7 +50,7 @@ def condition(asked: Asked, talk: Talk) -> Whole | None:
 
 
 def verb(asked: Asked, talk: Talk) -> Whole | None:
-    """Return for "And close?": the question before, with this verb."""
+    """Return the question before with another verb: "And close?"."""
     body = [t for t in read(asked.body, asked.language) if t.kind != "mark"]
     if not asked.led or len(body) != 1 or body[0].kind not in ("verb", "filler"):
         return None
@@ -65,7 +65,7 @@ def verb(asked: Asked, talk: Talk) -> Whole | None:
 
 
 def slot(asked: Asked, talk: Talk) -> Whole | None:
-    """Return for "And on Sunday?", "And Fibre Max?": the question before, with this in its place."""
+    """Return the question before with a piece of it replaced: "And on Sunday?", "And Fibre Max?"."""
     body = read_question(asked.body, asked.language)
     if body.has("verb", "auxiliary", "asking", "thing", "human", "possessive", "place", "person"):
         return None
@@ -98,7 +98,7 @@ def _is_fragment(asked: Asked) -> bool:
 
 
 def fragment(asked: Asked, talk: Talk) -> Whole | None:
-    """Return for "In what year?", "how much?": the question before, asked for this."""
+    """Return the question before with other question words: "In what year?", "how much?"."""
     if not asked.has("asking") or asked.has("verb", "auxiliary", "thing", "human", "place"):
         return None
     if any(p.definite or not p.asked for p in asked.phrases if not asked.generic(p)):

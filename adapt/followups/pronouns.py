@@ -29,7 +29,7 @@ _GENDER = {"la": "f", "las": "f", "lo": "m", "los": "m", "ella": "f", "ellas": "
 
 
 def resolve(asked: Asked, talk: Talk) -> Whole | None:
-    """Return for "How long does it last?": what the pronoun points to in its place."""
+    """Return a question with what its pronouns point to in their place: "How long does it last?"."""
     pointing = Pointing(asked.text, asked.language, asked.tokens, asked.phrases)
     made = pointing.whole(talk.topics, talk.name, talk.person)
     if made is None:

@@ -77,7 +77,7 @@ def _leaves_subject_out(asked: Asked) -> bool:
     alone = len(named) == 1 and named[0].end - named[0].start <= 2
     if named[0].definite:  # "And when is the breakfast?"
         return asked.led and alone and _OF_ANYTHING.search(asked.text) is not None
-    return alone and named[0].bare and _has_or_there_is(asked)
+    return alone and _has_or_there_is(asked)
 
 
 def _asks_of_something(asked: Asked, named: Sequence[Phrase]) -> bool:
@@ -123,4 +123,4 @@ def _has_or_there_is(asked: Asked) -> bool:
                 re.IGNORECASE,
             )
         )
-    return bool(re.search(r"\b(?:is|are) there\b(?: any)? \w+\W*$", asked.text, re.IGNORECASE))
+    return bool(re.search(r"\b(?:is|are) there\b(?: any| an?)? \w+\W*$", asked.text, re.IGNORECASE))

@@ -75,7 +75,7 @@ def _complete(question: str, talk: Talk) -> Whole:
 
 
 def _correction(asked: Asked, talk: Talk) -> Whole | None:
-    """Return for "No, I meant the Marlow office": the question before, with this in it."""
+    """Return the question before, corrected: "No, I meant the Marlow office"."""
     said = asked.words.correction.match(asked.text)
     match = said or asked.words.refusal.match(asked.text)
     rest = asked.text[match.end() :].strip() if match else ""

@@ -208,6 +208,20 @@ def test_what_a_reader_should_know_of_an_answer_stands_under_it(app: App) -> Non
     assert any("the sentence stands in passage 3, not in 1." in one for one in captions)
 
 
+def test_a_follow_up_question_is_shown_as_it_was_searched(app: App) -> None:
+    session_id = app.ctx.feedback.new_session("me")
+    searched = "who makes the Merlin saw?"
+    known = {**EMPTY_ACCOUNT, "searched": searched, "searched_by": "pronoun"}
+    app.ctx.feedback.begin_turn(Turn("t1", session_id, "me", "who makes it?", "a"), account=known)
+    app.ctx.feedback.begin_turn(Turn("t2", session_id, "me", "q", "a"), account=EMPTY_ACCOUNT)
+
+    app.page.session_state["conversation"] = session_id
+    app.run()
+
+    captions = [caption.value.replace("\\", "") for caption in app.page.caption]
+    assert [one for one in captions if "searched" in one] == [f"searched for: {searched}"]
+
+
 def test_with_documents_switched_off_no_passage_is_in_the_prompt(app: App, tmp_path: Path) -> None:
     (tmp_path / "opening.md").write_text("The office opens at 8:00 on weekdays.\n")
     ingest(app.ctx, IngestRequest(paths=(tmp_path / "opening.md",), collection="demo"))

@@ -191,6 +191,22 @@ def test_a_corrected_answer_stands_in_the_prompt_of_a_paraphrase(
     assert "At 8:00 sharp." not in his
 
 
+def test_a_conversation_says_what_a_follow_up_question_was_searched_for(
+    run: Run, two_adapters: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, _, _ = two_adapters
+    typed = iter(["How much is the Merlin saw?", "who makes it?", "/why", "/quit"])
+    monkeypatch.setattr("builtins.input", lambda _: next(typed))
+
+    code, _, told = run("chat", "--model", base)
+
+    assert code == 0
+    assert (
+        told.count("searched for: who makes the Merlin saw?") == 2
+    )  # under the answer, and for /why
+    assert "searched for: How much" not in told
+
+
 def test_a_held_answer_to_a_chat_with_tools_is_a_call(
     run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
 ) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 HELP = """Talk to a model, with your documents and your past feedback in the prompt.
 
-In a conversation: /good and /bad rate the last answer, /right TEXT corrects it, /why shows its prompt, /quit ends.
+In a conversation: /good and /bad rate the last answer, /right TEXT corrects it, /why shows its prompt and what
+was searched for, /quit ends.
 
 Examples:
 
