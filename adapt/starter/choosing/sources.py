@@ -54,7 +54,12 @@ def read_sources(data: Path, *, seed: int) -> Sources:
         unread=(
             english,
             spanish,
-            QuestionSet.of("squad_es unread", "es", _development(held.readers.get("es", Reader([], []))), titled=True),
+            QuestionSet.of(
+                "squad_es unread",
+                "es",
+                _development(held.readers.get("es", Reader([], []))),
+                titled=True,
+            ),
         ),
         across=(
             QuestionSet.of("mlqa en-es", "across", mlqa["en", "es"], titled=True),
