@@ -43,7 +43,7 @@ COINED_STEP = 2  # of the coined items every second is measured
 MEASURED = 300  # of each set that the starter's likelihood is taken of
 # figures that the sets of the fit, which have no tables and few lists, can weigh
 WEIGHED = tuple(name for name in EVIDENCE if name not in {"row", "item", "short"})
-ANSWERED = ("match", "closeness", "alone", "words", "names_passage")
+ANSWERED = ("closeness", "alone")
 
 
 class Recipe:

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES, Figures
 from adapt.choice.languages import Way
 
+DENIED = 0.02  # of questions with an answer
 RIDGE = 1.0  # scikit-learn's C, of standardised figures
 FEATURES = (*EVIDENCE, *MODEL_FIGURES)
 
@@ -88,18 +89,20 @@ def fit_answered(
 ) -> tuple[dict[str, float], float]:
     """Return weights and bias by which the figures of the best candidate tell rows with an answer from those without.
 
-    `score`, the best candidate's own, is one of the figures; both sides weigh the same.
+    `score`, the best candidate's own, is one of the figures; both sides weigh the same. The border (log-odds of 0) is where
+    `DENIED` of the rows with an answer lie below.
     """
     features, labels = [], []
     for row in rows:
         features.append(best_figures(row.figures, scores_of(row, weights), names))
         labels.append(row.right is not None)
     array = np.array(features)
-    middle, spread = array.mean(axis=0), array.std(axis=0) + 1e-9
+    spread = array.std(axis=0) + 1e-9
     model = LogisticRegression(C=RIDGE, max_iter=1_000, class_weight="balanced")
-    model.fit((array - middle) / spread, labels)
+    model.fit((array - array.mean(axis=0)) / spread, labels)
     coefficients = model.coef_[0] / spread
-    bias = float(model.intercept_[0] - coefficients @ middle)
+    sure = array @ coefficients
+    bias = -float(np.quantile(sure[np.array(labels)], DENIED))
     return dict(zip(("score", *names), map(float, coefficients), strict=True)), bias
 
 
