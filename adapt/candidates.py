@@ -74,8 +74,8 @@ def _of_passage(number: int, text: str, heading: str) -> Iterator[Candidate]:
     names, _, columns = heading.partition("\n")
     reader = _Reader([names] if names else [], number, _cells(columns) if is_row(columns) else [])
     if is_row(names):  # the header of a table that was cut stands at the end of its heading
-        above, _, last = names.rpartition(" > ")
-        reader.headings, reader.columns = [above] if above else [], _cells(last)
+        above, _, header = names.rpartition(" > ")
+        reader.headings, reader.columns = [above] if above else [], _cells(header)
     spans = sentence_spans(text)
     lines = [(" ".join(text[start:end].split()), text[end:]) for start, end in spans]
     for place, (line, after) in enumerate(lines):

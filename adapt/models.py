@@ -156,8 +156,9 @@ class ModelRuntime:
         limit = min(max_new_tokens or self.settings.max_new_tokens, room)
         opening = self._open(messages, ids, grounding, adapter)
         begun, told = self._begin(opening.text, limit)
-        for piece in split_words(told) if on_text else ():
-            on_text(piece)
+        if on_text is not None:
+            for piece in split_words(told):
+                on_text(piece)
         left = limit - len(begun)
         if opening.way == "said" or left < 1 or (begun and stop is not None and stop.is_set()):
             return told

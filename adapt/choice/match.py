@@ -140,6 +140,6 @@ class TokenMatch:
 
 def unit(vectors: Vectors) -> Vectors:
     """Return vectors with length 1; what is nothing stays nothing."""
-    lengths: Vectors = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True).astype(np.float32)
     scaled: Vectors = vectors / np.maximum(lengths, np.float32(1e-9))
     return scaled

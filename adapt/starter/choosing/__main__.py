@@ -5,6 +5,7 @@ seen, and once on all of them for use. The likelihoods of the starter are weighe
 """
 
 import argparse
+import functools
 import random
 import sys
 import tempfile
@@ -68,7 +69,7 @@ class Recipe:
                 for place, number in asked[: MOST.get(one.name)]:
                     made.append(self._sampler(one, place, number, rng.random()))
             kept = [one for one in self.sources.coined if keep(one.article)]
-            return made + [lambda one=one: self._sample(one) for one in kept]  # type: ignore[misc]
+            return [*made, *(functools.partial(self._sample, one) for one in kept)]
 
         return learn(
             draw,
@@ -167,10 +168,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     recipe = Recipe(read_sources(chosen.data, seed=chosen.seed), seed=chosen.seed)
     heads = [
-        recipe.learn(
-            lambda article, fold=fold: fold_of(article, FOLDS) != fold,
-            name=f"{fold + 1} of {FOLDS}",
-        )  # type: ignore[misc]
+        recipe.learn(functools.partial(_is_kept, fold), name=f"{fold + 1} of {FOLDS}")
         for fold in range(FOLDS)
     ]
     weights = fit(recipe, heads)
@@ -181,6 +179,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     say(f"{HEAD.name} and {WEIGHTS.name} written to {chosen.out}")
     return 0
+
+
+def _is_kept(fold: int, article: str) -> bool:
+    return fold_of(article, FOLDS) != fold
 
 
 def save_head(head: MatchHead, path: Path) -> None:

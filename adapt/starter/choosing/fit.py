@@ -45,8 +45,9 @@ def _pairwise(rows: Sequence[Row], columns: Sequence[int]) -> npt.NDArray[np.flo
     gaps, shares = [], []
     for row in answered:
         figures = row.figures[:, columns] / spread
-        others = np.delete(figures, row.right, axis=0)
-        gaps.append(figures[row.right] - others)
+        is_right = np.arange(len(figures)) == row.right
+        others = figures[~is_right]
+        gaps.append(figures[is_right] - others)
         shares.append(np.full(len(others), 1 / len(others)))
     gap, share = np.concatenate(gaps), np.concatenate(shares)
     model = LogisticRegression(C=RIDGE, fit_intercept=False, max_iter=1_000)
