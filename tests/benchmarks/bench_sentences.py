@@ -17,7 +17,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -158,10 +158,12 @@ def _time(runtime: ModelRuntime, items: Sequence[Item]) -> Row:
     _plain(runtime, items[0])
     runtime.generate(items[0].messages, grounding=items[0].grounding)
     for one in items:
-        ours.append(
-            _seconds(lambda one=one: runtime.generate(one.messages, grounding=one.grounding))
-        )
-        plain.append(_seconds(lambda one=one: _plain(runtime, one)))
+        started = time.perf_counter()
+        runtime.generate(one.messages, grounding=one.grounding)
+        between = time.perf_counter()
+        _plain(runtime, one)
+        ours.append(between - started)
+        plain.append(time.perf_counter() - between)
     times = sum(ours) / sum(plain)
     return Row(
         "starter, an answer over 3 passages: time",
@@ -189,12 +191,6 @@ def _plain(runtime: ModelRuntime, one: Item) -> None:
             logits_processor=LogitsProcessorList([held]),
             pad_token_id=int(runtime.tokenizer.pad_token_id),
         )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 def _said(outcomes: Sequence[bool]) -> str:
