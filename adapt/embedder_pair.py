@@ -12,6 +12,7 @@ import numpy.typing as npt
 from adapt.protocols import TextEmbedder
 
 Vectors = npt.NDArray[np.float32]
+UNKNOWN = ""  # of a language
 HALF = np.float32(np.sqrt(0.5))  # of both vectors, so that they make one of length 1
 
 
@@ -55,6 +56,12 @@ class EmbedderPair:
         plain = code.lower().partition("-")[0]
         knowing = [one for one in self.parts if one.languages and plain in one.languages]
         return min(knowing, key=lambda one: len(one.languages or ()), default=self._second)
+
+    def between(self, one: str, other: str) -> TextEmbedder:
+        """Return the one that knows both languages best, where they are the same or one is not known; else the second."""
+        if one == other or UNKNOWN in {one, other}:
+            return self.for_language(one or other)
+        return self._second
 
     def count_tokens(self, text: str) -> int:
         """Return how many tokens of the first one `text` has."""

@@ -44,9 +44,9 @@ WORD = re.compile(r"\w+")
 class EmbeddingSettings(Settings):
     """Section `[embedding]`."""
 
-    # `minilm` (English), `muse` (16 languages), `shipped` (both together), or a folder or hub id of a model of
+    # `shipped`: `minilm` (English) and `muse` (16 languages) together; or one of them, or a folder or hub id of a model of
     # sentence-transformers
-    model: str = "minilm"
+    model: str = "shipped"
 
 
 class _Encoder(Protocol):
@@ -90,6 +90,10 @@ class Embedder:
         return (self,)
 
     def for_language(self, _code: str) -> TextEmbedder:
+        """Return itself."""
+        return self
+
+    def between(self, _one: str, _other: str) -> TextEmbedder:
         """Return itself."""
         return self
 
@@ -152,6 +156,10 @@ class HashEmbedder:
         """Return itself."""
         return self
 
+    def between(self, _one: str, _other: str) -> TextEmbedder:
+        """Return itself."""
+        return self
+
     def split(self, vectors: Vectors) -> dict[str, Vectors]:
         """Return the vectors under its name."""
         return {self.name: vectors}
@@ -185,7 +193,7 @@ class HashEmbedder:
         return unit
 
 
-def load_embedder(name: str = "minilm") -> TextEmbedder:
+def load_embedder(name: str = "shipped") -> TextEmbedder:
     """Return the embedder of that name; its weights are read at first use.
 
     Args:

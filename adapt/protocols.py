@@ -87,6 +87,10 @@ class TextEmbedder(Protocol):
         """Return the part that knows texts of a language best; "" stands for one that is not known, or for several."""
         ...
 
+    def between(self, one: str, other: str) -> "TextEmbedder":
+        """Return the part that compares a text in one language with one in another, or the same, or one not known."""
+        ...
+
     def split(self, vectors: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
         """Return the vectors of its parts, of length 1, by their names, from those that `embed_array` made."""
         ...

@@ -77,9 +77,12 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk found for a question; `score` is larger for better, `scores` holds it by part (dense, lexical).
+    """A chunk found for a question; `score` is larger for better, `scores` holds it by part.
 
-    `coverage` among them is the share of the question's words that the chunk holds, weighted by how rare they are; 0 to 1.
+    `dense` is the cosine by the embedder that was asked for this chunk, `lexical` BM25, `coverage` the share of the
+    question's words that the chunk holds, weighted by how rare they are; 0 to 1. Where a collection has two embedders, the
+    cosine by each stands under its name (`minilm`, `muse`): `dense` is that of the first where question and chunk are both
+    in a language that it knows best, that of the multilingual one elsewhere.
     """
 
     chunk: Chunk

@@ -31,7 +31,7 @@ class ChromaSettings(Settings):
 
 
 class ChromaServer:
-    """The segments of one collection on a server, each a Chroma collection of its own."""
+    """The segments of one collection on a server: a Chroma collection for the vectors that an embedder made of one."""
 
     def __init__(self, url: str, prefix: str) -> None:
         """Connect.
@@ -50,7 +50,7 @@ class ChromaServer:
         token = os.environ.get(TOKEN)
         self._url = url
         self._prefix = prefix
-        self._known: dict[str, chromadb.Collection] = {}
+        self._known: dict[tuple[str, int], chromadb.Collection] = {}
         with self._guarded():
             self._client = chromadb.HttpClient(
                 host=host,
@@ -60,23 +60,25 @@ class ChromaServer:
                 settings=ClientSettings(anonymized_telemetry=False),
             )
 
-    def propose(self, name: str, segment: SegmentIndex, vector: Vectors, count: int) -> list[str]:
-        """Return the ids of the chunks of a segment that the server finds nearest to a vector."""
-        self.send(name, segment)
+    def propose(
+        self, name: str, segment: SegmentIndex, embedder: int, vector: Vectors, count: int
+    ) -> list[str]:
+        """Return the ids of the chunks of a segment that the server finds nearest to a vector of an embedder."""
+        self.send(name, segment, embedder)
         with self._guarded():
-            found = self._known[name].query(
+            found = self._known[name, embedder].query(
                 query_embeddings=np.asarray(vector[None], np.float32),
                 n_results=min(count, len(segment.texts)),
                 include=[],
             )
         return found["ids"][0]
 
-    def send(self, name: str, segment: SegmentIndex) -> None:
-        """Bring a segment to the server unless it is there whole."""
-        if name in self._known:
+    def send(self, name: str, segment: SegmentIndex, embedder: int) -> None:
+        """Bring the vectors of a segment by one embedder to the server unless they are there whole."""
+        if (name, embedder) in self._known:
             return
-        total = len(segment.texts)
-        called = f"{self._prefix}{name}"
+        total, vectors = len(segment.texts), segment.near[embedder].vectors
+        called = f"{self._prefix}{name}-{embedder}"
         with self._guarded():
             held = {one.name: one for one in self._client.list_collections()}.get(called)
             if held is not None and (held.metadata or {}).get("chunks") != total:
@@ -89,16 +91,16 @@ class ChromaServer:
                 for start in range(0, total, BATCH):
                     places = range(start, min(start + BATCH, total))
                     ids = [one.chunk_id for one in segment.chunks(places)]
-                    held.add(ids=ids, embeddings=np.asarray(segment.vectors[start : places.stop]))
+                    held.add(ids=ids, embeddings=np.asarray(vectors[start : places.stop]))
                 held.modify(metadata={"chunks": total})
-            self._known[name] = held
+            self._known[name, embedder] = held
 
     def keep(self, names: Collection[str]) -> None:
         """Remove from the server the segments of this collection that are not among these."""
         wanted = {f"{self._prefix}{name}" for name in names}
         with self._guarded():
             for one in self._client.list_collections():
-                if one.name.startswith(self._prefix) and one.name not in wanted:
+                if one.name.startswith(self._prefix) and one.name.rpartition("-")[0] not in wanted:
                     self._client.delete_collection(one.name)
 
     @contextmanager

@@ -20,7 +20,7 @@ from retrieval.chunking import HEADING_TOKENS, ChunkSettings
 from retrieval.files import find_files, locate
 from retrieval.filters import Filter
 from retrieval.ingest import Distribute, Ingest, IngestReport, IngestSettings
-from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept
+from retrieval.manifest import DocumentEntry, Manifest, ParkedFile, load_kept, read
 from retrieval.names import MANIFEST, find_document
 from retrieval.pages import view
 from retrieval.quality import Quality, evaluate, read_questions
@@ -264,10 +264,14 @@ class Collection:
         *,
         check: bool = True,
     ) -> Iterator[tuple[Ingest, Manifest]]:
-        """Yield the work on this collection's folder and the version of now, under its lock."""
+        """Yield the work on this collection's folder and the version of now, under its lock.
+
+        Args:
+            check: refuse what another embedder, or an earlier version of adapt, has made.
+        """
         with writing(self.workspace, self.name) as folder:
             self.check_owner()
-            manifest = self._snapshot.manifest()
+            manifest = self._snapshot.manifest() if check else read(folder) or Manifest()
             if not manifest.version and self._new_access is not None:
                 save_access(folder, self._new_access)  # before there is anything to see
             if check:

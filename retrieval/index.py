@@ -4,7 +4,7 @@ Similarities are exact: no live vector is left out (`retrieval.nearest`), unless
 collection (`retrieval.chroma`): then what it proposes is compared.
 """
 
-import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,24 +16,38 @@ from adapt.records import Chunk
 from retrieval.bm25 import Bm25, LivePart, Scored
 from retrieval.filters import Filter, Mask, allowed
 from retrieval.lexical import LexicalSegment, LexicalWriter
-from retrieval.nearest import NearVectors, Rows, Vectors, nearest, save, similarities
+from retrieval.meaning import Embedders, Meaning
+from retrieval.nearest import (
+    EachVectors,
+    NearVectors,
+    Rows,
+    Vectors,
+    embedders,
+    nearest,
+    save,
+    similarities,
+)
 from retrieval.texts import ChunkTexts, TextWriter
 from retrieval.top import best
 
-__all__ = ["Candidate", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
+__all__ = ["Candidate", "EachVectors", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
 
 FILTERS = 16  # that a segment remembers
+MOST = 0.5  # of the live chunks
 
 Propose = Callable[
-    [str, "SegmentIndex", Vectors, int], list[str]
-]  # (its name, it, vector, how many) → chunk ids
+    [str, "SegmentIndex", int, Vectors, int], list[str]
+]  # (its name, it, place of the embedder, vector, how many) → chunk ids
 
 
 class Candidate(NamedTuple):
     """A chunk that may answer, with its score by each part that ran; `coverage` is the share of the question's words.
 
-    `vector` is its own. Two are told apart by `chunk_id`, which is written out when it is asked for: of a few hundred
-    candidates a handful is shown.
+    `similar` is the similarity by each embedder, in the order of `names`; `dense` is that of `embedder`, the one that was
+    asked for chunks of its language. `across` is whether that is another language than the question's.
+
+    `vector` is its own, of one embedder for all candidates of a search. Two are told apart by `chunk_id`, which is written
+    out when it is asked for: of a few hundred candidates a handful is shown.
     """
 
     name: str | int  # its id, or its place in `words`
@@ -43,9 +57,12 @@ class Candidate(NamedTuple):
     language: str = ""
     vector: Vectors | None = None
     words: LexicalSegment | None = None
-    named: float = (
-        0.0  # how far the question names it: a number, a date or a label in it, or its file
-    )
+    across: bool = False
+    embedder: str = ""
+    names: tuple[str, ...] = ()
+    similar: tuple[float, ...] = ()
+    # how far the question names it: a number, a date or a label in it, or its file
+    named: float = 0.0
 
     @property
     def chunk_id(self) -> str:
@@ -61,9 +78,9 @@ class IndexWriter:
     def __init__(self) -> None:
         self._words = LexicalWriter()
         self._texts = TextWriter()
-        self._vectors: list[Vectors] = []
+        self._vectors: list[EachVectors] = []
 
-    def add(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+    def add(self, chunks: Sequence[Chunk], vectors: EachVectors) -> None:
         """Take chunks with their vectors."""
         self._words.add(chunks)
         self._texts.add(chunks)
@@ -73,7 +90,8 @@ class IndexWriter:
         """Write the files of a segment."""
         self._words.save(folder)
         self._texts.save(folder)
-        save(folder, np.concatenate(self._vectors))
+        for embedder, vectors in enumerate(zip(*self._vectors, strict=True)):
+            save(folder, np.concatenate(vectors), embedder)
 
 
 class SegmentIndex:
@@ -88,18 +106,13 @@ class SegmentIndex:
         if not folder.is_dir():
             raise WorkspaceError(f"{folder}: missing; restore it or ingest the documents again")
         self.words = LexicalSegment(folder)
-        self.near = NearVectors(folder)
+        self.near = [NearVectors(folder, embedder) for embedder in range(embedders(folder))]
         self.texts = ChunkTexts(folder)
-        if not len(self.near) == len(self.words.lengths) == len(self.texts):
+        if len({len(self.words.lengths), len(self.texts), *map(len, self.near)}) > 1:
             raise WorkspaceError(
                 f"{folder}: its files do not belong together; ingest the documents into a new collection"
             )
         self._allowed: dict[Filter, Mask] = {}
-
-    @property
-    def vectors(self) -> Vectors:
-        """Return its vectors, float32 [n, dimensions]."""
-        return self.near.vectors
 
     def chunks(self, rows: Sequence[int]) -> list[Chunk]:
         """Return the chunks at these places."""
@@ -131,18 +144,31 @@ class VersionIndex:
         segments: Mapping[str, SegmentIndex],
         live: Mapping[str, Mapping[str, str]],
         propose: Propose | None = None,
+        embedders: Embedders | None = None,
     ) -> None:
-        """Take the segments, the keys of the live documents of each, and what proposes chunks; None: all are compared."""
+        """Take the segments, the keys of the live documents of each, and whose vectors they are.
+
+        Args:
+            propose: proposes chunks; None: all are compared.
+            embedders: None for one that need not be named.
+        """
         self._names = list(segments)
         self._segments = list(segments.values())
         self._parts = [LivePart(one.words, live[name]) for name, one in segments.items()]
         self._bm25 = Bm25(self._parts)
         self._propose = propose
+        self._embedders = embedders or Embedders()
+        self._spoken = [part.segment.languages(part.live) for part in self._parts]
+        languages = {one for spoken in self._spoken for one, count in spoken.items() if count}
+        self._languages = sorted(languages)
+        named = [one for one in self._languages if one] or [""]
+        # whose vectors tell whether two chunks say the same
+        self._telling = self._embedders.between(named[0], named[-1])
 
     def candidates(
         self,
         question: str,
-        vector: Vectors | None,
+        meaning: Meaning | None,
         *,
         lexical: bool,
         limit: int,
@@ -150,8 +176,10 @@ class VersionIndex:
     ) -> list[Candidate]:
         """Return the `limit` best chunks of each part that runs, each with its scores by all of them.
 
+        Where more than one embedder is asked, each gives the `limit` best of the chunks that it is asked for.
+
         Args:
-            vector: of the question, where the dense part runs.
+            meaning: of the question, where the dense part runs.
             only: which chunks are looked at; None for all.
         """
         masks = self._masks(only)
@@ -160,13 +188,40 @@ class VersionIndex:
         if scored is not None:
             places = best(scored.scores, limit)
             chosen = [rows[at] for rows, at in zip(scored.rows, places, strict=True)]
-        if vector is not None:
-            near = self._near(vector, masks, limit, narrowed=bool(only))
-            chosen = [np.union1d(*both) for both in zip(chosen, near, strict=True)]
+        if meaning is not None:
+            for embedder, languages in self._asked(meaning).items():
+                group = self._group(masks, languages)
+                share = 0.0 if only else self._share(languages)
+                near = self._near(meaning, embedder, group, limit, share=share)
+                chosen = [np.union1d(*both) for both in zip(chosen, near, strict=True)]
         found: list[Candidate] = []
         for part, rows in enumerate(chosen):
-            found += self._candidates(part, rows, vector, scored)
+            found += self._candidates(part, rows, meaning, scored)
         return found
+
+    def _asked(self, meaning: Meaning) -> dict[int, list[str]]:
+        """Return the embedders that are asked, by their places, and for chunks of which languages."""
+        found: dict[int, list[str]] = {}
+        for spoken in self._languages:
+            found.setdefault(self._embedders.between(meaning.language, spoken), []).append(spoken)
+        return found
+
+    def _group(
+        self, masks: Sequence[Mask | None], languages: Sequence[str]
+    ) -> Sequence[Mask | None]:
+        """Return which chunks of some languages count."""
+        if len(languages) == len(self._languages):
+            return masks
+        spoken = Filter(languages=tuple(languages))
+        inside = [one.allowed(spoken) for one in self._segments]
+        return [
+            held if mask is None else mask & held for mask, held in zip(masks, inside, strict=True)
+        ]
+
+    def _share(self, languages: Sequence[str]) -> float:
+        """Return which share of the live chunks is in one of some languages."""
+        inside = sum(spoken.get(one, 0) for spoken in self._spoken for one in languages)
+        return inside / max(sum(part.size for part in self._parts), 1)
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return the live chunks of these ids; what is not of this version is left out."""
@@ -187,44 +242,97 @@ class VersionIndex:
         ]
 
     def _candidates(
-        self, part: int, rows: Rows, vector: Vectors | None, scored: Scored | None
+        self, part: int, rows: Rows, meaning: Meaning | None, scored: Scored | None
     ) -> list[Candidate]:
         segment, count = self._segments[part], len(rows)
-        dense: list[float | None] = [None] * count
+        languages = segment.words.spoken(rows)
+        vectors = [one.vectors.take(rows, axis=0) for one in segment.near]
+        similar = [()] * count if meaning is None else _similar(vectors, meaning)
+        asked = {one: self._how(meaning, one) for one in set(languages)}
         lexical: list[float | None] = [None] * count
-        vectors = segment.vectors.take(rows, axis=0)
         coverage, named = [0.0] * count, [0.0] * count
-        if vector is not None:
-            dense = np.clip(similarities(vectors, vector), -1.0, 1.0).tolist()
         if scored is not None:
             lexical = scored.of(part, rows).tolist()
             coverage = scored.coverage(part, rows).tolist()
             named = scored.named(part, rows).tolist()
-        languages, words = segment.words.spoken(rows), itertools.repeat(segment.words)
-        return list(
-            map(
-                Candidate, rows.tolist(), dense, lexical, coverage, languages, vectors, words, named
+        return [
+            Candidate(
+                name,
+                near[asked[language][0]] if near else None,
+                said,
+                share,
+                language,
+                vector,
+                segment.words,
+                *asked[language][1:],
+                near,
+                name_share,
             )
-        )
+            for name, near, said, share, language, vector, name_share in zip(
+                rows.tolist(),
+                similar,
+                lexical,
+                coverage,
+                languages,
+                vectors[self._telling],
+                named,
+                strict=True,
+            )
+        ]
+
+    def _how(self, meaning: Meaning | None, spoken: str) -> tuple[int, bool, str, tuple[str, ...]]:
+        """Return which embedder is asked for chunks of a language, whether that is across languages, and their names."""
+        if meaning is None:
+            return 0, False, "", ()
+        place = self._embedders.between(meaning.language, spoken)
+        across = self._embedders.across(meaning.language, spoken)
+        return place, across, self._embedders.names[place], self._embedders.names
 
     def _near(
-        self, vector: Vectors, masks: Sequence[Mask | None], limit: int, *, narrowed: bool
+        self,
+        meaning: Meaning,
+        embedder: int,
+        masks: Sequence[Mask | None],
+        limit: int,
+        *,
+        share: float,
     ) -> list[Rows]:
-        """Return the rows of the nearest live chunks; a filter Chroma does not know, so it is not asked then."""
-        if narrowed or self._propose is None:
-            return nearest([one.near for one in self._segments], vector, masks, limit)
-        propose = self._propose
-        rows = [self._proposed(propose, at, vector, limit) for at in range(len(self._parts))]
-        near = [
-            similarities(one.vectors[held], vector)
+        """Return the rows of the nearest chunks that count, by one embedder.
+
+        Args:
+            share: of the live chunks that count. Chroma knows neither filters nor languages, so it is asked where most
+                count, and for so many more that as many as are wanted are among them if they are spread evenly.
+        """
+        vector = meaning.vectors[embedder]
+        if self._propose is None or share < MOST:
+            near = [one.near[embedder] for one in self._segments]
+            return nearest(near, vector, masks, limit)
+        wanted = math.ceil(limit / share)
+        rows = [self._proposed(at, embedder, vector, wanted, mask) for at, mask in enumerate(masks)]
+        close = [
+            similarities(one.near[embedder].vectors[held], vector)
             for one, held in zip(self._segments, rows, strict=True)
         ]
-        return [held[at] for held, at in zip(rows, best(near, limit), strict=True)]
+        return [held[at] for held, at in zip(rows, best(close, limit), strict=True)]
 
-    def _proposed(self, propose: Propose, place: int, vector: Vectors, limit: int) -> Rows:
-        part, one = self._parts[place], self._segments[place]
+    def _proposed(
+        self, place: int, embedder: int, vector: Vectors, limit: int, mask: Mask | None
+    ) -> Rows:
+        propose, part, one = self._propose, self._parts[place], self._segments[place]
+        if propose is None:
+            return np.zeros(0, np.int32)
         # with as many more as are dead, `limit` live ones are among them, wherever the dead rank
         wanted = min(len(part.live), limit + len(part.live) - part.size)
-        ids = propose(self._names[place], one, vector, wanted)
-        rows = [row for i in ids if (row := one.words.row(i)) is not None and part.live[row]]
+        ids = propose(self._names[place], one, embedder, vector, wanted)
+        counts = part.live if mask is None else mask
+        rows = [row for i in ids if (row := one.words.row(i)) is not None and counts[row]]
         return np.array(sorted(rows), np.int32)
+
+
+def _similar(vectors: Sequence[Vectors], meaning: Meaning) -> list[tuple[float, ...]]:
+    """Return the similarities of chunks with a question, by each embedder."""
+    near = [
+        np.clip(similarities(own, asked), -1.0, 1.0).tolist()
+        for own, asked in zip(vectors, meaning.vectors, strict=True)
+    ]
+    return list(zip(*near, strict=True))

@@ -21,7 +21,7 @@ from retrieval.preparing import Preparer, Unread
 from retrieval.reader_limits import ReaderLimits
 from retrieval.readers import MAX_BYTES, READER_VERSION
 from retrieval.staged import Prepared, Source
-from retrieval.versions import NextVersion, VersionSettings, live_rows
+from retrieval.versions import NextVersion, VersionSettings, live_chunks
 
 
 @dataclass
@@ -132,11 +132,10 @@ class Ingest:
         shutil.rmtree(self._staged, ignore_errors=True)
 
     def rebuild(self, progress: Progress) -> None:
-        """Embed every chunk anew with this embedder, beside the old index, then switch."""
+        """Embed every chunk anew with this embedder and write its words anew, beside the old index, then switch."""
         total = self._manifest.chunks
         with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
-            rows = live_rows(self._folder, self._manifest, list(self._manifest.segments))
-            for chunks, _ in rows:
+            for chunks in live_chunks(self._folder, self._manifest):
                 version.write(chunks, self._preparer.vectors(chunks))
                 progress(ProgressEvent("embed", version.written, total))
             version.publish_rewritten(embedder=self._identity)

@@ -19,7 +19,8 @@ from adapt.workspace import write_atomic
 from retrieval.ids import document_key
 from retrieval.names import MANIFEST
 
-FORMAT = 4
+FORMAT = 5
+REBUILT = 4  # the earliest format whose texts a rebuild reads
 VERSIONS = "versions"
 
 
@@ -91,6 +92,21 @@ def load(folder: Path, file: str = MANIFEST) -> Manifest | None:
     Raises:
         WorkspaceError: it is damaged or of another version of adapt.
     """
+    manifest = read(folder, file)
+    if manifest is not None and manifest.format != FORMAT:
+        raise WorkspaceError(
+            f"collection '{folder.name}' was made by an earlier version of adapt (format {manifest.format}, this one "
+            f"reads {FORMAT}); bring it over with 'adapt ingest PATH --collection {folder.name} --rebuild'"
+        )
+    return manifest
+
+
+def read(folder: Path, file: str = MANIFEST) -> Manifest | None:
+    """Return what `load` does, of an earlier format too, whose texts alone can be read.
+
+    Raises:
+        WorkspaceError: it is damaged or of another version of adapt.
+    """
     path = folder / file
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
@@ -100,7 +116,7 @@ def load(folder: Path, file: str = MANIFEST) -> Manifest | None:
         raise WorkspaceError(
             f"{path}: damaged; restore it from a copy, or remove {folder} and ingest again"
         ) from error
-    if manifest.format != FORMAT:
+    if not REBUILT <= manifest.format <= FORMAT:
         raise WorkspaceError(
             f"{path}: made by another version of adapt (format {manifest.format}, this one reads {FORMAT}); "
             "ingest the documents into a new collection"
@@ -109,9 +125,11 @@ def load(folder: Path, file: str = MANIFEST) -> Manifest | None:
 
 
 def publish(folder: Path, manifest: Manifest, *, keep: int) -> None:
-    """Make a version the one that is seen; the `keep` before it stay beside it."""
+    """Make a version the one that is seen; the `keep` before it stay beside it, but those of an earlier format go."""
     before = folder / MANIFEST
-    earlier = load(folder)
+    earlier = read(folder)
+    if earlier is not None and earlier.format != FORMAT:
+        earlier, keep = None, 0
     if earlier is not None and earlier.version != manifest.version and keep:
         (folder / VERSIONS).mkdir(exist_ok=True)
         write_atomic(_kept(folder, earlier.version), earlier.model_dump_json(indent=1))
@@ -129,13 +147,13 @@ def kept_versions(folder: Path) -> list[int]:
 
 def load_kept(folder: Path) -> list[Manifest]:
     """Return the earlier versions that can be brought back, oldest first."""
-    loaded = (load(folder, f"{VERSIONS}/{number}.json") for number in kept_versions(folder))
+    loaded = (read(folder, f"{VERSIONS}/{number}.json") for number in kept_versions(folder))
     return [manifest for manifest in loaded if manifest is not None]
 
 
 def named_segments(folder: Path) -> set[str]:
     """Return the segments that the current version or a kept one needs."""
-    current = load(folder)
+    current = read(folder)
     versions = [*load_kept(folder), *([current] if current else [])]
     return {segment for version in versions for segment in version.segments}
 

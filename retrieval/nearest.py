@@ -1,8 +1,8 @@
 """The vectors of a segment, and which of them are nearest to a question: exactly, though most are looked at in eight bits.
 
-    segments/<id>/vectors.npy   float32 [n, dimensions], read where it lies
-    segments/<id>/codes.npy     int8    [n, dimensions], each vector as `scale * code`, rounded; read where it lies
-    segments/<id>/scales.npy    float32 [3, n]: scale, length of what rounding took away, length of the vector
+    segments/<id>/vectors-<e>.npy   float32 [n, dimensions], those of embedder e, counted from 0; read where it lies
+    segments/<id>/codes-<e>.npy     int8    [n, dimensions], each vector as `scale * code`, rounded; read where it lies
+    segments/<id>/scales-<e>.npy    float32 [3, n]: scale, length of what rounding took away, length of the vector
 
 With v = s·a + e and q = t·b + f (codes a and b, remainders e and f), v·q differs from s·t·(a·b) by no more than
 (|v| + |e|)·|f| + |e|·|q|, by Cauchy and Schwarz. So every vector whose estimate lies within twice that bound of the k-th
@@ -20,30 +20,34 @@ import simsimd
 from adapt.errors import WorkspaceError
 from retrieval.top import best, border
 
-VECTORS, CODES, SCALES = "vectors.npy", "codes.npy", "scales.npy"
+VECTORS, CODES, SCALES = "vectors", "codes", "scales"
 LARGEST = 127
 ROUNDING = 2.0**-24  # of one operation in float32
 LOWEST = np.finfo(np.float32).min  # of a vector that counts; those that do not are at -inf
 BATCH = 8_192  # vectors that are coded at once
 
 Vectors = npt.NDArray[np.float32]
+EachVectors = tuple[Vectors, ...]  # of each embedder of a collection, in its order: [n, dimensions]
 Rows = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int8]
 
 
 class NearVectors:
-    """The vectors of one segment, open."""
+    """The vectors that one embedder made of a segment, open."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, embedder: int = 0) -> None:
         """Open them.
+
+        Args:
+            embedder: its place among those of the collection.
 
         Raises:
             WorkspaceError: a file is missing or damaged.
         """
-        self.vectors: Vectors = _open(folder / VECTORS)
-        self._codes: Codes = _open(folder / CODES)
-        scales = np.array(_open(folder / SCALES))
+        self.vectors: Vectors = _open(_file(folder, VECTORS, embedder))
+        self._codes: Codes = _open(_file(folder, CODES, embedder))
+        scales = np.array(_open(_file(folder, SCALES, embedder)))
         sizes = {len(self.vectors), len(self._codes), scales.shape[-1]}
         if len(sizes) > 1 or self.vectors.shape != self._codes.shape or scales.shape[0] != 3:
             raise WorkspaceError(
@@ -120,14 +124,23 @@ def encode(vectors: Vectors) -> tuple[Codes, Vectors]:
     return codes, np.stack([scales, *above])
 
 
-def save(folder: Path, vectors: Vectors) -> None:
-    """Write the vectors of a segment and their codes."""
-    np.save(folder / VECTORS, vectors, allow_pickle=False)
+def embedders(folder: Path) -> int:
+    """Return of how many embedders a segment has vectors; at least 1, so that it is said where there are none."""
+    return max(1, len(list(folder.glob(f"{VECTORS}-*.npy"))))
+
+
+def save(folder: Path, vectors: Vectors, embedder: int = 0) -> None:
+    """Write the vectors that an embedder made of a segment, and their codes."""
+    np.save(_file(folder, VECTORS, embedder), vectors, allow_pickle=False)
     parts = [encode(vectors[start : start + BATCH]) for start in range(0, len(vectors), BATCH)]
     codes = [*(one for one, _ in parts), np.zeros((0, vectors.shape[1]), np.int8)]
     scales = [*(one for _, one in parts), np.zeros((3, 0), np.float32)]
-    np.save(folder / CODES, np.concatenate(codes), allow_pickle=False)
-    np.save(folder / SCALES, np.concatenate(scales, axis=1), allow_pickle=False)
+    np.save(_file(folder, CODES, embedder), np.concatenate(codes), allow_pickle=False)
+    np.save(_file(folder, SCALES, embedder), np.concatenate(scales, axis=1), allow_pickle=False)
+
+
+def _file(folder: Path, kind: str, embedder: int) -> Path:
+    return folder / f"{kind}-{embedder}.npy"
 
 
 def _open(path: Path) -> npt.NDArray[Any]:

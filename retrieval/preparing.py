@@ -12,7 +12,7 @@ import numpy as np
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk, Document
 from retrieval.chunking import CHUNKER_VERSION, HEADING_TOKENS, ChunkSettings, chunk
-from retrieval.index import Vectors
+from retrieval.index import EachVectors
 from retrieval.reader_limits import ReaderLimits
 from retrieval.readers import READER_VERSION
 from retrieval.sandbox import ReaderPool
@@ -33,10 +33,10 @@ class Unread:
 class _Group:
     """Documents that are embedded together, in order; those without vectors are still to be embedded."""
 
-    items: list[tuple[Source, Text, Vectors | None]] = field(default_factory=list)
+    items: list[tuple[Source, Text, EachVectors | None]] = field(default_factory=list)
     waiting: int = 0
 
-    def add(self, source: Source, text: Text, vectors: Vectors | None) -> None:
+    def add(self, source: Source, text: Text, vectors: EachVectors | None) -> None:
         self.items.append((source, text, vectors))
         self.waiting += len(text.chunks)
 
@@ -79,13 +79,15 @@ class Preparer:
                     group = _Group()
             yield from self._embedded(group)
 
-    def vectors(self, chunks: Sequence[Chunk]) -> Vectors:
-        """Return a vector for each chunk, shape [n, dimensions]."""
-        parts = [
-            self._embedder.embed_array(self._texts(chunks[start : start + GROUP]))
-            for start in range(0, len(chunks), GROUP)
+    def vectors(self, chunks: Sequence[Chunk]) -> EachVectors:
+        """Return the vectors of chunks, by each embedder."""
+        groups = [
+            self._texts(chunks[start : start + GROUP]) for start in range(0, len(chunks), GROUP)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, 0), dtype=np.float32)
+        return tuple(
+            np.concatenate([one.embed_array(texts) for texts in groups or [[]]])
+            for one in self._embedder.parts
+        )
 
     def _cut(self, document: Document) -> Text:
         chunks = chunk(
@@ -112,7 +114,8 @@ class Preparer:
             if vectors is not None:
                 yield Prepared(text, vectors)
                 continue
-            prepared = Prepared(text, made[start : start + len(text.chunks)])
+            own = tuple(one[start : start + len(text.chunks)] for one in made)
+            prepared = Prepared(text, own)
             start += len(text.chunks)
             self._staged.save(source, prepared)
             yield prepared

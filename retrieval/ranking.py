@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from adapt.config import Settings
@@ -22,6 +21,7 @@ from retrieval.bm25 import IN_TEXT
 from retrieval.diversity import Seen, spread
 from retrieval.fields import indexed_text
 from retrieval.filters import Filter
+from retrieval.fusion import Weights, fuse, similarity
 from retrieval.index import Candidate
 
 CANDIDATES = 100  # of each part
@@ -41,6 +41,9 @@ class SearchSettings(Settings):
     foreign_weight: float = Field(0.25, ge=0, le=1)
     # what a passage gains that the question names, by a number, a date, a label or its file's name (`README.md`)
     named_weight: float = Field(0.3, ge=0, le=1)
+    # the same where the shipped multilingual embedder is asked, and where question and passage are in two languages
+    general_weight: float = Field(0.45, ge=0, le=1)
+    across_weight: float = Field(0.65, ge=0, le=1)
     # MiniLM, 391 passages: 0.25 keeps the right passage of 99 % of English and 98 % of Spanish questions and gives
     # nothing for 93 % and 73 % of small talk ("hello", "thank you"); 0.3 keeps 97 % and 92 %, and quiets 100 % and 83 %
     min_score: float = Field(0.25, ge=-1, le=1)
@@ -125,7 +128,8 @@ class Ranking:
 
     def _parts(self, one: Candidate, score: float) -> dict[str, float]:
         covered = None if one.lexical is None else one.coverage
-        parts = {"dense": one.dense, "lexical": one.lexical, "coverage": covered}
+        each = zip(one.names, one.similar, strict=True) if len(one.names) > 1 else ()
+        parts = {"dense": one.dense, **dict(each), "lexical": one.lexical, "coverage": covered}
         if one.chunk_id in self.fused:
             parts |= {"fused": self.fused[one.chunk_id], "rerank": score}
         return {name: part for name, part in parts.items() if part is not None}
@@ -155,7 +159,7 @@ def rank(
         limit=max(CANDIDATES, limit),
         only=only,
     )
-    scores = _fused(found, settings, index.embedded_languages)
+    scores = _scored(found, settings, index.embedded_languages)
     return [(found[i], scores[i]) for i in _order(found, scores)]
 
 
@@ -231,28 +235,23 @@ def _order(found: Sequence[Candidate], scores: Sequence[float]) -> list[int]:
     return sorted(order, key=lambda i: (-scores[i], found[i].chunk_id))
 
 
-def _fused(
+def _scored(
     found: Sequence[Candidate], settings: SearchSettings, languages: frozenset[str] | None
 ) -> list[float]:
-    if not found:
-        return []
     if not settings.lexical:
-        return [one.dense or 0.0 for one in found]
-    said = [one.lexical or 0.0 for one in found]
+        return [similarity(one) for one in found]
     if not settings.dense:
-        return said
-    words = np.array(said)
-    near = np.array([one.dense or 0.0 for one in found])
-    spread = float(np.ptp(near))
-    near = (near - near.min()) / spread if spread else np.ones_like(near)
-    words = words / words.max() if words.max() > 0 else words
-    spoken = None if languages is None else {"", *languages}
-    known = [spoken is None or one.language in spoken for one in found]
-    weight = settings.dense_weight * np.where(known, 1.0, settings.foreign_weight)
-    both = weight * near + (1 - weight) * words
-    named = settings.named_weight * np.array([one.named for one in found])
-    fused: list[float] = (both if not named.any() else (both + named) / (1 + named.max())).tolist()
-    return fused
+        return [one.lexical or 0.0 for one in found]
+    weights = Weights(
+        settings.dense_weight,
+        settings.foreign_weight,
+        settings.general_weight,
+        settings.across_weight,
+    )
+    both = fuse(found, weights, languages)
+    named = [settings.named_weight * one.named for one in found]
+    most = max(named, default=0.0)
+    return [(score + more) / (1 + most) for score, more in zip(both, named, strict=True)]
 
 
 def _fitting(
@@ -262,7 +261,7 @@ def _fitting(
     near, covered = settings.min_score, settings.min_coverage
     looked = ranked if settings.strict else ranked[:LOOKED]
     fits = [
-        (one.dense is not None and one.dense >= near)
+        (one.dense is not None and similarity(one) >= near)
         or (one.lexical is not None and (one.named >= IN_TEXT or one.coverage >= covered))
         for one, _ in looked
     ]

@@ -136,9 +136,12 @@ def _is_calibrated(
     question: str, passages: Sequence[Passage], embedder: TextEmbedder | None
 ) -> bool:
     """Return whether similarities are evidence: MiniLM's, of a question and passages in languages that it knows."""
-    if embedder is None or not embedder.identity.startswith(CALIBRATED):
+    if embedder is None:
         return False
-    known = embedder.languages
+    asked = embedder.for_language(spoken(question, passages))
+    if not asked.identity.startswith(CALIBRATED):
+        return False
+    known = asked.languages
     if known is None:
         return True
     inside = sum(one.chunk.language in {"", *known} for one in passages)

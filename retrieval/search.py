@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from adapt.records import Passage
 from retrieval.filters import Filter
+from retrieval.fusion import similarity
 from retrieval.index import Candidate
 from retrieval.joining import assemble, neighbours
 from retrieval.ranking import CANDIDATES, Index, SearchSettings, rank, refine
@@ -19,13 +20,22 @@ __all__ = ["Filter", "Index", "SearchResult", "SearchSettings", "rank", "ranking
 class SearchResult:
     """Passages, best first; which parts ran, in order; how many chunks were candidates; how many repeated a better one.
 
-    Parts: filter, dense, lexical, rerank, diverse, distinct, expand, join.
+    Parts: filter, dense, lexical, rerank, diverse, distinct, expand, join. `embedders` are those whose similarity counted,
+    in the passages' order; none where `dense` did not run.
     """
 
     passages: tuple[Passage, ...]
     ran: tuple[str, ...]
     candidates: int
     duplicates: int = 0
+    embedders: tuple[str, ...] = ()
+
+    @property
+    def account(self) -> str:
+        """Return in one line what ran, with the embedders after `dense`, for people."""
+        by = f"dense ({', '.join(self.embedders)})" if self.embedders else "dense"
+        ran = ", ".join(by if name == "dense" else name for name in self.ran)
+        return f"ran: {ran}; {self.candidates} candidates"
 
 
 def search(
@@ -71,7 +81,8 @@ def run(
         around = index.chunks(wanted) if wanted else {}
         passages = assemble(passages, around, join=settings.join, expand=settings.expand)
         ran += [name for name in ("expand", "join") if getattr(settings, name)]
-    return SearchResult(tuple(passages), tuple(ran), best.candidates, best.duplicates)
+    embedders = tuple(dict.fromkeys(one.embedder for one in best.found if one.embedder))
+    return SearchResult(tuple(passages), tuple(ran), best.candidates, best.duplicates, embedders)
 
 
 def rankings(index: Index, question: str, settings: SearchSettings) -> dict[str, list[str]]:
@@ -88,7 +99,7 @@ def rankings(index: Index, question: str, settings: SearchSettings) -> dict[str,
     whole = settings.model_copy(update={"dense": True, "lexical": True})
     both = rank(index, question, CANDIDATES, whole)
     parts: dict[str, Callable[[Candidate], float]] = {
-        "dense": lambda one: one.dense or 0.0,
+        "dense": similarity,
         "lexical": lambda one: one.lexical or 0.0,
     }
     found = {}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from adapt.records import Chunk
 from adapt.workspace import sync_folder
-from retrieval.index import IndexWriter, SegmentIndex, Vectors
+from retrieval.index import EachVectors, IndexWriter, SegmentIndex
+from retrieval.texts import ChunkTexts
 
 BATCH = 1_000  # chunks
 
@@ -22,8 +23,8 @@ class SegmentWriter:
         self.count = 0
         self._index = IndexWriter()
 
-    def add(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Take chunks with their vectors, shape [n, dimensions]."""
+    def add(self, chunks: Sequence[Chunk], vectors: EachVectors) -> None:
+        """Take chunks with their vectors."""
         self._index.add(chunks, vectors)
         self.count += len(chunks)
 
@@ -38,15 +39,31 @@ class SegmentWriter:
         sync_folder(self.path.parent)
 
 
-def rows(path: Path, keys: Collection[str]) -> Iterator[tuple[list[Chunk], Vectors]]:
+def rows(path: Path, keys: Collection[str]) -> Iterator[tuple[list[Chunk], EachVectors]]:
     """Yield the chunks of a segment that are of the documents with these keys, with their vectors, in batches.
 
     Raises:
         WorkspaceError: a file is missing or damaged.
     """
     segment = SegmentIndex(path)
-    for start in range(0, len(segment.texts), BATCH):
-        chunks = segment.chunks(range(start, min(start + BATCH, len(segment.texts))))
-        keep = [i for i, one in enumerate(chunks) if one.chunk_id.partition("-")[0] in keys]
-        if keep:
-            yield [chunks[i] for i in keep], segment.vectors[[start + i for i in keep]]
+    for places, chunks in _batches(segment.texts, keys):
+        yield chunks, tuple(one.vectors[places] for one in segment.near)
+
+
+def chunks(path: Path, keys: Collection[str]) -> Iterator[list[Chunk]]:
+    """Yield the chunks alone, in batches; of the segment's files only the texts are opened.
+
+    Raises:
+        WorkspaceError: they are missing or damaged.
+    """
+    for _, found in _batches(ChunkTexts(path), keys):
+        yield found
+
+
+def _batches(texts: ChunkTexts, keys: Collection[str]) -> Iterator[tuple[list[int], list[Chunk]]]:
+    for start in range(0, len(texts), BATCH):
+        places = range(start, min(start + BATCH, len(texts)))
+        found = [(row, texts.get(row)) for row in places]
+        kept = [pair for pair in found if pair[1].chunk_id.partition("-")[0] in keys]
+        if kept:
+            yield [row for row, _ in kept], [chunk for _, chunk in kept]

@@ -12,13 +12,15 @@ from typing import TypeVar
 
 from adapt.errors import WorkspaceError
 from adapt.protocols import TextEmbedder
+from adapt.question_language import language_of_question
 from adapt.records import Chunk
 from retrieval.chroma import ChromaServer, ChromaSettings
 from retrieval.filters import Filter
 from retrieval.index import Candidate, SegmentIndex, Vectors, VersionIndex
 from retrieval.manifest import Manifest, load, load_kept, named_segments
+from retrieval.meaning import Embedders, Meaning
 from retrieval.names import MANIFEST
-from retrieval.versions import live_rows
+from retrieval.versions import live_chunks
 
 Found = TypeVar("Found")
 
@@ -29,6 +31,7 @@ class Snapshot:
     def __init__(self, folder: Path, embedder: TextEmbedder, chroma: ChromaSettings) -> None:
         self.folder = folder
         self._embedder = embedder
+        self._embedders = Embedders.of(embedder)
         self._chroma = chroma
         self._server: ChromaServer | None = None
         self._lock = threading.RLock()
@@ -38,7 +41,11 @@ class Snapshot:
         self._index: tuple[int, VersionIndex] | None = None  # and the version that it is of
 
     def manifest(self) -> Manifest:
-        """Return the manifest of now; of version 0 where there is no collection yet."""
+        """Return the manifest of now; of version 0 where there is no collection yet.
+
+        Raises:
+            WorkspaceError: it is damaged or of another version of adapt.
+        """
         with self._lock:
             try:
                 stat = (self.folder / MANIFEST).stat()
@@ -74,24 +81,17 @@ class Snapshot:
         self, question: str, *, dense: bool, lexical: bool, limit: int, only: Filter | None = None
     ) -> list[Candidate]:
         """Return the `limit` best chunks of each part that runs, with their scores by all of them."""
-        vector = self._embedder.embed_array([question])[0] if dense else None
-        return self.candidates_near(question, vector, lexical=lexical, limit=limit, only=only)
-
-    def candidates_near(
-        self,
-        question: str,
-        vector: Vectors | None,
-        *,
-        lexical: bool,
-        limit: int,
-        only: Filter | None = None,
-    ) -> list[Candidate]:
-        """Return what `candidates` does, for a question that was embedded before."""
+        meaning = self._meaning(question) if dense else None
         return self._read(
             lambda manifest: self._ranks(manifest).candidates(
-                question, vector, lexical=lexical, limit=limit, only=only
+                question, meaning, lexical=lexical, limit=limit, only=only
             )
         )
+
+    def _meaning(self, question: str) -> Meaning:
+        vectors = tuple(one.embed_array([question])[0] for one in self._embedder.parts)
+        known = self._embedder.languages or frozenset()
+        return Meaning(vectors, language_of_question(question) if len(known) > 1 else "")
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return the live chunks of these ids."""
@@ -100,7 +100,7 @@ class Snapshot:
     def live_chunks(self) -> Iterator[Chunk]:
         """Yield every chunk of the version of now."""
         manifest = self.manifest()
-        for chunks, _ in live_rows(self.folder, manifest, list(manifest.segments)):
+        for chunks in live_chunks(self.folder, manifest):
             yield from chunks
 
     def page(self, chunk_id: str) -> tuple[Chunk, list[Chunk], bool] | None:
@@ -145,7 +145,10 @@ class Snapshot:
             segments = {one: self._opened[one] for one in manifest.segments}
             large = bool(self._chroma.url) and manifest.chunks > self._chroma.above
             propose = self._propose if large else None
-            self._index = (manifest.version, VersionIndex(segments, manifest.live(), propose))
+            self._index = (
+                manifest.version,
+                VersionIndex(segments, manifest.live(), propose, self._embedders),
+            )
         return self._index[1]
 
     def close(self) -> None:
@@ -159,8 +162,10 @@ class Snapshot:
         if self._chroma.url:
             self._connected().keep(named_segments(self.folder))
 
-    def _propose(self, name: str, segment: SegmentIndex, vector: Vectors, count: int) -> list[str]:
-        return self._connected().propose(name, segment, vector, count)
+    def _propose(
+        self, name: str, segment: SegmentIndex, embedder: int, vector: Vectors, count: int
+    ) -> list[str]:
+        return self._connected().propose(name, segment, embedder, vector, count)
 
     def _connected(self) -> ChromaServer:
         if self._server is None:

@@ -2,7 +2,8 @@
 
 An ingest that was killed finds them again, and so does one whose documents other machines have prepared.
 
-    staged/<key>.safetensors    vectors float32 [n, dimensions]; header: the document's entry and chunks as JSON
+    staged/<key>.safetensors    vectors-<e> float32 [n, dimensions], those of embedder e; header: the document and its
+                                chunks as JSON
 """
 
 import hashlib
@@ -16,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from adapt.records import Chunk
-from retrieval.index import Vectors
+from retrieval.index import EachVectors
 
 HEADER = "prepared"
 
@@ -44,10 +45,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A document ready to be written, with a vector for each chunk, shape [n, dimensions]."""
+    """A document ready to be written, with the vectors of its chunks."""
 
     text: Text
-    vectors: Vectors
+    vectors: EachVectors
 
 
 TEXT = TypeAdapter(Text)
@@ -76,7 +77,7 @@ class Staged:
     def load(self, source: Source) -> Prepared:
         """Return a prepared document that is there."""
         with safe_open(self._path(source), framework="numpy") as file:
-            vectors: Vectors = file.get_tensor("vectors")
+            vectors = tuple(file.get_tensor(name) for name in sorted(file.keys()))
             return Prepared(TEXT.validate_json(file.metadata()[HEADER]), vectors)
 
     def save(self, source: Source, prepared: Prepared) -> None:
@@ -84,7 +85,11 @@ class Staged:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / f"{uuid.uuid4().hex}.tmp"
         header = {HEADER: TEXT.dump_json(prepared.text).decode()}
-        save_file({"vectors": np.ascontiguousarray(prepared.vectors)}, temporary, header)
+        named = {
+            f"vectors-{embedder}": np.ascontiguousarray(vectors)
+            for embedder, vectors in enumerate(prepared.vectors)
+        }
+        save_file(named, temporary, header)
         temporary.replace(self._path(source))
 
     def _path(self, source: Source) -> Path:

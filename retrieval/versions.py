@@ -15,9 +15,10 @@ from pydantic import Field
 
 from adapt.config import Settings
 from adapt.records import Chunk
-from retrieval.index import Vectors
-from retrieval.manifest import Manifest, named_segments, publish
+from retrieval.index import EachVectors
+from retrieval.manifest import FORMAT, Manifest, named_segments, publish
 from retrieval.segment import SegmentWriter, rows
+from retrieval.segment import chunks as chunks_of
 
 DEAD_SHARE = 0.25  # a segment with more dead chunks is written anew
 SEGMENT_CHUNKS = (
@@ -61,7 +62,7 @@ class NextVersion:
         """Return the segment into which chunks are written now."""
         return self._writer.path.name
 
-    def write(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+    def write(self, chunks: Sequence[Chunk], vectors: EachVectors) -> None:
         """Add chunks to the segment of now."""
         self._writer.add(chunks, vectors)
         self.written += len(chunks)
@@ -107,7 +108,12 @@ class NextVersion:
             name: entry.model_copy(update={"segment": self.segment_id})
             for name, entry in self._manifest.documents.items()
         }
-        changes = {"embedder": embedder, "documents": documents, "segments": self._fresh()}
+        changes = {
+            "format": FORMAT,
+            "embedder": embedder,
+            "documents": documents,
+            "segments": self._fresh(),
+        }
         self._switch(self._manifest, changes)
 
     def _switch(
@@ -148,11 +154,17 @@ def sweep(folder: Path) -> None:
 
 def live_rows(
     folder: Path, manifest: Manifest, segments: Sequence[str]
-) -> Iterator[tuple[list[Chunk], Vectors]]:
+) -> Iterator[tuple[list[Chunk], EachVectors]]:
     """Yield the live chunks of these segments with their vectors, in batches."""
     live = manifest.live()
     for segment_id in segments:
         yield from rows(folder / "segments" / segment_id, live[segment_id])
+
+
+def live_chunks(folder: Path, manifest: Manifest) -> Iterator[list[Chunk]]:
+    """Yield the live chunks of a version in batches; only their texts are read, whatever made their vectors."""
+    for segment_id, keys in manifest.live().items():
+        yield from chunks_of(folder / "segments" / segment_id, keys)
 
 
 def _to_absorb(

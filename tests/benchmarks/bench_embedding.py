@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from adapt.embedding import load_embedder, minilm_folder
+from adapt.embedding import load_embedder, load_muse, minilm_folder, muse_folder
 from adapt.minilm import MiniLm, WordPieces
 from adapt.minilm_torch import BATCH, TorchMiniLm
 from retrieval.quality import judge
@@ -28,6 +28,7 @@ def run() -> list[Row]:
         _speed("short texts", _texts(SHORT, 640), ours, theirs),
         _speed("600 characters", _texts(LONG, 160), ours, theirs),
         _overhead(ours),
+        _both(ours),
     ]
     if (DATA / "scifact_beir").is_dir():
         rows.append(_loss(_scifact(), ours, theirs))
@@ -72,7 +73,7 @@ def _speed(what: str, texts: list[str], ours: MiniLm, theirs: TorchMiniLm) -> Ro
 
 def _overhead(ours: MiniLm) -> Row:
     texts = _texts(LONG, 160)
-    embedder = load_embedder()
+    embedder = load_embedder("minilm")
     embedder.embed(["warm"])
     pairs = []
     for _ in range(ROUNDS):
@@ -87,6 +88,21 @@ def _overhead(ours: MiniLm) -> Row:
         f"{statistics.median(one[1] for one in pairs):.2f} s",
         round(statistics.median(ratios), 3),
         f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}); lists on top; at least 0.9 is asked",
+    )
+
+
+def _both(ours: MiniLm) -> Row:
+    texts, muse = _texts(LONG, 160), load_muse(muse_folder())
+    pairs = [(_seconds(ours, texts), _seconds(muse, texts)) for _ in range(ROUNDS + 1)][1:]
+    ratios = [alone / (alone + other) for alone, other in pairs]
+    both = statistics.median(len(texts) / sum(pair) for pair in pairs)
+    alone = statistics.median(len(texts) / first for first, _ in pairs)
+    return Row(
+        "embedding by both shipped embedders, 600 characters",
+        f"{both:,.0f} texts/s",
+        f"{alone:,.0f} texts/s (MiniLM alone)",
+        round(statistics.median(ratios), 3),
+        f"median of {ROUNDS} pairs ({min(ratios):.2f} … {max(ratios):.2f}), {len(texts)} texts; at least 0.7 is asked",
     )
 
 

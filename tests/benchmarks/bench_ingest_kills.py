@@ -99,12 +99,12 @@ def _start(workspace: Workspace, folder: Path) -> "subprocess.Popen[bytes]":
 
 
 def _version(workspace: Workspace) -> int:
-    return Collection.open(workspace, "c", load_embedder()).version
+    return Collection.open(workspace, "c", load_embedder("minilm")).version
 
 
 def _is_whole(workspace: Workspace) -> bool:
     """Return whether every document that the version names has all its chunks."""
-    collection = Collection.open(workspace, "c", load_embedder())
+    collection = Collection.open(workspace, "c", load_embedder("minilm"))
     counts: dict[str, int] = {}
     for chunk in collection.index.live_chunks():
         counts[chunk.document] = counts.get(chunk.document, 0) + 1
@@ -112,7 +112,7 @@ def _is_whole(workspace: Workspace) -> bool:
 
 
 def _rows(workspace: Workspace) -> Rows:
-    collection = Collection.open(workspace, "c", load_embedder())
+    collection = Collection.open(workspace, "c", load_embedder("minilm"))
     manifest = collection.index.manifest()
     return {
         chunk.chunk_id: (chunk.text, np.asarray(vector).tobytes())

@@ -57,7 +57,7 @@ class PlainEmbedding(BaseEmbedding):
 
 def ours(folder: Path, scratch: Path) -> tuple[float, int]:
     """Ingest a folder as `adapt ingest` does."""
-    embedder = load_embedder()
+    embedder = load_embedder("minilm")
     embedder.embed(["warm"])
     collection = Collection.open_or_create(Workspace(scratch / "workspace"), "bench", embedder)
     started = time.perf_counter()
@@ -134,7 +134,7 @@ def main() -> None:
     if side == "ours":
         seconds, chunks = ours(folder, scratch)
     else:
-        encode = load_embedder().embed if side == "peer-our-embedder" else plain_encode()
+        encode = load_embedder("minilm").embed if side == "peer-our-embedder" else plain_encode()
         seconds, chunks = peer(folder, scratch, encode)
     peak.over.set()
     print(json.dumps({"seconds": seconds, "chunks": chunks, "peak": peak.most}))  # noqa: T201

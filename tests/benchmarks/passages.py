@@ -14,7 +14,7 @@ from adapt.records import Chunk
 from retrieval.ids import chunk_id, document_key
 from tests.benchmarks.bench_starter import DATA
 
-DIMENSIONS = 384  # of MiniLM
+DIMENSIONS = (384, 512)  # of both shipped embedders
 LENGTH = 600  # characters: 140 tokens, the product's own measure, of these texts
 SENTENCE = re.compile(r"(?<=[.!?;:])\s+|\n+")
 SETS = {  # file → language
@@ -65,13 +65,13 @@ def questions(count: int) -> list[str]:
 
 
 def vectors(
-    count: int, *, seed: int, like: npt.NDArray[np.float32] | None = None
+    count: int, *, seed: int, dimensions: int, like: npt.NDArray[np.float32] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Return vectors of length 1, shape [count, 384]: drawn around a few hundred topics, or near some of `like`."""
-    draw = np.random.default_rng(seed)
-    noise = draw.standard_normal((count, DIMENSIONS), np.float32) / np.float32(DIMENSIONS**0.5)
+    """Return vectors of length 1, shape [count, dimensions]: drawn around a few hundred topics, or near some of `like`."""
+    draw, root = np.random.default_rng(seed), np.float32(dimensions**0.5)
+    noise = draw.standard_normal((count, dimensions), np.float32) / root
     if like is None:
-        topics = draw.standard_normal((400, DIMENSIONS), np.float32) / np.float32(DIMENSIONS**0.5)
+        topics = draw.standard_normal((400, dimensions), np.float32) / root
         found = topics[draw.integers(0, len(topics), count)] + noise
     else:
         found = like[draw.integers(0, len(like), count)] + noise

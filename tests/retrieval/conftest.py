@@ -40,7 +40,7 @@ def write_pdf(path: Path, pages: list[str]) -> Path:
 @pytest.fixture(scope="session")
 def minilm() -> TextEmbedder:
     """Return the shipped embedder, loaded once."""
-    return load_embedder()
+    return load_embedder("minilm")
 
 
 @pytest.fixture

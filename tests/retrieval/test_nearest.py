@@ -125,7 +125,7 @@ def test_codes_give_back_what_they_say_they_lost() -> None:
     assert np.abs(codes).max() == 127
 
 
-@pytest.mark.parametrize("name", ["vectors.npy", "codes.npy", "scales.npy"])
+@pytest.mark.parametrize("name", ["vectors-0.npy", "codes-0.npy", "scales-0.npy"])
 def test_a_damaged_file_is_one_sentence(name: str, tmp_path: Path) -> None:
     opened(tmp_path / "s", drawn("plain", 30, 16))
     file = tmp_path / "s" / name
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_one_sentence(name: str, tmp_path: Path) -> None:
 def test_files_of_two_segments_are_refused(tmp_path: Path) -> None:
     opened(tmp_path / "s", drawn("plain", 30, 16))
     opened(tmp_path / "other", drawn("plain", 31, 16))
-    (tmp_path / "other" / "codes.npy").rename(tmp_path / "s" / "codes.npy")
+    (tmp_path / "other" / "codes-0.npy").rename(tmp_path / "s" / "codes-0.npy")
 
     with pytest.raises(WorkspaceError, match="do not belong together"):
         NearVectors(tmp_path / "s")

@@ -10,7 +10,7 @@ from retrieval.relevance import RelevanceSettings, judge, spoken
 
 HOURS = Chunk("h", "hours.txt", "r", "The Marlow office opens at nine on weekdays.", language="en")
 HORARIO = Chunk("e", "horario.txt", "r", "La oficina de Marlow abre a las nueve.", language="es")
-MINILM = load_embedder()  # only its name and languages are read
+MINILM = load_embedder("minilm")  # only its name and languages are read
 
 
 def found(chunk: Chunk, dense: float, coverage: float) -> list[Passage]:

@@ -121,11 +121,12 @@ def search(
         "collection": collection,
         "parts": [name for name in result.ran if name in PARTS],
         "ran": result.ran,
+        "embedders": result.embedders,
         "candidates": result.candidates,
         "duplicates": result.duplicates,
         "passages": rows,
     }
-    output.say(f"ran: {', '.join(result.ran)}; {result.candidates} candidates")
+    output.say(result.account)
     output.result(data, shown if result.passages else "no passage found")
 
 

@@ -54,7 +54,7 @@ def show_search(ctx: Context, name: str, *, user: str) -> None:
             st.info("Nothing in these documents is close to that.", icon=":material/search_off:")
         for passage in result.passages:
             _show_found(ctx, passage, collection=name, user=user)
-        st.caption(plain(f"ran: {', '.join(result.ran)} · {result.candidates} candidates"))
+        st.caption(plain(result.account))
 
 
 def show_versions(ctx: Context, collection: Collection, *, user: str) -> None:
