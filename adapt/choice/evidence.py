@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from adapt.candidates import Candidate
 from adapt.choice.answer_kinds import asked_kinds, holds
+from adapt.choice.languages import content_words
 from adapt.choice.match import TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms, words_of
 
@@ -18,7 +19,7 @@ EVIDENCE = (
     "closeness", "cosine", "match",  # of tokens, by MiniLM (`adapt.choice.match`)
     # by the multilingual encoder: alone, under its headings, after the sentence before, and the whole passage
     "alone", "headed", "after", "passage",
-    "words", "words_around", "words_passage", "names", "names_passage",
+    "words", "words_around", "words_passage", "covered", "covered_passage", "names", "names_passage",
     "kind", "kind_around", "opens", "points_back", "short", "row", "item",
 )  # fmt: skip
 MODEL_FIGURES = ("chosen", "free")  # of the model that answers, in nats (`adapt.choice.likelihood`)
@@ -98,12 +99,14 @@ def _words(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
     ]
     wholes = {number: terms(text) for number, text in _passages(candidates).items()}
     rarity = Rarity(question, [one.reading for one in candidates])
-    names = names_of(question)
+    names, content = names_of(question), content_words(question)
     shares = [rarity.share(held) for held in own]
     return [
         shares,
         [rarity.share(held) - share for held, share in zip(around, shares, strict=True)],
         [rarity.share(wholes[one.number]) for one in candidates],
+        [held_share(content, held) for held in own],
+        [held_share(content, wholes[one.number]) for one in candidates],
         [held_share(names, held) for held in own],
         [held_share(names, wholes[one.number]) for one in candidates],
     ]

@@ -12,18 +12,24 @@ COMMON = {
         words_of(
             """the of and to in is are was were do does did how what when where who why which can could should
             would will my your i we it you they for on with from at by be been this that there have has not if
-            or an much many long any"""
+            or an much many long any about say says tell know want documents"""
         )
     ),
     "es": frozenset(
         words_of(
             """el la los las de del y en es son fue era que como cuando donde quien por para con se su sus un una
             al lo mi tu yo hay tiene tengo puedo puede cuanto cuantos cuanta cuantas cual cuales esta estan ser
-            si o sobre desde hasta cuesta le nos"""
+            si o sobre desde hasta cuesta le nos dice dicen pone quiero saber documentos"""
         )
     ),
 }
 LETTERS = frozenset("¿¡ñáéíóú")
+
+
+def content_words(text: str) -> list[str]:
+    """Return the words of a text that are not among the commonest, each once."""
+    common = COMMON["en"] | COMMON["es"]
+    return [word for word in dict.fromkeys(words_of(text)) if word not in common]
 
 
 def language_of(text: str) -> str:

@@ -44,7 +44,7 @@ COINED_STEP = 2  # of the coined items every second is measured
 MEASURED = 300  # of each set that the starter's likelihood is taken of
 # figures that the sets of the fit, which have no tables and few lists, can weigh
 WEIGHED = tuple(name for name in EVIDENCE if name not in {"row", "item", "short"})
-ANSWERED = ("closeness", "alone")
+ANSWERED = ("closeness", "alone", "covered", "covered_passage")
 
 
 class Recipe:
@@ -200,7 +200,7 @@ def fit(recipe: Recipe, heads: Sequence[MatchHead]) -> Weights:
     rows = recipe.rows([*plain, *across], heads, measured=False)
     measured = recipe.rows([*unread, *across[::2]], heads, measured=True)
     answerable = recipe.items((*sources.learned, *sources.across), lambda _: MEASURED)
-    known = recipe.rows(answerable, heads, measured=False)
+    known = recipe.rows([*answerable, *sources.coined], heads, measured=False)
     absent = recipe.absent(answerable, heads)
     ways, right = {}, {}
     for way in ("en", "es", "across"):
