@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from transformers import AutoModel
 
-from adapt.minilm import Vectors, WordPieces, padded
+from adapt.batches import Vectors
+from adapt.minilm import WordPieces, padded
 from adapt.minilm_graph import WIDTH
 
 BATCH = 32  # texts of like length in one forward pass, as sentence-transformers has it; 16 to 64 measure the same

@@ -25,11 +25,8 @@ from adapt.eight_bits import (
 
 WIDTH = 512  # of a token's vector, and of a text's
 INNER = 256  # of a convolution
-ORDERS = {
-    2: 0,
-    3: 1,
-    5: 2,
-}  # tokens that a convolution sees → how many of them stand before its own
+# tokens that a convolution sees → how many of them stand before its own
+ORDERS = {2: 0, 3: 1, 5: 2}
 ALL = WIDTH + len(ORDERS) * INNER
 EPSILON = 1e-12
 

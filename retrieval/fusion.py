@@ -7,7 +7,7 @@ Not here: which embedder is asked (`retrieval.meaning`), and in what order the p
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,8 @@ class Weights:
     """The similarity's share of the score, in [0, 1]; the rest is BM25's.
 
     `own` is for the one embedder, or of two the one of few languages; `foreign` a share of it, for chunks in a language that
-    it was not trained on; `general` for the one of many languages; `across` where question and chunk are in two.
+    it was not trained on; `general` for the one of many languages, of which as much counts as the best chunk leaves out of
+    the question's words; `across` where question and chunk are in two.
     """
 
     own: float
@@ -52,15 +53,13 @@ def fuse(
     near = (near - near.min()) / spread if spread else np.ones_like(near)
     words = np.array([one.lexical or 0.0 for one in found])
     words = words / words.max() if words.max() > 0 else words
-    words *= [np.sqrt(one.coverage) if _is_general(one) else 1.0 for one in found]
+    words *= [np.sqrt(one.coverage) if one.across else 1.0 for one in found]
+    left = 1 - max(one.coverage for one in found)
+    weights = replace(weights, general=weights.general * left)
     spoken = None if languages is None else {"", *languages}
     weight = np.array([_weight(one, weights, spoken) for one in found])
     fused: list[float] = (weight * near + (1 - weight) * words).tolist()
     return fused
-
-
-def _is_general(one: Candidate) -> bool:
-    return one.across or one.embedder in SCALES
 
 
 def _weight(one: Candidate, weights: Weights, known: set[str] | None) -> float:
@@ -68,4 +67,4 @@ def _weight(one: Candidate, weights: Weights, known: set[str] | None) -> float:
         return weights.across
     if known is not None and one.language not in known:
         return weights.own * weights.foreign
-    return weights.general if _is_general(one) else weights.own
+    return weights.general if one.embedder in SCALES else weights.own

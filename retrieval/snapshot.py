@@ -89,7 +89,9 @@ class Snapshot:
         )
 
     def _meaning(self, question: str) -> Meaning:
-        vectors = tuple(one.embed_array([question])[0] for one in self._embedder.parts)
+        # an embedder that tells capitals from small letters takes what is all in capitals for names
+        said = question.lower() if question.isupper() else question
+        vectors = tuple(one.embed_array([said])[0] for one in self._embedder.parts)
         known = self._embedder.languages or frozenset()
         return Meaning(vectors, language_of_question(question) if len(known) > 1 else "")
 

@@ -27,7 +27,7 @@ def test_closeness_is_the_mean_over_the_question_of_the_nearest_token(
 
     found = reader.closeness(question, TEXTS)
 
-    asked, *rows = (encoder._states(row) for row in encoder.ids([question, *TEXTS]))
+    asked, *rows = (encoder._unit_states(row) for row in encoder.ids([question, *TEXTS]))
     for value, row in zip(found, rows, strict=True):
         nearest = [max(float(np.dot(a, b)) for b in row) for a in asked[1:-1]]
         assert value == pytest.approx(np.mean(nearest), abs=1e-5)

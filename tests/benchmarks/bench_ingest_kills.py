@@ -13,8 +13,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-
 from adapt.embedding import load_embedder
 from adapt.workspace import Workspace
 from retrieval.collection import Collection
@@ -115,7 +113,7 @@ def _rows(workspace: Workspace) -> Rows:
     collection = Collection.open(workspace, "c", load_embedder("minilm"))
     manifest = collection.index.manifest()
     return {
-        chunk.chunk_id: (chunk.text, np.asarray(vector).tobytes())
+        chunk.chunk_id: (chunk.text, b"".join(vector.tobytes() for vector in each))
         for chunks, vectors in live_rows(collection.folder, manifest, list(manifest.segments))
-        for chunk, vector in zip(chunks, vectors, strict=True)
+        for chunk, *each in zip(chunks, *vectors, strict=True)
     }

@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
@@ -40,9 +39,9 @@ def rows(collection: Collection) -> dict[str, tuple[str, bytes]]:
     """Return text and vector of every live chunk, by its id."""
     manifest = collection.index.manifest()
     return {
-        chunk.chunk_id: (chunk.text, np.asarray(vector, np.float32).tobytes())
+        chunk.chunk_id: (chunk.text, b"".join(vector.tobytes() for vector in each))
         for chunks, vectors in live_rows(collection.folder, manifest, list(manifest.segments))
-        for chunk, vector in zip(chunks, vectors, strict=True)
+        for chunk, *each in zip(chunks, *vectors, strict=True)
     }
 
 

@@ -237,6 +237,26 @@ def test_across_languages_words_count_by_the_share_of_the_question_that_they_cov
     assert near < chance
 
 
+def test_the_multilingual_embedder_counts_as_far_as_words_are_missing() -> None:
+    def nearer(coverage: float) -> float:
+        near = Candidate("near", 0.4, 0.0, 0.0, "es", embedder="muse")
+        said = Candidate("said", 0.1, 6.0, coverage, "es", embedder="muse")
+        score, other = fuse([near, said], Weights(0.4, 0.25, 0.7, 0.5), frozenset({"en", "es"}))
+        return score - other
+
+    assert nearer(0.0) == pytest.approx(0.7 - 0.3)
+    assert nearer(0.5) == pytest.approx(0.35 - 0.65)
+    assert nearer(1.0) == pytest.approx(-1.0)
+
+
+def test_a_title_in_capitals_is_embedded_in_small_letters(collection: Collection) -> None:
+    loud, small = "LA OFICINA ABRE", "la oficina abre"
+
+    assert {n: c.similar for n, c in asked(collection, loud).items()} == {
+        n: c.similar for n, c in asked(collection, small).items()
+    }
+
+
 def test_similarities_of_two_embedders_stand_on_one_scale() -> None:
     found = [
         Candidate("english", 0.5, 0.0, 0.0, "en", embedder="minilm"),
