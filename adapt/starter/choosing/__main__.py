@@ -206,10 +206,6 @@ def fit(recipe: Recipe, heads: Sequence[MatchHead]) -> Weights:
     for way in ("en", "es", "across"):
         evidence = fit_choice(_of(rows, way), WEIGHED)
         model = fit_model(_of(measured, way), evidence)
-        if share_right(_of(measured, way), {**evidence, **model}) <= share_right(
-            _of(measured, way), evidence
-        ):
-            model = dict.fromkeys(MODEL_FIGURES, 0.0)  # it does not know better across languages
         answered, bias = fit_answered([*_of(known, way), *_of(absent, way)], evidence, ANSWERED)
         ways[way] = WayWeights(choice={**evidence, **model}, answered=answered, bias=bias)
         for name in sorted({row.source for row in _of(rows, way)}):

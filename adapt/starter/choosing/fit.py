@@ -57,7 +57,10 @@ def _pairwise(rows: Sequence[Row], columns: Sequence[int]) -> npt.NDArray[np.flo
 
 
 def fit_model(rows: Sequence[Row], weights: dict[str, float]) -> dict[str, float]:
-    """Return what the likelihoods of the model weigh beside the evidence, whose score keeps its weight of 1."""
+    """Return what the likelihoods of the model weigh beside the evidence, whose score keeps its weight of 1.
+
+    What a model finds likely never speaks against a candidate.
+    """
     scored = [
         Row(
             np.concatenate([scores_of(row, weights)[:, None], row.figures[:, -len(MODEL_FIGURES) :]], 1),
@@ -67,7 +70,10 @@ def fit_model(rows: Sequence[Row], weights: dict[str, float]) -> dict[str, float
     ]  # fmt: skip
     fitted = _pairwise(scored, list(range(1 + len(MODEL_FIGURES))))
     scale = max(fitted[0], 1e-9)
-    return {name: float(one / scale) for name, one in zip(MODEL_FIGURES, fitted[1:], strict=True)}
+    return {
+        name: max(0.0, float(one / scale))
+        for name, one in zip(MODEL_FIGURES, fitted[1:], strict=True)
+    }
 
 
 def scores_of(row: Row, weights: dict[str, float]) -> npt.NDArray[np.float64]:
