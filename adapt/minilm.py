@@ -70,25 +70,6 @@ class MiniLm(WordPieces):
         """Return one vector of length 1 per text, shape [n, 384]."""
         return in_batches(self.ids(texts), self._encode, WIDTH, self._pool)
 
-    def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Return for each text the mean, over the question's tokens, of the largest cosine with one of the text's.
-
-        That is MaxSim (Khattab and Zaharia 2020, ColBERT, arXiv:2004.12832, equation 3) over the number of tokens, of
-        states that were trained for their mean; 0 for a question without a token.
-        """
-        asked, *rows = self.ids([question, *texts])
-        words = self._states(asked)[1:-1]  # without the special tokens at both ends
-        if not len(words):
-            return [0.0] * len(texts)
-        return [float((words @ self._states(row).T).max(axis=1).mean()) for row in rows]
-
-    def _states(self, row: Sequence[int]) -> Vectors:
-        """Return the last state of each token, of length 1."""
-        ids, mask = padded([row])
-        states: Vectors = self._session.run(None, {"ids": ids, "mask": mask})[0][0]
-        states /= np.linalg.norm(states, axis=1, keepdims=True)
-        return states
-
     def _encode(self, rows: Rows) -> Vectors:
         ids, mask = padded(rows)
         states = self._session.run(None, {"ids": ids, "mask": mask})[0]
