@@ -70,18 +70,6 @@ class MiniLm(WordPieces):
         """Return one vector of length 1 per text, shape [n, 384]."""
         return in_batches(self.ids(texts), self._encode, WIDTH, self._pool)
 
-    def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Return for each text the mean, over the question's tokens, of the largest cosine with one of the text's.
-
-        That is MaxSim (Khattab and Zaharia 2020, ColBERT, arXiv:2004.12832, equation 3) over the number of tokens, of
-        states that were trained for their mean; 0 for a question without a token.
-        """
-        asked, *rows = self.ids([question, *texts])
-        words = self._unit_states(asked)[1:-1]  # without the special tokens at both ends
-        if not len(words):
-            return [0.0] * len(texts)
-        return [float((words @ self._unit_states(row).T).max(axis=1).mean()) for row in rows]
-
     def tokens(self, text: str) -> list[int]:
         """Return the tokens of a text, without special ones, however many they are."""
         found: list[int] = self._counter.encode(text, add_special_tokens=False).ids
@@ -91,12 +79,6 @@ class MiniLm(WordPieces):
         """Return the last state of each token, shape [n, 384], read with the special tokens around them."""
         first, *_, last = self.ids([""])[0]
         return self._states([first, *tokens[: self.window - 2], last])[1:-1]
-
-    def _unit_states(self, row: Sequence[int]) -> Vectors:
-        """Return the last state of each token, of length 1."""
-        states = self._states(row)
-        states /= np.linalg.norm(states, axis=1, keepdims=True)
-        return states
 
     def _states(self, row: Sequence[int]) -> Vectors:
         """Return the last state of each token."""

@@ -38,6 +38,11 @@ class ContextSource(Protocol):
 class Retriever(Protocol):
     """Something that finds passages for a question."""
 
+    @property
+    def size(self) -> int:
+        """Return how many chunks it looks through."""
+        ...
+
     def search(self, question: str, *, top_k: int) -> list[Passage]:
         """Return at most `top_k` passages, best first."""
         ...
@@ -45,10 +50,6 @@ class Retriever(Protocol):
 
 class PassageReader(Protocol):
     """Something that reads a question beside passages, and says how far they are about it."""
-
-    def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Return for each text how near its tokens come to those of the question, mean of cosines."""
-        ...
 
     def information(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return for each text what it tells of the question, in nats: log P(question | text) - log P(question)."""

@@ -1,4 +1,4 @@
-"""Questions read beside passages by what is shipped: MiniLM's tokens, and the starter's likelihood of the question.
+"""Questions read beside passages by the shipped starter: how much likelier a passage makes the question.
 
 It tells whether passages are about a question where the similarity of whole texts does not. Not here: what is made of it
 (`retrieval.relevance`), whose figures hold for these weights alone.
@@ -11,8 +11,6 @@ from functools import cached_property
 import torch
 
 from adapt.bases import find_base
-from adapt.embedding import load_token_encoder
-from adapt.minilm import MiniLm
 from adapt.models import ModelRuntime
 from adapt.workspace import Workspace
 
@@ -20,17 +18,11 @@ READ = 300  # tokens of a passage that the starter reads
 
 
 class ShippedReader:
-    """MiniLM and the starter, each loaded at first use."""
+    """The starter, loaded at first use."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._lock = threading.RLock()
-
-    def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Return for each text the mean, over the question's tokens, of the largest cosine with one of the text's."""
-        with self._lock:
-            encoder = self._encoder
-        return encoder.closeness(question, texts)
 
     def information(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return for each text log P(question | text) - log P(question) under the starter, in nats."""
@@ -53,10 +45,6 @@ class ShippedReader:
     def _tokens(self, text: str) -> list[int]:
         found: list[int] = self._starter.tokenizer(text, add_special_tokens=False)["input_ids"]
         return found
-
-    @cached_property
-    def _encoder(self) -> MiniLm:
-        return load_token_encoder()
 
     @cached_property
     def _starter(self) -> ModelRuntime:

@@ -114,6 +114,11 @@ class Collection:
         """Return the number of the version that is seen now; 0 before the first ingest."""
         return self._snapshot.manifest().version
 
+    @property
+    def size(self) -> int:
+        """Return how many chunks the version holds that is seen now."""
+        return self._snapshot.manifest().chunks
+
     def documents(self) -> dict[str, DocumentEntry]:
         """Return the documents of the version that is seen now, by name."""
         return dict(sorted(self._snapshot.manifest().documents.items()))

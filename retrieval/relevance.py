@@ -1,9 +1,10 @@
 """Whether the passages that were found seem to hold the answer, so that a chat can say "not in your documents".
 
-A logistic model of a few features that a person can check. Where the embedder is the shipped MiniLM and knows the language
-of question and passages, they are the similarity of the nearest passage and the number of the question's words in one
-passage, and with a reader (`adapt.reader`) how near the tokens of both come to each other and what the passage tells of the
-question; elsewhere the share of the question's words, weighted by rarity, that one passage holds.
+A logistic model of a few features that a person can check (`retrieval.evidence`): how near the nearest sentence comes to the
+question, how many of its words, or how much of their sense, one passage holds, and how many chunks were looked through, as
+among more of them something is near to anything. Which features count depends on how question and passage relate: English
+to English by MiniLM, what else the multilingual encoder knows, across languages too, by that; elsewhere the share of the
+question's words, weighted by rarity, that one passage holds.
 
 What it cannot see: a passage on the very subject that leaves out the one thing asked. Figures of both: `README.md`.
 Not here: how passages are found (`retrieval.search`), what becomes of the judgement (`retrieval.source`).
@@ -21,20 +22,25 @@ from adapt.config import Settings
 from adapt.protocols import PassageReader, TextEmbedder
 from adapt.records import Passage
 from retrieval.analysis import STOP_WORDS, WORD, named_words, terms
+from retrieval.evidence import nearest_sentence, shared_sense
 from retrieval.folding import composed, fold
 
-# Fitted by maximum likelihood (ridge 1e-3 on standardised features, each set and side of equal weight) on first hits of
-# TyDiQA English and feedbackqa, against questions of the other English sets and CLINC150's out-of-scope queries; the
-# intercept puts the border where 2 % of those hits lie below. SciFact and all Spanish sets stood outside.
-SIMILARITY, WORDS, OFFSET = 19.67, 0.822, -9.354
-# The same with a reader, which SciFact, outside, showed to be worth its 0.2 s: similarity, words, closeness of
-# tokens, information in nats
-READER, READER_OFFSET = (21.233, 3.127, 12.555, 0.12), -21.132
+# Fitted by `python -m tests.benchmarks.fit_relevance`, which names its data, their hashes and its seed: maximum likelihood,
+# ridge 1e-3 on standardised features, each set, size and side of equal weight; the intercept puts the border where 1 % of
+# the questions whose passage was found lie below.
+# Of the nearest sentence's cosine with the question by MiniLM, ln(1 + words held), ln(chunks), and the intercept
+ENGLISH = (21.18, 3.32, -0.62, -9.82)
+# Where that leaves a score so near the border, the starter reads the passages (0.2 s): per nat of information, and the
+# intercept that keeps 1 % of the same questions below
+UNDECIDED = 2.0
+INFORMATION, INFORMED = 0.0673, -0.1
+# Of the same cosine by the multilingual encoder, the sense shared, ln(chunks), and the intercept
+MULTILINGUAL = (15.23, 20.77, -0.56, -14.58)
 # The same on MLQA es-es dev and SQuAD-es; border at 3 %. MLQA test, leyes_uy and docs_es_tech stood outside.
 COVERAGE, COVERAGE_OFFSET = 10.02, -3.259
-CALIBRATED = (
-    "minilm@"  # how the identity of the embedder begins whose similarities the first was fitted on
-)
+# how the identities of the embedders begin that the first two were fitted on
+MINILM, MUSE = "minilm@", "muse@"
+CHUNKS = 500  # of a collection whose size is not told; such were the ones of the fit
 READ = 3  # passages that are looked at; a prompt rarely holds more
 SPOKEN = ("en", "es")  # languages that a question is told apart in
 SPANISH_SIGN = re.compile("[¿¡ñáéíóú]")
@@ -47,6 +53,24 @@ TALK = frozenset(
         correcto equivocas va llamas humano puedes hacer ayuda ayudarme chiste"""
     )
 )
+
+# what people are told
+SAID = {
+    "en": {
+        "talk": "it asks nothing of the documents",
+        "nothing": "nothing in them is close to the question",
+        "sentence": "the sentence nearest to the question has a similarity of {:.2f}",
+        "words": "the best passage holds {:.0f} % of the question's words, the rare ones counting most",
+        "missing": "; none of the passages mentions {}",
+    },
+    "es": {
+        "talk": "no pregunta nada a los documentos",
+        "nothing": "no hay en ellos nada cercano a la pregunta",
+        "sentence": "la frase más cercana a la pregunta tiene una similitud de {:.2f}",
+        "words": "el mejor pasaje contiene el {:.0f} % de las palabras de la pregunta, contando más las raras",
+        "missing": "; ningún pasaje menciona {}",
+    },
+}
 
 
 class RelevanceSettings(Settings):
@@ -75,49 +99,99 @@ def judge(
     settings: RelevanceSettings | None = None,
     *,
     reader: PassageReader | None = None,
+    chunks: int = CHUNKS,
 ) -> Relevance:
     """Return whether the passages found for a question seem to hold its answer.
 
     Args:
         passages: as a search returns them, best first, with their scores by part.
-        embedder: whose similarities those are; without one, or with one that the model was not fitted on, words decide.
-        reader: reads the first passages beside the question, where similarities count.
+        embedder: reads question and passages; without one, or with one that the models were not fitted on, words decide.
+        reader: reads English passages beside an English question where the embedder leaves it undecided.
+        chunks: how many the search looked through.
     """
     border = (settings or RelevanceSettings()).min_answered
     words = _content(question)
+    language = spoken(question, passages)
     if all(word in TALK for word in words):
-        return Relevance(1.0, False, "it asks nothing of the documents")
+        return Relevance(1.0, False, SAID[language]["talk"])
     read = passages[:READ]
     if not read:
-        return Relevance(0.0, True, "nothing in them is close to the question")
-    held = max((_held(words, passage) for passage in read), key=len)
+        return Relevance(0.0, True, SAID[language]["nothing"])
+    asked = _Asked(question, words, language, math.log(max(chunks, 1)), reader)
+    score, why = max(
+        _score(asked, group, encoder) for encoder, group in _groups(asked, read, embedder)
+    )
+    same = [one for one in read if one.chunk.language in {"", language}]  # others have other words
+    held = {word for passage in same for word in _held(words, passage)}
     missing = [word for word in words if word not in held]
-    coverage = [one.scores["coverage"] for one in read if "coverage" in one.scores]
-    covered = max(coverage) if coverage else len(held) / len(words)
-    similar = max((one.scores["dense"] for one in read if "dense" in one.scores), default=None)
-    if similar is not None and _is_calibrated(question, read, embedder):
-        common = math.log1p(len(held))
-        if reader is None:
-            score = SIMILARITY * similar + WORDS * common + OFFSET
-        else:
-            features = similar, common, *_read(question, read, reader)
-            score = sum(map(mul, READER, features)) + READER_OFFSET
-        why = f"the nearest passage has a similarity of {similar:.2f}"
-    else:
-        score = COVERAGE * covered + COVERAGE_OFFSET
-        why = f"the best passage holds {covered:.0%} of the question's words, the rare ones counting most"
-    if missing:
-        why += f"; it lacks {', '.join(missing[:5])}"
+    if same and missing:
+        written = {fold(word): word for word in WORD.findall(question.casefold())}
+        shown = ", ".join(written.get(word, word) for word in missing[:5])
+        why += SAID[language]["missing"].format(shown)
     answered = 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
     return Relevance(round(answered, 4), answered < border, why)
 
 
-def _read(question: str, passages: Sequence[Passage], reader: PassageReader) -> tuple[float, float]:
-    """Return the closest passage's closeness, and what the passage tells that tells most of the question."""
-    texts = [f"{one.chunk.heading} {one.chunk.text}" for one in passages]
-    close = reader.closeness(question, texts)
-    told = reader.information(question, [one.chunk.text for one in passages])
-    return max(close), max(told)
+@dataclass(frozen=True)
+class _Asked:
+    """A question with what is known of it: its words that name something, its language, ln of how many chunks were searched."""
+
+    question: str
+    words: list[str]
+    language: str
+    size: float
+    reader: PassageReader | None
+
+
+def _groups(
+    asked: _Asked, passages: Sequence[Passage], embedder: TextEmbedder | None
+) -> list[tuple[TextEmbedder | None, list[Passage]]]:
+    """Return the passages by the embedder that knows the question's language and theirs; None where none does."""
+    groups: dict[str, tuple[TextEmbedder | None, list[Passage]]] = {}
+    for passage in passages:
+        encoder = _encoder(asked.language, passage.chunk.language, embedder)
+        _, group = groups.setdefault(encoder.identity if encoder else "", (encoder, []))
+        group.append(passage)
+    return list(groups.values())
+
+
+def _encoder(asked: str, language: str, embedder: TextEmbedder | None) -> TextEmbedder | None:
+    """Return the part of an embedder whose similarities are evidence for a question and a passage in these languages."""
+    parts = embedder.parts if embedder else ()
+    for part in parts:
+        english = language == "en" or (not language and len(parts) == 1)
+        if part.identity.startswith(MINILM) and asked == "en" and english:
+            return part
+        if part.identity.startswith(MUSE) and language in {"", *(part.languages or ())}:
+            return part
+    return None
+
+
+def _score(
+    asked: _Asked, passages: Sequence[Passage], encoder: TextEmbedder | None
+) -> tuple[float, str]:
+    """Return how far passages seem to answer, 0 being the border, and why, for people."""
+    said = SAID[asked.language]
+    held = max(len(_held(asked.words, passage)) for passage in passages)
+    if encoder is None:
+        coverage = [one.scores["coverage"] for one in passages if "coverage" in one.scores]
+        covered = max(coverage) if coverage else held / len(asked.words)
+        return COVERAGE * covered + COVERAGE_OFFSET, said["words"].format(100 * covered)
+    near = nearest_sentence(asked.question, passages, encoder)
+    why = said["sentence"].format(near)
+    if not encoder.identity.startswith(MINILM):
+        sense = shared_sense(asked.question, passages, encoder)
+        return _weighed(MULTILINGUAL, near, sense, asked.size), why
+    score = _weighed(ENGLISH, near, math.log1p(held), asked.size)
+    if asked.reader and abs(score) <= UNDECIDED:
+        texts = [one.chunk.text for one in passages]
+        score += INFORMATION * max(asked.reader.information(asked.question, texts)) + INFORMED
+    return score, why
+
+
+def _weighed(weights: Sequence[float], *features: float) -> float:
+    """Return the weighted sum of features, and the last weight, which stands alone."""
+    return sum(map(mul, weights, (*features, 1.0)))
 
 
 def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
@@ -132,20 +206,7 @@ def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
     return "es" if languages.count("es") * 2 > len(languages) else "en"
 
 
-def _is_calibrated(
-    question: str, passages: Sequence[Passage], embedder: TextEmbedder | None
-) -> bool:
-    """Return whether similarities are evidence: MiniLM's, of a question and passages in languages that it knows."""
-    if embedder is None:
-        return False
-    asked = embedder.for_language(spoken(question, passages))
-    if not asked.identity.startswith(CALIBRATED):
-        return False
-    known = asked.languages
-    if known is None:
-        return True
-    inside = sum(one.chunk.language in {"", *known} for one in passages)
-    return spoken(question, passages) in known and inside * 2 > len(passages)
+from retrieval.analysis import WORD
 
 
 def _content(question: str) -> list[str]:

@@ -11,6 +11,10 @@ ABSENT = {
     "en": "That is not in your documents.",
     "es": "Eso no está en tus documentos.",
 }
+UNANSWERED = {
+    "en": "Your documents do not seem to answer this",
+    "es": "Tus documentos no parecen responder a esto",
+}
 # The form that the starter was trained on, and a sentence that costs it nothing (`README.md`); marks between its passages'
 # names and texts make it quote worse.
 PLAIN = (
@@ -42,10 +46,10 @@ class DocumentSource:
         """Take what finds passages.
 
         Args:
-            embedder: whose similarities the passages carry; without it, words alone judge whether the answer is there.
+            embedder: reads question and passages to tell whether the answer is there; without it, words alone do.
             insist: where the answer seems absent, ask for `ABSENT`, the one answer that is then left to a model that is held
                 to quoting. Not where the model has a task of its own, as an adapter has.
-            reader: reads them beside the question, to tell whether they are about it.
+            reader: reads them beside the question where the embedder leaves it undecided.
             marked: set passages between marks; not for a model that was trained on `PLAIN`.
         """
         self._retriever = retriever
@@ -65,7 +69,14 @@ class DocumentSource:
         """Return passages, best first; a collection's documents are the same for every user."""
         del user
         passages = self._retriever.search(question, top_k=self._top_k)
-        relevance = judge(question, passages, self._embedder, self._settings, reader=self._reader)
+        relevance = judge(
+            question,
+            passages,
+            self._embedder,
+            self._settings,
+            reader=self._reader,
+            chunks=self._retriever.size,
+        )
         pieces, planted = self._pieces(passages)
         notices = [Notice(one) for one in planted]
         if relevance.warn:
@@ -97,7 +108,7 @@ class DocumentSource:
 
 
 def _missing(relevance: Relevance, language: str, *, insist: bool) -> Notice:
-    text = f"Your documents do not seem to answer this: {relevance.why}."
+    text = f"{UNANSWERED[language]}: {relevance.why}."
     if not insist:
         return Notice(text)
     said = ABSENT[language]
