@@ -261,6 +261,17 @@ def load_muse(folder: Path) -> Muse:
     return Muse(folder)
 
 
+def load_token_encoder() -> MiniLm:
+    """Return the shipped MiniLM on the processor, which gives the states of single tokens as well.
+
+    Raises:
+        ModelError: its package is not installed, or its weights are not those that it shipped with.
+    """
+    folder = minilm_folder()
+    check_weights(folder / "model.safetensors", MINILM_SHA256)
+    return MiniLm(folder)
+
+
 def _load_minilm(folder: Path) -> _Encoder:
     check_weights(folder / "model.safetensors", MINILM_SHA256)
     if not _may_have_gpu() or not importlib.import_module("torch").cuda.is_available():
