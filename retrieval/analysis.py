@@ -31,7 +31,7 @@ STOP_WORDS = {
     language: frozenset(
         (Path(__file__).parent / f"stop_words_{language}.txt").read_text(encoding="utf-8").split()
     )
-    for language in ("en", "es")
+    for language in ("de", "en", "es", "fr", "it", "nl", "pt")
 }
 SMALL_WORDS = frozenset().union(*STOP_WORDS.values())
 WORD = re.compile(r"[^\W_]+")
