@@ -31,35 +31,16 @@ STOP_WORDS = {
     language: frozenset(
         (Path(__file__).parent / f"stop_words_{language}.txt").read_text(encoding="utf-8").split()
     )
-    for language in ("en", "es")
+    for language in ("de", "en", "es", "fr", "it", "nl", "pt")
 }
 SMALL_WORDS = frozenset().union(*STOP_WORDS.values())
 WORD = re.compile(r"[^\W_]+")
 # what is left of "what's" and "isn't" where they are cut at the apostrophe; no words of a question
 APOSTROPHES = "'\u2019\u02bc"
 CONTRACTED = frozenset(["s", "t", "re", "ve", "ll", "d", "m"])
-BEFORE_NOT = frozenset(
-    [
-        "ain",
-        "aren",
-        "can",
-        "couldn",
-        "didn",
-        "doesn",
-        "don",
-        "hadn",
-        "hasn",
-        "haven",
-        "isn",
-        "mustn",
-        "needn",
-        "shouldn",
-        "wasn",
-        "weren",
-        "won",
-        "wouldn",
-    ]
-)
+NOT = "ain't aren't can't couldn't didn't doesn't don't hadn't hasn't haven't isn't mustn't needn't shouldn't"
+NOT += " wasn't weren't won't wouldn't"
+BEFORE_NOT = frozenset(word.removesuffix("'t") for word in NOT.split())
 # scripts that put no space between words: each pair of signs is a term
 UNSPACED = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]+"

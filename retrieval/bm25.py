@@ -7,13 +7,15 @@ from the chunks that are live then: so the scores are those of one index of all 
 import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.analysis import asked
+from retrieval.analysis import Asked, asked
+from retrieval.compounds import Compounds
 from retrieval.lexical import LexicalSegment, Live, Postings
+from retrieval.normal_form import SIGN
 from retrieval.postings import Held, Rows, Scores
 
 K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9, 0.4 (`README.md`)
@@ -22,10 +24,16 @@ K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9,
 OF_DOCUMENT, OF_OPENING = 2.0, 0.5
 DOCUMENT_B = 1.0
 # What stands in the headings above a chunk, or in the name of its file, says what it is about
-OF_FIELDS = (1.0, 1.0, 1.0)  # of text, headings, file's name
+OF_FIELDS = (1.0, 0.5, 1.0)  # of text, headings, file's name; chosen on feedbackqa's validation set
+# the same of numbers, dates, codes and labels: a heading with "Article 12" is the article, a text speaks of it
+OF_FIELDS_NAMED = (1.0, 2.0, 1.0)
 FIELD_B = 0.5
 HEADINGS, TITLE = 1, 2  # their places among the fields
-IN_TEXT = 0.5  # how far a text names what it holds, for 1 of a heading
+IN_TEXT = 0.25  # how far a text names what it holds, for 1 of a heading
+FEW, MANY = (
+    3,
+    0.2,
+)  # chunks, and a share of them: what so many hold, "COVID-19", tells none from the others
 LEAST_OF_NAME = 2  # words of a file's name that name it; one alone, "notes", may be meant otherwise
 WORDS = 512  # that an index remembers: those that are in every other question are the long ones to reckon
 
@@ -67,7 +75,7 @@ class Found:
     rows: tuple[Rows, ...]
     fielded: tuple[Rows, ...]  # those that hold it in a heading or the file's name
     titled: tuple[Rows, ...]  # those that hold it in the file's name
-    named: bool = False
+    named: float = 0.0  # how far it tells some chunks from the others, where the question names it
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,9 @@ class Added:
     idf: float
     chunks: tuple[Postings, ...]
     documents: tuple[Postings, ...]
-    fielded: tuple[Rows, ...]  # the chunks that hold it in a heading or the file's name
+    fielded: tuple[
+        Rows, ...
+    ]  # of what is named, the chunks that hold it in a heading or the file's name
     titled: tuple[Rows, ...]  # those that hold it in the file's name
 
 
@@ -115,7 +125,7 @@ class Scored:
         for word in every:
             inside = _within(word.rows[part], rows)[1]
             fielded = _within(word.fielded[part], rows)[1]
-            named += np.where(fielded, 1.0, IN_TEXT * inside) / len(every)
+            named += np.where(fielded, 1.0, IN_TEXT * inside) * word.named / len(every)
         said = np.zeros(len(rows), np.int32)
         for word in self.words:
             if not word.named and len(word.titled[part]):
@@ -158,6 +168,11 @@ class Bm25:
         ]
         self._openings = [part.segment.openings for part in parts]
         self._shares = _shares(parts)
+        segments = [part.segment for part in parts]
+        self._compounds = Compounds(
+            (word for one in segments for word in one.compounds()),
+            lambda term: any(one.holds(term) for one in segments),
+        )
         self._word = functools.lru_cache(maxsize=WORDS)(self._add)
 
     def score(self, question: str, masks: Sequence[Live | None] | None = None) -> Scored:
@@ -167,8 +182,8 @@ class Bm25:
             masks: of each segment, which chunks count; None for all that are live. How rare a word is they do not change.
         """
         words, added, times = [], [], []
-        for one in asked(question, self._shares):
-            word = self._word(one.terms)
+        for one in self._asked(question):
+            word = self._word(one.terms, one.named)
             found = tuple(rows for rows, _ in word.chunks)
             # neither is a lack: what is named in a way that nothing here is written in, for its words count already,
             # and what names nothing in another language
@@ -176,13 +191,43 @@ class Bm25:
                 continue
             added.append(word)
             times.append(one.times)
-            words.append(Found(one.times * word.idf, found, word.fielded, word.titled, one.named))
+            words.append(
+                Found(
+                    one.times * word.idf,
+                    found,
+                    word.fielded,
+                    word.titled,
+                    self._told(found) if one.named else 0.0,
+                )
+            )
         rows, scores = [], []
         for place, mask in enumerate(masks or [part.mask for part in self._parts]):
             held, score = self._together(place, added, times, mask)
             rows.append(held)
             scores.append(score)
         return Scored(rows, scores, words, [part.segment.titles for part in self._parts])
+
+    def _asked(self, question: str) -> list[Asked]:
+        """Return what a question asks for, its words with the compounds that are made with them, or in their parts."""
+        every = asked(question, self._shares)
+        if not self._compounds:
+            return every
+        found = []
+        for one in every:
+            words = [] if one.named else sorted(one.terms)
+            made = [other for word in words for other in self._compounds.made_with(word)]
+            found.append(replace(one, terms=one.terms.union(made)) if made else one)
+            if not made and not any(
+                map(len, (rows for rows, _ in self._word(one.terms, one.named).chunks))
+            ):
+                parts = next(filter(None, map(self._compounds.parts, words)), None)
+                if parts is not None:
+                    found[-1:] = [replace(one, terms=frozenset({part})) for part in parts]
+        return found
+
+    def _told(self, rows: Sequence[Rows]) -> float:
+        """Return how far something named tells those that hold it from the others: 1 for few, 0 for `MANY` of all."""
+        return min(max(1 - (sum(map(len, rows)) - FEW) / (MANY * self._size), 0.0), 1.0)
 
     def _together(
         self, place: int, words: Sequence[Added], times: Sequence[int], mask: Live | None
@@ -205,38 +250,52 @@ class Bm25:
         found += about.take(part.of_document.take(rows))
         return rows.astype(np.int32), found.astype(np.float32)
 
-    def _add(self, group: frozenset[str]) -> Added:
+    def _add(self, group: frozenset[str], named: bool) -> Added:
         """Reckon what a word adds, whatever it is asked with; those that were asked last are remembered (`_word`)."""
         held = [part.segment.postings(group) for part in self._parts]
         chunks, documents = [one for one, _ in held], [one for _, one in held]
         both = list(zip(self._parts, chunks, documents, strict=True))
+        named = named or any(SIGN in term for term in group)
+        fields = OF_FIELDS_NAMED if named else OF_FIELDS
         idf = _idf(self._size, sum(part.holding(one.rows) for part, one, _ in both))
         holding = sum(part.holding_documents(one.rows) for part, _, one in both)
         weight = _idf(self._documents, holding)
         return Added(
             idf,
-            _weighted(chunks, self._norms, [idf * (K1 + 1) * one for one in OF_FIELDS]),
+            _weighted(chunks, self._norms, [idf * (K1 + 1) * one for one in fields]),
             _weighted(documents, self._document_norms, [weight * (K1 + 1)]),
-            tuple(one.rows[one.counts[HEADINGS] + one.counts[TITLE] > 0] for one in chunks),
-            tuple(one.rows[one.counts[TITLE] > 0] for one in chunks),
+            tuple(_within_field(one, HEADINGS, TITLE) for one in chunks) if named else (),
+            tuple(_within_field(one, TITLE) for one in chunks),
         )
+
+
+def _within_field(held: Held, *fields: int) -> Rows:
+    """Return who holds a word in one of some fields."""
+    counts = functools.reduce(np.bitwise_or, (held.counts[field] for field in fields))
+    return held.rows[counts != 0]
 
 
 def _weighted(
     held: Sequence[Held], norms: Sequence[tuple[Scores, ...]], weights: Sequence[float]
 ) -> tuple[Postings, ...]:
-    """Return who holds a word, and what it adds to each one's score by its fields."""
+    """Return who holds a word, and what it adds to each one's score by its fields, the first of which most hold it in."""
     added = []
     for one, fields in zip(held, norms, strict=True):
-        score = np.zeros(len(one.rows), np.float32)
-        for counts, norm, weight in zip(one.counts, fields, weights, strict=True):
-            part = norm.take(one.rows)
-            part += counts
-            np.divide(counts, part, out=part)
-            part *= np.float32(weight)
-            score += part
+        score = _saturated(one.counts[0].astype(np.float32), fields[0].take(one.rows), weights[0])
+        for counts, norm, weight in zip(one.counts[1:], fields[1:], weights[1:], strict=True):
+            at = np.flatnonzero(counts != 0)  # of truth values: numpy looks for those much faster
+            if len(at):
+                norms_at = norm.take(one.rows.take(at))
+                score[at] += _saturated(counts.take(at).astype(np.float32), norms_at, weight)
         added.append((one.rows, score))
     return tuple(added)
+
+
+def _saturated(counts: Scores, norms: Scores, weight: float) -> Scores:
+    norms += counts
+    np.divide(counts, norms, out=norms)
+    norms *= np.float32(weight)
+    return norms
 
 
 def _summed(added: Sequence[Postings], size: int) -> npt.NDArray[np.float64]:

@@ -95,17 +95,17 @@ def _digits(text: str, start: int, end: int) -> Iterator[Form]:
         if len(digits) in TELEPHONE and (len(groups) > 1 or len(digits) >= PLAIN):
             terms |= _ends(digits)
         elif written[0] == "0":
-            terms.add(digits.lstrip("0"))
+            terms.add(digits.lstrip("0") or digits)
         if terms:
             yield Form(*match.span(), frozenset(terms))
 
 
 def _ends(digits: str) -> set[str]:
     """Return the ends of a telephone number; a local one's is itself."""
-    bare = digits.lstrip("0")
+    bare = digits.lstrip("0") or digits
     least = min(END, len(bare))
     ends = (bare[place:] for place in range(min(len(bare) - least, 5) + 1))
-    return {f"t:{one}" for one in ends if one[0] != "0"}
+    return {f"t:{one}" for one in ends if one[:1] not in ("", "0")}
 
 
 def _chain(match: re.Match[str]) -> Iterator[Form]:

@@ -12,9 +12,9 @@ from retrieval.normal_form import Form
 # each line of the file: the term's word, then the words for it in eight languages
 LABELS: dict[str, tuple[str, ...]] = {}
 for _line in (Path(__file__).parent / "labels.txt").read_text(encoding="utf-8").splitlines():
-    _kind, *_names = _line.split()
-    for _name in _names:
-        LABELS[_name] = (*LABELS.get(_name, ()), _kind)
+    _kind, *_written = _line.split()
+    for _word in _written:
+        LABELS[_word] = (*LABELS.get(_word, ()), _kind)
 # what a heading that begins with a number may be called
 NUMBERED = frozenset({"article", "section", "chapter", "paragraph", "clause", "rule", "point", "part", "step"})  # fmt: skip
 PARAGRAPH = "§"

@@ -14,6 +14,7 @@
         keys      int32  [n]      place of its document's key in the header
         numbers   int32  [n]      its place in the document
         spoken    int16  [n]      place of its language in the header
+        compounds uint8  [c]      long words of languages that write compounds as one, UTF-8, a line each
         headers: the keys of the documents, the languages of the chunks
 
 Not here: what a word is (`retrieval.analysis`), and how chunks are scored by them (`retrieval.bm25`).
@@ -32,6 +33,7 @@ from safetensors.numpy import save_file
 
 from adapt.errors import WorkspaceError
 from adapt.records import Chunk
+from retrieval.compounds import LANGUAGES, is_compound
 from retrieval.fields import fields
 from retrieval.ids import chunk_id
 from retrieval.postings import Held, Lists, Rows, Scores, counted, joined
@@ -39,7 +41,7 @@ from retrieval.postings import Held, Lists, Rows, Scores, counted, joined
 FILE = "lexical.safetensors"
 NAMES = (
     "terms", "starts", "rows", "counts", "headed", "titled", "whole_starts", "whole_rows", "whole_counts",
-    "lengths", "headings", "titles", "keys", "numbers", "spoken",
+    "lengths", "headings", "titles", "keys", "numbers", "spoken", "compounds",
 )  # fmt: skip
 MOST, MOST_OF_FIELD = np.iinfo(np.uint16).max, np.iinfo(np.uint8).max
 
@@ -64,6 +66,7 @@ class LexicalWriter:
         self._places: list[tuple[int, int]] = []
         self._languages: dict[str, int] = {}
         self._spoken: list[int] = []
+        self._compounds: set[str] = set()
 
     def add(self, chunks: Sequence[Chunk]) -> None:
         """Take chunks, each with its heading, in the order in which they are numbered."""
@@ -78,6 +81,8 @@ class LexicalWriter:
             self._lengths.append([field.words for field in parts])
             key, _, number = chunk.chunk_id.partition("-")
             self._places.append((self._keys.setdefault(key, len(self._keys)), int(number)))
+            if chunk.language in LANGUAGES:
+                self._compounds.update(filter(is_compound, parts[0].terms))
             self._spoken.append(self._languages.setdefault(chunk.language, len(self._languages)))
 
     def save(self, folder: Path) -> None:
@@ -115,6 +120,7 @@ class LexicalWriter:
                 "keys": np.ascontiguousarray(places[:, 0]),
                 "numbers": np.ascontiguousarray(places[:, 1]),
                 "spoken": np.array(self._spoken, np.int16),
+                "compounds": np.frombuffer("\n".join(sorted(self._compounds)).encode(), np.uint8),
             },
             folder / FILE,
             {
@@ -152,6 +158,7 @@ class LexicalSegment:
         self.keys: Rows = arrays["keys"]
         self._numbers: Rows = arrays["numbers"]
         self._spoken = arrays["spoken"]
+        self._compounds = arrays["compounds"]
         self._documents: list[str] = json.loads(header["keys"])
         self._languages: list[str] = json.loads(header["languages"])
 
@@ -201,6 +208,14 @@ class LexicalSegment:
         """Return the chunks that hold one of these terms, ascending, and how often they do together; and the documents."""
         places = [place for term in sorted(group) if (place := self._find(term)) is not None]
         return joined(self._own, places), joined(self._whole, places)
+
+    def compounds(self) -> list[str]:
+        """Return its long words of languages that write compounds as one."""
+        return bytes(self._compounds).decode().split()
+
+    def holds(self, term: str) -> bool:
+        """Return whether any chunk, live or not, holds a term."""
+        return self._find(term) is not None
 
     def _find(self, term: str) -> int | None:
         wanted = _hash(term)

@@ -27,7 +27,7 @@ class Held(NamedTuple):
     """The postings of one term: who holds it, ascending, and how often in each field, shape [fields][n]."""
 
     rows: Rows
-    counts: tuple[Scores, ...]
+    counts: tuple[Counts, ...]
 
 
 def counted(
@@ -62,18 +62,14 @@ def joined(lists: Lists, places: Sequence[int]) -> Held:
     parts = [slice(*lists.starts[place : place + 2].tolist()) for place in places]
     if len(parts) < 2:
         part = parts[0] if parts else slice(0)
-        return Held(
-            lists.rows[part], tuple(field[part].astype(np.float32) for field in lists.counts)
-        )
+        return Held(lists.rows[part], tuple(field[part] for field in lists.counts))
     rows = np.concatenate([lists.rows[part] for part in parts])
     order = np.argsort(rows, kind="stable")  # ascending runs: they are merged, not sorted
     rows = rows.take(order)
-    times = [
-        np.concatenate([field[part] for part in parts]).astype(np.float32).take(order)
-        for field in lists.counts
-    ]
+    counts = [np.concatenate([field[part] for part in parts]).take(order) for field in lists.counts]
     again = rows[1:] == rows[:-1]
     if not again.any():
-        return Held(rows, tuple(times))
+        return Held(rows, tuple(counts))
     first = np.flatnonzero(np.concatenate([[True], ~again]))
-    return Held(rows[first], tuple(np.add.reduceat(field, first) for field in times))
+    sums = (np.add.reduceat(field, first, dtype=np.int32) for field in counts)
+    return Held(rows[first], tuple(sums))

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from retrieval.diversity import Seen, spread
+from retrieval.diversity import Seen, is_repeat, spread
+from tests.benchmarks.named_documents import pairs, repeats
 
 ONE = np.array([1, 0], np.float32)
 NEAR = np.array([0.99, 0.141], np.float32)
@@ -42,6 +43,33 @@ def test_numbers_and_their_signs_tell_passages_apart(one: str, other: str) -> No
 
     assert not seen.repeats(one, ONE)
     assert not seen.repeats(other, ONE)
+
+
+def test_texts_that_differ_in_a_word_that_means_something_are_no_repeats() -> None:
+    assert [(one[:60], other[:60]) for one, other, _ in pairs() if is_repeat(one, other)] == []
+
+
+def test_texts_that_are_only_set_otherwise_are_repeats() -> None:
+    assert [one[:60] for one, other, _ in repeats() if not is_repeat(one, other)] == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "repeated"),
+    [
+        ("the tenant pays the landlord", "the landlord pays the tenant", False),
+        ("see Annex A for the colour", "see Annex B for the colour", False),
+        ("the colour of the catalogue", "the color of the catalog", True),
+        ("send an e-mail to the office", "send an email to the office", True),
+        ("the infor-\nmation desk is here", "the information desk is here", True),
+        ("☑ the gate is closed", "☐ the gate is closed", False),
+        ("Is the gate closed?", "Is the gate closed.", False),
+        ("- the gate is closed", "* the gate is closed", True),
+    ],
+)
+def test_what_changes_a_meaning_and_what_does_not(one: str, other: str, repeated: bool) -> None:
+    rest = " and the porter, who has the key, stands there from morning to night all year long"
+
+    assert is_repeat(one + rest, other + rest) is repeated
 
 
 def test_what_was_left_out_hides_nothing_itself() -> None:

@@ -92,6 +92,11 @@ def test_a_small_word_behind_a_label_is_no_name(text: str) -> None:
     assert references(text, SMALL_WORDS) == []
 
 
+def test_zeros_alone_are_a_number_like_another() -> None:
+    assert finds("000 000 000", "000000000")
+    assert references("0000000", SMALL_WORDS)
+
+
 @given(st.text(alphabet=st.sampled_from("0123456789 .,-/()+:€%ABab§artículo"), max_size=60))
 def test_any_text_has_references_with_places_in_it_and_terms(text: str) -> None:
     for form in references(text, SMALL_WORDS):
