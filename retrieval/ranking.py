@@ -39,12 +39,12 @@ class SearchSettings(Settings):
     dense_weight: float = Field(0.4, ge=0, le=1)
     # of it, for passages in a language that the embedder was not trained on
     foreign_weight: float = Field(0.25, ge=0, le=1)
-    # what a passage gains that the question names, by a number, a date, a label or its file's name (`README.md`)
-    named_weight: float = Field(0.4, ge=0, le=1)
     # the same where the shipped multilingual embedder is asked, times the share of the question's words, weighted by how
     # rare they are, that the best passage leaves out; and where question and passage are in two languages
     general_weight: float = Field(0.7, ge=0, le=1)
     across_weight: float = Field(0.65, ge=0, le=1)
+    # what a passage gains that the question names, by a number, a date, a label or its file's name (`README.md`)
+    named_weight: float = Field(0.4, ge=0, le=1)
     # MiniLM, 391 passages: 0.25 keeps the right passage of 99 % of English and 98 % of Spanish questions and gives
     # nothing for 93 % and 73 % of small talk ("hello", "thank you"); 0.3 keeps 97 % and 92 %, and quiets 100 % and 83 %
     min_score: float = Field(0.25, ge=-1, le=1)

@@ -40,7 +40,6 @@ FOLDS = 2
 EPOCHS = 4
 MOST = {"tydiqa": 3_300, "squad_es": 2_200}  # questions of a set in an epoch
 FITTED = {"tydiqa": 900, "squad_es": 600}  # and in the fit
-COINED_STEP = 2  # of the coined items every second is measured
 MEASURED = 300  # of each set that the starter's likelihood is taken of
 # figures that the sets of the fit, which have no tables and few lists, can weigh
 WEIGHED = tuple(name for name in EVIDENCE if name not in {"row", "item", "short"})
