@@ -194,7 +194,7 @@ def fit(recipe: Recipe, heads: Sequence[MatchHead]) -> Weights:
     """Return the weights of every way, with the share that is right on the sets of the fit."""
     sources = recipe.sources
     plain = [*recipe.items(sources.learned, FITTED.get), *sources.coined]
-    unread = [*recipe.items(sources.unread, lambda _: MEASURED), *sources.coined[::COINED_STEP]]
+    unread = recipe.items(sources.unread, lambda _: MEASURED)
     across = recipe.items(sources.across, lambda _: None)
     rows = recipe.rows([*plain, *across], heads, measured=False)
     measured = recipe.rows([*unread, *across[::2]], heads, measured=True)
