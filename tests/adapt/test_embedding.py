@@ -121,7 +121,9 @@ def test_a_folder_that_is_no_embedding_model_gets_a_sentence(
 
 
 def test_an_unknown_name_says_what_to_use() -> None:
-    with pytest.raises(ModelError, match=r"'nothing/such'.*use 'shipped', 'minilm', 'muse', a local folder"):
+    with pytest.raises(
+        ModelError, match=r"'nothing/such'.*use 'shipped', 'minilm', 'muse', a local folder"
+    ):
         load_embedder("nothing/such")
 
 
