@@ -134,7 +134,7 @@ def judge(
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question with what is known of it: its words that name something, its language, ln of how many chunks were searched."""
+    """A question, its words that name something, its language, and ln of how many chunks were searched."""
 
     question: str
     words: list[str]

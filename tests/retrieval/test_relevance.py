@@ -1,74 +1,132 @@
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from adapt.embedding import load_embedder
 from adapt.reader import ShippedReader
 from adapt.records import Chunk, Passage
 from adapt.workspace import Workspace
+from retrieval.evidence import nearest_sentence, shared_sense
 from retrieval.relevance import RelevanceSettings, judge, spoken
 
-HOURS = Chunk("h", "hours.txt", "r", "The Marlow office opens at nine on weekdays.", language="en")
-HORARIO = Chunk("e", "horario.txt", "r", "La oficina de Marlow abre a las nueve.", language="es")
-MINILM = load_embedder("minilm")  # only its name and languages are read
+GYM = Chunk(
+    "g",
+    "gym.txt",
+    "r",
+    "Everyone has to wear clean indoor shoes. Towels can be rented for 2 euros. The sauna is heated to 85 degrees. Children "
+    "under 16 may train only together with an adult. Lost things are kept for thirty days at the reception.",
+    language="en",
+)
+ESCUELA = Chunk(
+    "e",
+    "escuela.txt",
+    "r",
+    "La matrícula cuesta 35 euros. Los hermanos pagan la mitad. Las clases perdidas por enfermedad se recuperan en julio. "
+    "La escuela alquila violines por 12 euros al mes. Las guitarras no se alquilan.",
+    language="es",
+)
+SCHULE = Chunk(
+    "d",
+    "schule.txt",
+    "r",
+    "Die Anmeldung kostet 35 Euro. Geschwister zahlen die Hälfte. Die Schule vermietet Geigen für 12 Euro im Monat.",
+    language="de",
+)
+MINILM, MUSE, SHIPPED = (load_embedder(name) for name in ("minilm", "muse", "shipped"))
 
 
-def found(chunk: Chunk, dense: float, coverage: float) -> list[Passage]:
-    return [Passage(chunk, 1.0, {"dense": dense, "lexical": 3.0, "coverage": coverage})]
+def found(*chunks: Chunk, coverage: float | None = None) -> list[Passage]:
+    scores = {} if coverage is None else {"coverage": coverage}
+    return [Passage(chunk, 1.0, {"dense": 0.1, **scores}) for chunk in chunks]
 
 
-def test_a_question_whose_words_and_sense_are_there_is_not_warned_of() -> None:
-    judged = judge("When does the Marlow office open?", found(HOURS, 0.7, 1.0), MINILM)
+@pytest.mark.parametrize(
+    ("question", "chunk", "warned"),
+    [
+        ("how hot is the sauna", GYM, False),
+        ("Can I borrow a towel?", GYM, False),
+        ("Who painted the Mona Lisa?", GYM, True),
+        ("What is the capital of Mongolia?", GYM, True),
+        ("¿Me alquilan un violín?", ESCUELA, False),
+        ("¿Cuánto vale matricularse?", ESCUELA, False),
+        ("¿Quién pintó la Gioconda?", ESCUELA, True),
+        ("¿Cuántas lunas tiene Júpiter?", ESCUELA, True),
+        ("How much does it cost to rent a violin?", ESCUELA, False),
+        ("Who painted the Mona Lisa?", ESCUELA, True),
+        ("¿A cuántos grados está la sauna?", GYM, False),
+        ("¿Cuántas lunas tiene Júpiter?", GYM, True),
+        ("Was kostet die Miete einer Geige?", SCHULE, False),
+        ("Wie viele Monde hat der Jupiter?", SCHULE, True),
+    ],
+)
+def test_in_one_language_and_across_two_it_is_said_whether_a_small_collection_answers(
+    question: str, chunk: Chunk, warned: bool
+) -> None:
+    assert judge(question, found(chunk), SHIPPED, chunks=20).warn == warned
 
-    assert not judged.warn
-    assert judged.answered > 0.9
+
+def test_passages_of_several_languages_are_each_judged_by_who_knows_them() -> None:
+    question = "How much does it cost to rent a violin?"
+
+    together = judge(question, found(GYM, ESCUELA), SHIPPED, chunks=20)
+
+    assert not together.warn
+    assert together.answered == judge(question, found(ESCUELA), SHIPPED, chunks=20).answered
+    assert judge(question, found(GYM), SHIPPED, chunks=20).warn
 
 
-def test_a_question_that_nothing_is_near_is_warned_of_and_says_what_is_missing() -> None:
-    judged = judge("Who painted the Mona Lisa?", found(HOURS, 0.2, 0.0), MINILM)
+def test_among_more_chunks_the_same_nearness_says_less() -> None:
+    question = "Can I borrow a towel?"
+
+    few, many = (judge(question, found(GYM), SHIPPED, chunks=n).answered for n in (20, 100_000))
+
+    assert few > many
+
+
+def test_the_warning_says_what_no_passage_mentions_as_it_was_written() -> None:
+    judged = judge("¿Quién pintó la cúpula de Florencia?", found(ESCUELA), SHIPPED)
 
     assert judged.warn
-    assert "mona" in judged.why
+    assert "la frase más cercana" in judged.why
+    assert "cúpula, florencia" in judged.why
+
+
+def test_across_languages_no_words_are_called_missing() -> None:
+    assert "mentions" not in judge("Who painted the Mona Lisa?", found(ESCUELA), SHIPPED).why
 
 
 def test_nothing_found_is_a_warning_and_small_talk_is_none() -> None:
-    assert judge("Who painted the Mona Lisa?", [], MINILM).warn
-    assert not judge("hello", [], MINILM).warn
-    assert not judge("¡Muchas gracias!", [], MINILM).warn
+    assert judge("Who painted the Mona Lisa?", [], SHIPPED).warn
+    assert not judge("hello", [], SHIPPED).warn
+    assert not judge("¡Muchas gracias!", [], SHIPPED).warn
 
 
 @pytest.mark.parametrize(("coverage", "warned"), [(0.9, False), (0.2, True)])
-def test_in_a_language_that_the_embedder_does_not_know_words_decide(
-    coverage: float, warned: bool
-) -> None:
-    question = "¿Cuándo abre la oficina de Marlow?"
+def test_where_no_embedder_knows_the_passages_words_decide(coverage: float, warned: bool) -> None:
+    judged = judge("¿Me alquilan un violín?", found(ESCUELA, coverage=coverage), MINILM)
 
-    high, low = (judge(question, found(HORARIO, d, coverage), MINILM) for d in (0.9, 0.1))
-
-    assert high == low
-    assert high.warn == warned
+    assert judged.warn == warned
+    assert "palabras" in judged.why
 
 
-def test_similarities_of_an_unknown_embedder_are_no_evidence() -> None:
-    question = "When does the Marlow office open?"
+def test_the_vectors_of_another_embedder_are_no_evidence() -> None:
+    question = "how hot is the sauna"
+    passages = found(GYM, coverage=0.1)
 
-    judged = judge(question, found(HOURS, 0.99, 0.1), load_embedder("hash"))
-
-    assert judged == judge(question, found(HOURS, 0.01, 0.1))
-    assert judged.warn
+    assert judge(question, passages, load_embedder("hash")) == judge(question, passages)
+    assert judge(question, passages).warn
 
 
 def test_without_a_lexical_part_the_words_are_counted_anew() -> None:
-    passages = [Passage(HORARIO, 1.0, {"dense": 0.1})]
-
-    assert not judge("¿Cuándo abre la oficina?", passages, MINILM).warn
-    assert judge("¿Quién pintó la Gioconda?", passages, MINILM).warn
+    assert not judge("¿Cuándo se recuperan las clases?", found(ESCUELA)).warn
+    assert judge("¿Quién pintó la Gioconda?", found(ESCUELA)).warn
 
 
 def test_the_border_can_be_moved() -> None:
-    passages = found(HOURS, 0.2, 0.0)
+    never = RelevanceSettings(min_answered=0)
 
-    assert not judge("Mona Lisa?", passages, MINILM, RelevanceSettings(min_answered=0)).warn
+    assert not judge("Mona Lisa?", found(GYM), SHIPPED, never).warn
 
 
 @pytest.mark.parametrize(
@@ -85,39 +143,62 @@ def test_the_language_of_a_question_is_told(question: str, language: str) -> Non
 
 
 def test_a_question_of_names_alone_is_answered_in_the_language_of_the_documents() -> None:
-    assert spoken("Marlow", found(HORARIO, 0.5, 1.0)) == "es"
+    assert spoken("Marlow", found(ESCUELA)) == "es"
 
 
-PRIZE = Chunk(
-    "p",
-    "prize.txt",
-    "r",
-    "The Nobel Prize in Literature has been awarded each year since 1901 by the Swedish Academy in Stockholm.",
-    language="en",
-)
+class Told:
+    """A reader that says what it is to say, and how often it was asked."""
+
+    def __init__(self, nats: float) -> None:
+        self.nats = nats
+        self.asked = 0
+
+    def information(self, question: str, texts: Sequence[str]) -> list[float]:
+        del question
+        self.asked += 1
+        return [self.nats] * len(texts)
 
 
-def test_a_reader_tells_apart_what_similarity_and_words_do_not(workspace: Workspace) -> None:
-    reader = ShippedReader(workspace)
-    there, absent = "Who awards the Nobel Prize in Literature?", "Which bus goes to the airport?"
-    passages = found(PRIZE, 0.42, 0.5)  # as near to both
+def test_the_reader_is_asked_only_where_english_is_undecided_and_then_tips_the_scale() -> None:
+    undecided, clear = "what shoes do I need", "how hot is the sauna"
+    much, little = Told(30.0), Told(-30.0)
 
-    near, far = (judge(question, passages, MINILM, reader=reader) for question in (there, absent))
+    judged = [
+        judge(undecided, found(GYM), SHIPPED, reader=one, chunks=60) for one in (much, little)
+    ]
+    judge(clear, found(GYM), SHIPPED, reader=much, chunks=60)
+    judge("¿Cuántas lunas tiene Júpiter?", found(ESCUELA), SHIPPED, reader=much)
 
-    assert (near.warn, far.warn) == (False, True)
-    assert near.answered > judge(there, passages, MINILM).answered
+    assert [one.warn for one in judged] == [False, True]
+    assert (much.asked, little.asked) == (1, 1)
 
 
-def test_a_reader_is_asked_only_where_similarities_count() -> None:
-    class Never:
-        def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
-            raise AssertionError((question, texts))
+def test_the_shipped_reader_can_be_asked(workspace: Workspace) -> None:
+    question = "what shoes do I need"
 
-        information = closeness
+    assert judge(question, found(GYM), SHIPPED, reader=ShippedReader(workspace), chunks=60).why
 
-    question = "¿Cuándo abre la oficina de Marlow?"
 
-    assert judge(question, found(HORARIO, 0.9, 0.9), MINILM, reader=Never()) == judge(
-        question, found(HORARIO, 0.9, 0.9), MINILM
+def test_the_nearest_sentence_is_the_best_of_all_passages() -> None:
+    near = nearest_sentence("how hot is the sauna", found(ESCUELA, GYM), MINILM)
+
+    question, sentence = MINILM.embed_array(
+        ["how hot is the sauna", "The sauna is heated to 85 degrees."]
     )
-    assert judge("hello", found(HOURS, 0.9, 0.9), MINILM, reader=Never()).answered == 1.0
+    assert near == pytest.approx(float(question @ sentence), abs=1e-5)
+
+
+def test_shared_sense_is_the_mean_of_the_nearest_words_of_one_passage() -> None:
+    passages = found(ESCUELA, GYM)
+
+    shared = shared_sense("¿alquilar guitarra?", passages, MUSE)
+
+    rent, guitar, rents, guitars = MUSE.embed_array(
+        ["alquilar", "guitarra", "alquilan", "guitarras"]
+    )
+    assert shared >= np.mean([rent @ rents, guitar @ guitars]) - 1e-5
+    assert shared_sense("guitarras", passages, MUSE) == pytest.approx(1.0, abs=1e-5)
+    assert shared_sense("¿y?", passages, MUSE) == 0.0
+    assert shared_sense("rent guitar", passages, MUSE) > shared_sense(
+        "moon Jupiter", passages, MUSE
+    )

@@ -8,6 +8,7 @@ from retrieval.source import ABSENT, MARKED, PLAIN, DocumentSource
 @dataclass
 class Found:
     passages: list[Passage]
+    size: int = 500
 
     def search(self, question: str, *, top_k: int) -> list[Passage]:
         del question
@@ -30,9 +31,9 @@ def test_an_answer_that_is_there_brings_no_notice() -> None:
 
 
 def test_an_answer_that_is_not_there_is_said_in_the_language_of_the_question() -> None:
-    for question, language in (
-        ("Who painted Guernica?", "en"),
-        ("¿Quién pintó el Guernica?", "es"),
+    for question, language, said in (
+        ("Who painted Guernica?", "en", "Your documents do not seem to answer this"),
+        ("¿Quién pintó el Guernica?", "es", "Tus documentos no parecen responder a esto"),
     ):
         source = DocumentSource(Found([passage("The office opens at nine.", 0.0)]))
 
@@ -40,7 +41,7 @@ def test_an_answer_that_is_not_there_is_said_in_the_language_of_the_question() -
 
         assert notice.answer == ABSENT[language]
         assert notice.answer in notice.instruction
-        assert "guernica" in notice.text
+        assert notice.text.startswith(said)
 
 
 def test_where_nothing_is_found_that_is_said_too() -> None:
