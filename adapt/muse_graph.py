@@ -14,6 +14,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from adapt.eight_bits import (
     Graph,
+    Input,
     Matrix,
     adds_signed,
     eighths,
@@ -67,7 +68,7 @@ def build(weights: Weights, *, signed: bool) -> ModelProto:
     )
     rows = graph.one("Reshape", whole, graph.one("Concat", shape, graph.sizes(ALL), axis=0))
     vectors = _pooled(graph, weights, rows, shape)
-    inputs = [
+    inputs: list[Input] = [
         ("codes", TensorProto.UINT8, ["batch", "length", WIDTH]),
         ("blocks", TensorProto.INT32, ["batch", "length"]),
     ]

@@ -33,6 +33,7 @@ from retrieval.top import best
 __all__ = ["Candidate", "EachVectors", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
 
 FILTERS = 16  # that a segment remembers
+GROUPS = 4  # of languages, whose codes a segment holds in memory: a byte for each number
 MOST = 0.5  # of the live chunks
 
 Propose = Callable[
@@ -113,6 +114,7 @@ class SegmentIndex:
                 f"{folder}: its files do not belong together; ingest the documents into a new collection"
             )
         self._allowed: dict[Filter, Mask] = {}
+        self._groups: dict[tuple[int, tuple[str, ...]], tuple[Rows, NearVectors]] = {}
 
     def chunks(self, rows: Sequence[int]) -> list[Chunk]:
         """Return the chunks at these places."""
@@ -125,6 +127,16 @@ class SegmentIndex:
         same = np.logical_and.reduce([column == column[row] for column in columns])
         chunks = self.chunks(np.flatnonzero(same).tolist())
         return sorted(chunks, key=lambda one: one.start)
+
+    def group(self, embedder: int, languages: tuple[str, ...]) -> tuple[Rows, NearVectors]:
+        """Return the chunks in some languages, ascending, and their vectors by an embedder; a few such are kept."""
+        known = self._groups.get((embedder, languages))
+        if known is None:
+            if len(self._groups) >= GROUPS:
+                self._groups = {}
+            rows = np.flatnonzero(self.allowed(Filter(languages=languages))).astype(np.int32)
+            known = self._groups[embedder, languages] = rows, self.near[embedder].only(rows)
+        return known
 
     def allowed(self, only: Filter) -> Mask:
         """Return which chunks a filter lets through, shape [n]."""
@@ -190,9 +202,7 @@ class VersionIndex:
             chosen = [rows[at] for rows, at in zip(scored.rows, places, strict=True)]
         if meaning is not None:
             for embedder, languages in self._asked(meaning).items():
-                group = self._group(masks, languages)
-                share = 0.0 if only else self._share(languages)
-                near = self._near(meaning, embedder, group, limit, share=share)
+                near = self._near(meaning, embedder, masks, languages, limit, narrowed=bool(only))
                 chosen = [np.union1d(*both) for both in zip(chosen, near, strict=True)]
         found: list[Candidate] = []
         for part, rows in enumerate(chosen):
@@ -205,18 +215,6 @@ class VersionIndex:
         for spoken in self._languages:
             found.setdefault(self._embedders.between(meaning.language, spoken), []).append(spoken)
         return found
-
-    def _group(
-        self, masks: Sequence[Mask | None], languages: Sequence[str]
-    ) -> Sequence[Mask | None]:
-        """Return which chunks of some languages count."""
-        if len(languages) == len(self._languages):
-            return masks
-        spoken = Filter(languages=tuple(languages))
-        inside = [one.allowed(spoken) for one in self._segments]
-        return [
-            held if mask is None else mask & held for mask, held in zip(masks, inside, strict=True)
-        ]
 
     def _share(self, languages: Sequence[str]) -> float:
         """Return which share of the live chunks is in one of some languages."""
@@ -293,22 +291,40 @@ class VersionIndex:
         meaning: Meaning,
         embedder: int,
         masks: Sequence[Mask | None],
+        languages: Sequence[str],
         limit: int,
         *,
-        share: float,
+        narrowed: bool,
     ) -> list[Rows]:
-        """Return the rows of the nearest chunks that count, by one embedder.
+        """Return the rows of the nearest chunks that count and are in one of some languages, by one embedder."""
+        vector, share = meaning.vectors[embedder], self._share(languages)
+        # Chroma knows neither filters nor languages: it is asked where most chunks count
+        if self._propose is not None and not narrowed and share >= MOST:
+            return self._proposed_near(vector, embedder, masks, languages, math.ceil(limit / share))
+        if len(languages) == len(self._languages):
+            return nearest([one.near[embedder] for one in self._segments], vector, masks, limit)
+        groups = [one.group(embedder, tuple(languages)) for one in self._segments]
+        inside = [
+            None if mask is None else mask[rows]
+            for mask, (rows, _) in zip(masks, groups, strict=True)
+        ]
+        near = nearest([part for _, part in groups], vector, inside, limit)
+        return [rows[places] for (rows, _), places in zip(groups, near, strict=True)]
 
-        Args:
-            share: of the live chunks that count. Chroma knows neither filters nor languages, so it is asked where most
-                count, and for so many more that as many as are wanted are among them if they are spread evenly.
-        """
-        vector = meaning.vectors[embedder]
-        if self._propose is None or share < MOST:
-            near = [one.near[embedder] for one in self._segments]
-            return nearest(near, vector, masks, limit)
-        wanted = math.ceil(limit / share)
-        rows = [self._proposed(at, embedder, vector, wanted, mask) for at, mask in enumerate(masks)]
+    def _proposed_near(
+        self,
+        vector: Vectors,
+        embedder: int,
+        masks: Sequence[Mask | None],
+        languages: Sequence[str],
+        limit: int,
+    ) -> list[Rows]:
+        spoken = Filter(languages=tuple(languages))
+        rows = []
+        for place, (segment, mask) in enumerate(zip(self._segments, masks, strict=True)):
+            inside = segment.allowed(spoken)
+            counts = inside if mask is None else mask & inside
+            rows.append(self._proposed(place, embedder, vector, limit, counts))
         close = [
             similarities(one.near[embedder].vectors[held], vector)
             for one, held in zip(self._segments, rows, strict=True)
@@ -316,7 +332,7 @@ class VersionIndex:
         return [held[at] for held, at in zip(rows, best(close, limit), strict=True)]
 
     def _proposed(
-        self, place: int, embedder: int, vector: Vectors, limit: int, mask: Mask | None
+        self, place: int, embedder: int, vector: Vectors, limit: int, counts: Mask
     ) -> Rows:
         propose, part, one = self._propose, self._parts[place], self._segments[place]
         if propose is None:
@@ -324,7 +340,6 @@ class VersionIndex:
         # with as many more as are dead, `limit` live ones are among them, wherever the dead rank
         wanted = min(len(part.live), limit + len(part.live) - part.size)
         ids = propose(self._names[place], one, embedder, vector, wanted)
-        counts = part.live if mask is None else mask
         rows = [row for i in ids if (row := one.words.row(i)) is not None and counts[row]]
         return np.array(sorted(rows), np.int32)
 

@@ -9,6 +9,7 @@ With v = s·a + e and q = t·b + f (codes a and b, remainders e and f), v·q dif
 best estimate is compared in float32, and no other can be among the k nearest.
 """
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,21 @@ class NearVectors:
         self._scales: Vectors = scales[0]
         self._lost = float(scales[1].max(initial=0.0))
         self._longest = float(scales[2].max(initial=0.0))
+        self._rows: Rows | None = None  # which of the segment's these are; None for all
 
     def __len__(self) -> int:
-        return len(self.vectors)
+        return len(self._codes)
+
+    def only(self, rows: Rows) -> "NearVectors":
+        """Return some of them, counted anew; their codes are copied, so that comparing them reads nothing else."""
+        chosen = copy.copy(self)
+        vars(chosen).update(_codes=self._codes[rows], _scales=self._scales[rows], _rows=rows)
+        return chosen
+
+    def exact(self, places: npt.NDArray[np.intp], vector: Vectors) -> Vectors:
+        """Return the similarities of some of them."""
+        rows = places if self._rows is None else self._rows[places]
+        return similarities(self.vectors.take(rows, axis=0), vector)
 
     def estimates(self, codes: Codes, scales: Vectors) -> tuple[Vectors, float]:
         """Return the similarity of every vector as the codes have it, shape [n], and by how much one may be wrong.
@@ -108,7 +121,7 @@ def nearest(
     for part, estimates, error in zip(parts, near, errors, strict=True):
         likely = np.flatnonzero(estimates >= max(np.float32(least - error), LOWEST))
         rows.append(likely.astype(np.int32))
-        exact.append(similarities(part.vectors.take(likely, axis=0), vector))
+        exact.append(part.exact(likely, vector))
     return [one[places] for one, places in zip(rows, best(exact, count), strict=True)]
 
 
