@@ -272,7 +272,8 @@ class Bm25:
 def _within_field(held: Held, *fields: int) -> Rows:
     """Return who holds a word in one of some fields."""
     counts = functools.reduce(np.bitwise_or, (held.counts[field] for field in fields))
-    return held.rows[counts != 0]
+    rows: Rows = held.rows[counts != 0]
+    return rows
 
 
 def _weighted(

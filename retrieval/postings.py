@@ -48,11 +48,12 @@ def counted(
     # one number for each triple, so that sorting them sorts postings
     triples, counts = np.unique((of_term * most + holders) * depth + fields, return_counts=True)
     pairs, field = np.divmod(triples, depth)
-    first = np.flatnonzero(np.concatenate([[True], pairs[1:] != pairs[:-1]])) if len(pairs) else []
-    of_pair = np.cumsum(np.concatenate([[True], pairs[1:] != pairs[:-1]])) - 1 if len(pairs) else []
+    begins = np.ones(len(pairs), np.bool_)
+    begins[1:] = pairs[1:] != pairs[:-1]
+    first, of_pair = np.flatnonzero(begins), np.cumsum(begins) - 1
     found = np.zeros((depth, len(first)), np.int64)
     found[field, of_pair] = counts
-    by_term, holder = np.divmod(pairs[first], most) if len(pairs) else (pairs, pairs)
+    by_term, holder = np.divmod(pairs[first], most)
     starts = np.searchsorted(by_term, np.arange(terms + 1)).astype(np.int64)
     return Lists(starts, holder.astype(np.int32), tuple(found))
 
