@@ -90,6 +90,7 @@ class Relevance:
     answered: float
     warn: bool
     why: str
+    asks: bool = True  # the message asks something of the documents
 
 
 def judge(
@@ -113,7 +114,7 @@ def judge(
     words = _content(question)
     language = spoken(question, passages)
     if all(word in TALK for word in words):
-        return Relevance(1.0, False, SAID[language]["talk"])
+        return Relevance(1.0, False, SAID[language]["talk"], asks=False)
     read = passages[:READ]
     if not read:
         return Relevance(0.0, True, SAID[language]["nothing"])
@@ -204,9 +205,6 @@ def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
         return "es"
     languages = [one.chunk.language for one in passages]
     return "es" if languages.count("es") * 2 > len(languages) else "en"
-
-
-from retrieval.analysis import WORD
 
 
 def _content(question: str) -> list[str]:

@@ -77,6 +77,8 @@ class DocumentSource:
             reader=self._reader,
             chunks=self._retriever.size,
         )
+        if not relevance.asks:
+            return Offer()
         pieces, planted = self._pieces(passages)
         notices = [Notice(one) for one in planted]
         if relevance.warn:

@@ -19,6 +19,7 @@ from adapt.knowledge import asks_for_fact
 from adapt.records import Grounding
 
 BORDER = 0.5  # how far the best candidate must seem to answer
+SURE = 0.6  # and where the search doubts that the passages hold the answer
 CALL = '{"name": "'  # how every call of a tool begins (`adapt.tools`)
 
 
@@ -41,8 +42,8 @@ class Answering:
             prompt: its token ids; the model reads it without an adapter here.
             way: `sentences`, or `auto`: the model may be left free.
         """
-        candidates = [] if grounding.absent else find_candidates(grounding)
-        if not candidates:
+        candidates = find_candidates(grounding)
+        if not candidates or (grounding.absent and not self.own):
             return Opening("held")
         correction = self.chooser.correction(question, candidates) if self.own else None
         if correction is not None:
@@ -53,15 +54,11 @@ class Answering:
             return Opening("call")
         if not self.own:
             return self._of_another(choice.best, measured, way)
-        if (
-            choice.answered < BORDER
-            and way == "auto"
-            and (self.adapted or not asks_for_fact(question))
-        ):
+        if choice.answered >= (SURE if grounding.absent else BORDER):
+            return Opening("said", cite(choice.best))
+        if way == "auto" and not grounding.absent and (self.adapted or not asks_for_fact(question)):
             return Opening("free")
-        return Opening(
-            "said", cite(choice.best) if choice.answered >= BORDER else refusal(question)
-        )
+        return Opening("said", grounding.absent or refusal(question))
 
     def _of_another(self, best: Candidate, measured: "_Measured", way: str) -> Opening:
         """Return how another model's answer begins: it may refuse, and in `auto` begin with something else."""

@@ -1,4 +1,4 @@
-"""What a question names is first, however it is written: a heading before a mention, an annex, a number; and it is not cut."""
+"""What a person names, found: articles, annexes, numbers and file names, through a real collection."""
 
 from pathlib import Path
 
