@@ -56,9 +56,13 @@ class Answering:
             return self._of_another(choice.best, measured, way)
         if choice.answered >= (SURE if grounding.absent else BORDER):
             return Opening("said", cite(choice.best))
-        if way == "auto" and not grounding.absent and (self.adapted or not asks_for_fact(question)):
+        return self._without_answer(question, grounding.absent, way)
+
+    def _without_answer(self, question: str, absent: str, way: str) -> Opening:
+        """Return how the starter's answer begins where no candidate seems to answer."""
+        if way == "auto" and not absent and (self.adapted or not asks_for_fact(question)):
             return Opening("free")
-        return Opening("said", grounding.absent or refusal(question))
+        return Opening("said", absent or refusal(question))
 
     def _of_another(self, best: Candidate, measured: "_Measured", way: str) -> Opening:
         """Return how another model's answer begins: it may refuse, and in `auto` begin with something else."""
