@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from retrieval.analysis import fold
+from retrieval.folding import fold
 
 Kind = Literal["number", "time", "month", "day"]
 _NAMES = {

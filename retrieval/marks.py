@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from retrieval.analysis import WORD, fold
+from retrieval.analysis import WORD
+from retrieval.folding import fold
 
 # [1], [1, 3] and [2-4]; Markdown links ([1](…)) and footnotes ([1]: …) are something else, and so are a[1] = 2 and lists
 MARK = re.compile(

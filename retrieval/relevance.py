@@ -192,7 +192,7 @@ def _score(
 
 def _weighed(weights: Sequence[float], *features: float) -> float:
     """Return the weighted sum of features, and the last weight, which stands alone."""
-    return sum(map(mul, weights, (*features, 1.0)))
+    return float(sum(map(mul, weights, (*features, 1.0))))
 
 
 def spoken(text: str, passages: Iterable[Passage] = ()) -> str:

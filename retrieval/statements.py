@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from retrieval.analysis import STOP_WORDS, WORD, fold, terms
+from retrieval.analysis import STOP_WORDS, WORD, terms
 from retrieval.figures import Figure, figures
+from retrieval.folding import fold
 
 # Chosen on the even TyDiQA training questions and the first half of SQuAD-es' articles, see README Notes
 MIN_WORDS_BESIDE_FACTS = 0.5  # of a sentence whose figures or names stand in the passage
