@@ -126,7 +126,7 @@ class Collection:
     def file_of(self, document: str) -> Path | None:
         """Return the file that a document, or a parked file, came from; None where there is none of that name."""
         manifest = self._snapshot.manifest()
-        entries = {**manifest.parked, **manifest.documents}
+        entries: dict[str, ParkedFile | DocumentEntry] = {**manifest.parked, **manifest.documents}
         name = find_document(document, entries)
         return None if name is None else locate(name, entries[name].source, manifest.sources)
 

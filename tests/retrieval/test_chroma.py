@@ -4,13 +4,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import chromadb
 import pytest
 from chromadb.api import ClientAPI
 
+from adapt.embedder_pair import EmbedderPair
 from adapt.embedding import HashEmbedder
 from adapt.errors import RecipeError, WorkspaceError
 from adapt.workspace import Workspace
@@ -133,6 +134,32 @@ def test_a_segment_that_was_sent_in_part_is_sent_again(
     assert found == expected
     assert client.get_collection(name).count() == 120
     delete(collection)
+
+
+@pytest.mark.slow
+def test_a_server_proposes_by_each_of_two_embedders(
+    workspace: Workspace, folder: Path, address: str, client: ClientAPI
+) -> None:
+    class Other(HashEmbedder):
+        name, identity, languages = "other", "other@1", frozenset({"es"})
+
+        def embed(self, texts: Sequence[str]) -> list[list[float]]:
+            return super().embed([text[::-1] for text in texts])
+
+    pair = EmbedderPair(HashEmbedder(), Other())
+    plain = Collection.open_or_create(workspace, "c", pair)
+    plain.ingest([folder])
+    questions = ["Which rule concerns door 7 of room 3?", "¿Qué regla es la de la puerta 7?"]
+    expected = [plain.search(question, top_k=5, settings=ALL) for question in questions]
+
+    (workspace.path / "adapt.toml").write_text(f'[chroma]\nurl = "{address}"\nabove = 0\n')
+    served = Collection.open_or_create(workspace, "c", pair)
+    found = [served.search(question, top_k=5, settings=ALL) for question in questions]
+
+    assert found == expected
+    assert {client.get_collection(name).count() for name in ours(client)} == {120}
+    delete(served)
+    assert ours(client) == []
 
 
 def test_a_server_that_is_not_there_is_one_sentence(workspace: Workspace, folder: Path) -> None:
