@@ -1,4 +1,4 @@
-"""What a question names is first, however it is written: a heading before a mention, an annex, a number; and it is not cut."""
+"""What a question names is first, however it is written: a heading before a mention, an annex, a number; it is not cut."""
 
 from pathlib import Path
 
