@@ -126,9 +126,9 @@ class Collection:
     def file_of(self, document: str) -> Path | None:
         """Return the file that a document, or a parked file, came from; None where there is none of that name."""
         manifest = self._snapshot.manifest()
-        entries: dict[str, ParkedFile | DocumentEntry] = {**manifest.parked, **manifest.documents}
-        name = find_document(document, entries)
-        return None if name is None else locate(name, entries[name].source, manifest.sources)
+        name = find_document(document, [*manifest.documents, *manifest.parked])
+        entry = manifest.documents.get(name or "") or manifest.parked.get(name or "")
+        return locate(name, entry.source, manifest.sources) if name and entry else None
 
     def parked(self) -> dict[str, ParkedFile]:
         """Return the files that could not be read, by name."""

@@ -1,4 +1,4 @@
-"""What a person names, found: articles, annexes, numbers and file names, through a real collection."""
+"""What a question names is first, however it is written: a heading before a mention, an annex, a number; it is not cut."""
 
 from pathlib import Path
 
