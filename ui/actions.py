@@ -30,7 +30,7 @@ class ChatSettings(Settings):
     model: str = "starter"
     collection: str = ""
     user: str = "me"
-    top_k: int = 3
+    top_k: int = 5  # passages; of two languages the right one is often fourth or fifth
 
 
 @dataclass(frozen=True)
