@@ -40,11 +40,6 @@ class Candidate:
     context: str = ""
     before: str = ""
 
-    @property
-    def headed(self) -> str:
-        """Return what it says under its headings."""
-        return f"{self.context}\n{self.reading}" if self.context else self.reading
-
 
 @dataclass(slots=True)
 class _Reader:

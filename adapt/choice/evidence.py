@@ -16,7 +16,7 @@ from adapt.choice.match import TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms, words_of
 
 EVIDENCE = (
-    "closeness", "cosine", "match", "sentence", "titled",  # by MiniLM (`adapt.choice.match`)
+    "closeness", "cosine", "match",  # of tokens, by MiniLM (`adapt.choice.match`)
     # by the multilingual encoder: alone, under its headings, after the sentence before, and the whole passage
     "alone", "headed", "after", "passage",
     "words", "words_around", "words_passage", "covered", "covered_passage", "names", "names_passage",
@@ -66,7 +66,9 @@ class Evidence:
 
     def _meaning(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
         alone = [one.reading for one in candidates]
-        headed = [one.headed for one in candidates]
+        headed = [
+            f"{one.context}\n{one.reading}" if one.context else one.reading for one in candidates
+        ]
         after = [f"{one.before} {one.reading}" if one.before else one.reading for one in candidates]
         wholes = _passages(candidates)
         vectors = self._encoder.encode([question, *alone, *headed, *after, *wholes.values()])

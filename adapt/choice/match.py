@@ -1,10 +1,9 @@
-"""How near each candidate comes to a question by MiniLM, read among its neighbours and by itself: five figures for each.
+"""How the tokens of a question match those of the candidates, each read among its neighbours: three figures for a candidate.
 
 A passage goes through MiniLM once, with its headings, so that "it closes at 18:30" is read beside the sentence that names
 the office. Then, for each candidate: the mean over the question's tokens of the candidate's nearest token (MaxSim, Khattab
 and Zaharia 2020, ColBERT, arXiv:2004.12832, equation 3); the cosine of the question's vector and the mean of the candidate's
-tokens; and both again by a small learned map of the tokens (`MatchHead`), which knows that "when" is met by a date. Besides,
-the cosine of the candidate's own vector, by itself and under its headings.
+tokens; and both again by a small learned map of the tokens (`MatchHead`), which knows that "when" is met by a date.
 
 Not here: how the map is learned (`adapt.starter.choosing`).
 """
@@ -90,20 +89,18 @@ class TokenMatch:
         self._head = head
 
     def figures(self, question: str, candidates: Sequence[Candidate]) -> Vectors:
-        """Return for each candidate its MaxSim, cosine and learned match, and both cosines of its own, shape [n, 5]."""
+        """Return for each candidate its MaxSim, cosine and learned match, shape [n, 3]."""
         tokens = self._encoder.tokens(question)[:ROOM]
         if not tokens or not candidates or self._head is None:
-            return np.zeros((len(candidates), 5), np.float32)
-        alone, headed = [one.reading for one in candidates], [one.headed for one in candidates]
-        whole, *own = self._encoder.encode([question, *alone, *headed])
-        near = np.reshape(own, (2, len(candidates), -1)) @ whole
+            return np.zeros((len(candidates), 3), np.float32)
+        whole = self._encoder.encode([question])[0]
         asked = unit(self._encoder.states(tokens))
         states = self.read(candidates)
         raw = [unit(one) for one in states]
         closeness = [float((asked @ one.T).max(axis=1).mean()) for one in raw]
         cosine = [float(whole @ unit(one.mean(axis=0))) for one in states]
         learned = self._head.scores(asked, raw)
-        return np.stack([closeness, cosine, learned, *near], axis=1).astype(np.float32)
+        return np.stack([closeness, cosine, learned], axis=1).astype(np.float32)
 
     def read(self, candidates: Sequence[Candidate]) -> list[Vectors]:
         """Return the states of each candidate's tokens, read in windows of its passage."""

@@ -184,7 +184,7 @@ def test_a_candidate_is_read_among_its_neighbours_whatever_the_windows() -> None
     states = match.read(candidates)
 
     assert [len(one) for one in states] == [len(encoder.tokens(one.reading)) for one in candidates]
-    assert match.figures("", candidates).tolist() == [[0.0] * 5] * len(candidates)
+    assert match.figures("", candidates).tolist() == [[0.0] * 3] * len(candidates)
 
 
 @pytest.mark.parametrize(
