@@ -35,7 +35,7 @@ dates as ISO, to call tools, and to make small talk; how often it manages stands
 
 It knows nothing: what is not in the prompt, it cannot say, and its free text is grammar without sense. It does not reason, count,
 translate or write code. It finds a sentence mostly by the words that it shares with the question. Over passages its
-decoding is held to them by default (`"adapt": {{"grounding": "auto"}}` in `config.json`, see `adapt/grounding.py`): then it cannot misquote,
+decoding is held to them by default (`"adapt": {{"grounding": "auto"}}` in `config.json`, see `adapt/choice` and `adapt/grounding.py`): then it cannot misquote,
 and can still choose the wrong sentence. Use it to try Adapt, to test, and to learn; put a larger base in its place for work.
 
 ## Prompt
@@ -52,7 +52,9 @@ _MEASURED = """
 
 Greedy decoding through the chat template, bf16 weights computed in float32; names, forms of questions, preferences, dates and tools,
 paragraphs and textbook sections that training never saw. Share, 95 % interval (Wilson for shares), n; the goal is the project's.
-Reproduce: `adapt starter evaluate --data DIR …` with the folders below.
+Reproduce: `adapt starter evaluate --data DIR …` with the folders below. "Held to the passages" was taken with each token the likeliest
+of those with which the passages go on; since then the sentence is chosen as a whole (`adapt/choice`; `BENCHMARKS.md`, sentences), and
+the command measures that.
 
 | what | value | 95 % interval | n | goal |
 |---|---|---|---|---|
