@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from adapt.bases import find_base
 from adapt.candidates import find_candidates
@@ -16,8 +17,10 @@ from adapt.choice.likelihood import likelihoods
 from adapt.choice.match import MatchHead, TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms
 from adapt.embedding import load_token_encoder
+from adapt.grounding import REFUSALS
+from adapt.loading import load_base
 from adapt.models import ModelRuntime
-from adapt.records import Grounding
+from adapt.records import Grounding, Message
 from adapt.workspace import Workspace
 from tests.tiny import CONFIGS, make_base
 
@@ -246,3 +249,76 @@ def test_weights_name_only_figures_that_there_are_and_say_what_they_were_fitted_
         assert set(way.answered) <= {"score", *EVIDENCE}
     assert set(weights.ways) == {"en", "es", "across"}
     assert all(len(digest) == 64 for digest in weights.data.values())
+
+
+@pytest.fixture(scope="module")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> ModelRuntime:
+    """Return the starter with an adapter of random weights, which spoils whatever it writes itself."""
+    folder = tmp_path_factory.mktemp("adapted")
+    base = find_base("starter", Workspace(folder / "w"))
+    model, _ = load_base(base)
+    settings = LoraConfig(r=4, target_modules=["q_proj", "v_proj"], init_lora_weights=False)
+    get_peft_model(model, settings).save_pretrained(folder / "adapter", save_embedding_layers=False)
+    runtime = ModelRuntime(base)
+    runtime.attach("spoilt@1", folder / "adapter")
+    return runtime
+
+
+def asked(
+    runtime: ModelRuntime, question: str, *, adapter: str | None = None, **more: object
+) -> str:
+    grounding = Grounding(((1, HARBOUR), (2, GARDEN)), question=question, **more)  # type: ignore[arg-type]
+    return runtime.generate(
+        [Message("user", question)], adapter=adapter, grounding=grounding, max_new_tokens=40
+    )
+
+
+@pytest.mark.parametrize("adapter", [None, "spoilt@1"])
+def test_the_starter_says_the_sentence_that_is_chosen_whatever_adapter_is_on(
+    starter: ModelRuntime, adapter: str | None
+) -> None:
+    said = asked(starter, "What do I pay for a mooring?", adapter=adapter)
+
+    assert said == "A mooring costs 14 euros a night. [1]"
+
+
+def test_what_the_passages_do_not_tell_is_refused_in_the_language_of_the_question(
+    starter: ModelRuntime,
+) -> None:
+    assert asked(starter, "Which planets have rings made of ice?") == REFUSALS[0]
+    assert asked(starter, "¿Qué planetas tienen anillos de hielo?") == REFUSALS[1]
+
+
+def test_an_adapter_keeps_its_own_tasks_where_the_passages_tell_nothing(
+    starter: ModelRuntime,
+) -> None:
+    assert (
+        asked(starter, "Which planets have rings made of ice?", adapter="spoilt@1") not in REFUSALS
+    )
+
+
+def test_a_search_that_doubts_is_overruled_by_a_sentence_that_plainly_answers(
+    starter: ModelRuntime,
+) -> None:
+    absent = "That is not in your documents."
+
+    assert "14 euros" in asked(starter, "How much is a mooring a night?", absent=absent)
+    assert asked(starter, "Which planets have rings made of ice?", absent=absent) == absent
+
+
+def test_a_correction_is_said_to_the_same_question_in_other_words(starter: ModelRuntime) -> None:
+    right = "For you a mooring is 10 euros."
+    given = {"uncited": (right,), "corrections": (("How much is a mooring a night?", right),)}
+
+    assert asked(starter, "What does a mooring cost a night?", **given) == right
+    assert "Ida Voss" in asked(starter, "Who is the harbour master?", **given)
+
+
+def test_the_pieces_of_a_chosen_answer_stream_word_by_word(starter: ModelRuntime) -> None:
+    pieces: list[str] = []
+    grounding = Grounding(((1, HARBOUR),), question="Who is the harbour master?")
+
+    said = starter.generate([Message("user", "x")], grounding=grounding, on_text=pieces.append)
+
+    assert "".join(pieces) == said == "The harbour master is Ida Voss. [1]"
+    assert len(pieces) > 4
