@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapt.errors import DataError
-from adapt.grounding import sentence_spans
+from adapt.sentences import sentence_spans
 from retrieval.readers import read
 from ui.cli.main import main
 from ui.context import Context

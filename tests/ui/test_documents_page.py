@@ -51,7 +51,7 @@ def test_the_owner_sees_documents_and_searches_them(shown: App) -> None:
     shown.run()
 
     assert "zanzibar" in everything(shown)
-    assert "dense, lexical, distinct" in everything(shown).replace("\\", "")
+    assert "dense (minilm), lexical, distinct" in everything(shown).replace("\\", "")
 
 
 def test_another_user_sees_nothing_of_it_on_any_page(shown: App) -> None:
