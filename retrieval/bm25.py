@@ -24,7 +24,11 @@ K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9,
 OF_DOCUMENT, OF_OPENING = 2.0, 0.5
 DOCUMENT_B = 1.0
 # What stands in the headings above a chunk, or in the name of its file, says what it is about
-OF_FIELDS = (1.0, 0.5, 1.0)  # of text, headings, file's name; chosen on feedbackqa's validation set and leyes_uy
+OF_FIELDS = (
+    1.0,
+    0.5,
+    1.0,
+)  # of text, headings, file's name; chosen on feedbackqa's validation set and leyes_uy
 # the same of numbers, dates, codes and labels: a heading with "Article 12" is the article, a text speaks of it
 OF_FIELDS_NAMED = (1.0, 2.0, 1.0)
 FIELD_B = 0.5
