@@ -25,7 +25,7 @@ from retrieval.analysis import STOP_WORDS, WORD, named_words, terms
 from retrieval.evidence import nearest_sentence, shared_sense
 from retrieval.folding import composed, fold
 
-# Fitted by `python -m tests.benchmarks.fit_relevance`, which names its data, their hashes and its seed: maximum likelihood,
+# Fitted on an earlier sample than `python -m tests.benchmarks.fit_relevance` draws, in its way: maximum likelihood,
 # ridge 1e-3 on standardised features, each set, size and side of equal weight; the intercept puts the border where 1 % of
 # the questions whose passage was found lie below.
 # Of the nearest sentence's cosine with the question by MiniLM, ln(1 + words held), ln(chunks), and the intercept
