@@ -20,7 +20,7 @@ EVIDENCE = (
     # by the multilingual encoder: alone, under its headings, after the sentence before, and the whole passage
     "alone", "headed", "after", "passage",
     "words", "words_around", "words_passage", "covered", "covered_passage", "names", "names_passage",
-    "kind", "kind_around", "opens", "points_back", "short", "row", "item",
+    "kind", "kind_around", "opens", "points_back",
 )  # fmt: skip
 MODEL_FIGURES = ("chosen", "free")  # of the model that answers, in nats (`adapt.choice.likelihood`)
 POINTERS = frozenset(
@@ -28,7 +28,6 @@ POINTERS = frozenset(
         """he she it they this these his her its their el ella ellos ellas esto este esta estos estas su sus"""
     )
 )
-SHORT = 40  # characters
 
 Figures = npt.NDArray[np.float64]
 
@@ -126,7 +125,4 @@ def _form(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
         [float(any(holds(kinds, f"{one.context} {one.before}"))) for one in candidates],
         opens,
         points,
-        [float(len(one.text) < SHORT) for one in candidates],
-        [float(one.kind == "row") for one in candidates],
-        [float(one.kind == "item") for one in candidates],
     ]

@@ -53,7 +53,6 @@ class Rarity:
             word: math.log((1 + len(texts)) / (1 + counts[word])) if counts[word] else 0.0
             for word in self._asked
         }
-        self.unknown = sum(not counts[word] for word in self._asked)
 
     def shared(self, held: set[str]) -> float:
         """Return the weights of the question's words that a text holds, summed; `held` are its `terms`."""

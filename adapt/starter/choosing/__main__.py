@@ -41,8 +41,6 @@ EPOCHS = 4
 MOST = {"tydiqa": 3_300, "squad_es": 2_200}  # questions of a set in an epoch
 FITTED = {"tydiqa": 900, "squad_es": 600}  # and in the fit
 MEASURED = 300  # of each set that the starter's likelihood is taken of
-# figures that the sets of the fit, which have no tables and few lists, can weigh
-WEIGHED = tuple(name for name in EVIDENCE if name not in {"row", "item", "short"})
 ANSWERED = ("closeness", "alone", "covered", "covered_passage")
 
 
@@ -203,7 +201,7 @@ def fit(recipe: Recipe, heads: Sequence[MatchHead]) -> Weights:
     absent = recipe.absent(answerable, heads)
     ways, right = {}, {}
     for way in ("en", "es", "across"):
-        evidence = fit_choice(_of(rows, way), WEIGHED)
+        evidence = fit_choice(_of(rows, way), EVIDENCE)
         model = fit_model(_of(measured, way), evidence)
         answered, bias = fit_answered([*_of(known, way), *_of(absent, way)], evidence, ANSWERED)
         ways[way] = WayWeights(choice={**evidence, **model}, answered=answered, bias=bias)
