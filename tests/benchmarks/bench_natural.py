@@ -1,11 +1,12 @@
 """Natural questions over the demo's documents, asked through the product: how many are answered rightly.
 
 The demo's 60 (`ui/demo/data/questions.jsonl`) and 100 others (`natural_questions.jsonl`) were written from the documents
-alone, before the product was asked any of them, and nothing is fitted on them: 60 questions over other documents
-(`development_questions.jsonl`, `development_documents/`) are for that. What counts as right says `ui.demo.questions`.
+alone, before the product was asked any of them, and nothing is fitted on them: 510 questions over other documents
+(`development/`) are for that. What counts as right says `ui.demo.questions`.
 """
 
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +23,7 @@ from ui.document_actions import IngestRequest, ingest
 
 HERE = Path(__file__).parent
 NATURAL = HERE / "natural_questions.jsonl"
-DEVELOPMENT = HERE / "development_questions.jsonl"
-DEVELOPMENT_DOCUMENTS = HERE / "development_documents"
+DEVELOPMENT = HERE / "development"  # a folder each: questions and the documents that they are asked of
 GOAL_NATURAL, GOAL_REFUSED, GOAL_DEMO = 0.88, 0.03, 0.92
 
 
@@ -75,12 +75,14 @@ def rows_of(name: str, report: AnswerReport, goal: float) -> list[Row]:
     ]
 
 
-def develop() -> AnswerReport:
-    """Return the answers to the questions that choices may be made by, over their own documents."""
+def develop(name: str) -> AnswerReport:
+    """Return the answers to a set of questions that choices may be made by, over its own documents."""
     with tempfile.TemporaryDirectory() as folder:
         ctx = Context(Path(folder) / "w")
-        ingest(ctx, IngestRequest(paths=(DEVELOPMENT_DOCUMENTS,), collection="development"))
-        report = ask_natural(ctx, read_natural(DEVELOPMENT), collection="development")
+        ingest(ctx, IngestRequest(paths=(DEVELOPMENT / name / "documents",), collection=name))
+        report = ask_natural(
+            ctx, read_natural(DEVELOPMENT / name / "questions.jsonl"), collection=name
+        )
         ctx.close()
     return report
 
@@ -116,7 +118,8 @@ def _said(outcomes: Sequence[bool]) -> str:
 
 
 if __name__ == "__main__":
-    report = develop()
-    for row in rows_of("60 questions for choosing by", report, GOAL_NATURAL):
-        print(row.what, row.ours, row.note, sep=" | ")  # noqa: T201  a tool of its own
-    print(report.text())  # noqa: T201
+    for name in sys.argv[1:] or sorted(one.name for one in DEVELOPMENT.iterdir()):
+        report = develop(name)
+        for row in rows_of(f"development, {name}", report, GOAL_NATURAL):
+            print(row.what, row.ours, row.note, sep=" | ")  # noqa: T201  a tool of its own
+        print(report.text())  # noqa: T201

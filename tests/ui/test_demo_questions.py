@@ -19,13 +19,19 @@ from ui.demo.run import DATA, ingest_documents
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 NATURAL = BENCHMARKS / "natural_questions.jsonl"
-DEVELOPMENT = BENCHMARKS / "development_questions.jsonl"
+DEVELOPMENT = {one.name: one / "questions.jsonl" for one in (BENCHMARKS / "development").iterdir()}
 FOLDERS = {
     sets.QUESTIONS: DATA / "documents",
     NATURAL: DATA / "documents",
-    DEVELOPMENT: BENCHMARKS / "development_documents",
+    **{path: path.with_name("documents") for path in DEVELOPMENT.values()},
 }
-SPANISH_DOCUMENTS = {"preguntas-frecuentes.md", "clinica-veterinaria.md", "escuela-de-musica.txt"}
+SPANISH_DOCUMENTS = frozenset(
+    """preguntas-frecuentes.md clinica-veterinaria.md escuela-de-musica.txt tarifas.md siniestros.md boletin-primavera.txt
+    seguro-auto-viaje.html seguridad-oficina.md banca-digital.md normas-del-personal.txt manual-lavadora-marea.md
+    entrega-y-devoluciones.html contrato-de-mantenimiento.md boletin-de-otono.md tarifa-repuestos-villarreja.md
+    boletin-noviembre.md historia-universidad.txt autobuses-campus.md guia-matricula.md centro-de-salud.md
+    comedor-la-encina.html""".split()
+)
 OPENING = NaturalQuestion(
     question="When does it open?",
     language="en",
@@ -49,7 +55,7 @@ def sentences(folder: Path) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.parametrize("path", FOLDERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FOLDERS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_one_sentence_or_row_tells_what_a_right_answer_holds_and_no_other_does(path: Path) -> None:
     documents = sentences(FOLDERS[path])
 
@@ -63,7 +69,7 @@ def test_one_sentence_or_row_tells_what_a_right_answer_holds_and_no_other_does(p
         assert telling == list(asked.relevant), asked.question
 
 
-@pytest.mark.parametrize("path", FOLDERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FOLDERS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_alternative_stands_in_a_document_that_answers(path: Path) -> None:
     documents = {name: fold(" ".join(texts)) for name, texts in sentences(FOLDERS[path]).items()}
 
@@ -72,7 +78,7 @@ def test_every_alternative_stands_in_a_document_that_answers(path: Path) -> None
             assert any(sets.holds(documents[name], string) for name in asked.relevant), string
 
 
-@pytest.mark.parametrize("path", FOLDERS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", FOLDERS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_question_of_the_other_language_is_told_from_one_of_its_documents(path: Path) -> None:
     for asked in read_natural(path):
         languages = {"es" if name in SPANISH_DOCUMENTS else "en" for name in asked.relevant}
@@ -90,7 +96,12 @@ def test_the_sets_have_the_sizes_that_they_are_said_to_have() -> None:
     assert (len(demo), languages["en"], languages["es"]) == (60, 30, 30)
     assert (kinds["table"], kinds["absent"]) == (15, 12)
     assert (len(natural), others["across"], others["absent"]) == (100, 23, 8)
-    assert len(read_natural(DEVELOPMENT)) == 60
+    assert {name: len(read_natural(path)) for name, path in DEVELOPMENT.items()} == {
+        "bank": 150,
+        "town": 60,
+        "university": 150,
+        "workshop": 150,
+    }
 
 
 def test_no_question_stands_in_two_sets_or_twice() -> None:
