@@ -19,7 +19,6 @@ from adapt.protocols import ContextSource, TextGenerator
 from adapt.records import Abilities, ContextPiece, Grounding, Message, Notice, Offer
 from adapt.tools import Tool, list_tools
 
-
 SHARE = 0.6
 SHARE_READING = (
     0.9  # of a model that is given the question made whole, and so needs little of the conversation
