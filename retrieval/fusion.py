@@ -3,6 +3,11 @@
 Bruch et al. 2023 (arXiv:2210.11934) found that better than by ranks. What each is worth depends on which embedder was asked,
 and on whether question and passage are in one language: across languages a passage shares names and numbers with the
 question, and a few words by chance, so there BM25 counts by the share of the question's words that it found.
+
+In a collection of several languages some candidates are in the question's and others are not, and what is said of them stands
+on two scales: words speak for the former alone, and texts in one language are more similar than a text and its translation.
+There what can be compared is added: the multilingual similarity, less for a chunk in the question's language, and the share of
+the question's words.
 Not here: which embedder is asked (`retrieval.meaning`), and in what order the parts of a search run (`retrieval.ranking`).
 """
 
@@ -10,12 +15,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.index import Candidate
+
+Scores = npt.NDArray[np.float64]
 
 # What an embedder's similarities are multiplied by, so that 0.25 means of each what it means of MiniLM, and passages that
 # different embedders found can stand in one ranking; 1 for any other.
 SCALES = {"muse": 5 / 3}
+# The shipped embedders; what is added where candidates are of both kinds was measured with them and holds for no others
+FIRST, GENERAL = "minilm", "muse"
+# What one language adds to a multilingual similarity
+OF_ONE_LANGUAGE = 0.1
+# What is added to a fused score where candidates are of both kinds: times the multilingual similarity, the share of the
+# question's words, and the similarity by the embedder of English where both texts are in English (`README.md`)
+MIXED_GENERAL, MIXED_COVERAGE, MIXED_FIRST = 3.5, 1.2, 0.4
+# The share of candidates that the fewer of the two kinds must have for all of that to count; below it, the same share of it:
+# one document whose language was told wrongly changes little
+FEWER = 0.05
 
 
 @dataclass(frozen=True)
@@ -24,7 +42,8 @@ class Weights:
 
     `own` is for the one embedder, or of two the one of few languages; `foreign` a share of it, for chunks in a language that
     it was not trained on; `general` for the one of many languages, of which as much counts as the best chunk leaves out of
-    the question's words; `across` where question and chunk are in two.
+    the question's words; `across` where question and chunk are in two. Where candidates of both kinds are compared, they
+    share out the same part of the score; what is added there is not weighted by them.
     """
 
     own: float
@@ -48,6 +67,21 @@ def fuse(
     """
     if not found:
         return []
+    scores = _fused(found, weights, languages)
+    across = np.array([one.across for one in found])
+    fewer = min(float(np.mean(across)), float(np.mean(~across)))
+    if fewer and {FIRST, GENERAL} == set(found[0].names):
+        added = min(fewer / FEWER, 1.0) * _comparable(found, across)
+        added -= added.min()
+        scores = (scores + added) / (1 + added.max())
+    fused: list[float] = scores.tolist()
+    return fused
+
+
+def _fused(
+    found: Sequence[Candidate], weights: Weights, languages: frozenset[str] | None
+) -> Scores:
+    """Return the scores of candidates as if all were of one kind."""
     near = np.array([similarity(one) for one in found])
     spread = float(np.ptp(near))
     near = (near - near.min()) / spread if spread else np.ones_like(near)
@@ -58,8 +92,18 @@ def fuse(
     weights = replace(weights, general=weights.general * left)
     spoken = None if languages is None else {"", *languages}
     weight = np.array([_weight(one, weights, spoken) for one in found])
-    fused: list[float] = (weight * near + (1 - weight) * words).tolist()
+    fused: Scores = weight * near + (1 - weight) * words
     return fused
+
+
+def _comparable(found: Sequence[Candidate], across: npt.NDArray[np.bool_]) -> Scores:
+    """Return what can be compared between chunks in the question's language and in others."""
+    place = found[0].names.index(GENERAL)
+    general = np.array([one.similar[place] for one in found]) - OF_ONE_LANGUAGE * ~across
+    first = np.array([(one.dense or 0.0) if one.embedder == FIRST else 0.0 for one in found])
+    coverage = np.array([one.coverage for one in found])
+    added: Scores = MIXED_GENERAL * general + MIXED_COVERAGE * coverage + MIXED_FIRST * first
+    return added
 
 
 def _weight(one: Candidate, weights: Weights, known: set[str] | None) -> float:
