@@ -4,10 +4,10 @@ Bruch et al. 2023 (arXiv:2210.11934) found that better than by ranks. What each 
 and on whether question and passage are in one language: across languages a passage shares names and numbers with the
 question, and a few words by chance, so there BM25 counts by the share of the question's words that it found.
 
-In a collection of several languages some candidates are in the question's and others are not, and what is said of them stands
-on two scales: words speak for the former alone, and texts in one language are more similar than a text and its translation.
-There what can be compared is added: the multilingual similarity, less for a chunk in the question's language, and the share of
-the question's words.
+In a collection of several languages some candidates are in the question's and others are not, and what is said of them
+stands on two scales: words speak for the former alone, and texts in one language are more similar than a text and its
+translation. There what can be compared is added: the multilingual similarity, less for a chunk in the question's language,
+and the share of the question's words.
 Not here: which embedder is asked (`retrieval.meaning`), and in what order the parts of a search run (`retrieval.ranking`).
 """
 
@@ -26,11 +26,10 @@ Scores = npt.NDArray[np.float64]
 SCALES = {"muse": 5 / 3}
 # The shipped embedders; what is added where candidates are of both kinds was measured with them and holds for no others
 FIRST, GENERAL = "minilm", "muse"
-# What one language adds to a multilingual similarity
-OF_ONE_LANGUAGE = 0.1
 # What is added to a fused score where candidates are of both kinds: times the multilingual similarity, the share of the
-# question's words, and the similarity by the embedder of English where both texts are in English (`README.md`)
-MIXED_GENERAL, MIXED_COVERAGE, MIXED_FIRST = 3.5, 1.2, 0.4
+# question's words, and the similarity by the embedder of English where both texts are in English; and what being in the
+# question's language adds to all of these, which is taken off (`README.md`)
+MIXED_GENERAL, MIXED_COVERAGE, MIXED_FIRST, MIXED_OWN = 2.0, 1.2, 0.4, 0.35
 # The share of candidates that the fewer of the two kinds must have for all of that to count; below it, the same share of it:
 # one document whose language was told wrongly changes little
 FEWER = 0.05
@@ -57,6 +56,13 @@ def similarity(one: Candidate) -> float:
     return (one.dense or 0.0) * SCALES.get(one.embedder, 1.0)
 
 
+def similarities(found: Sequence[Candidate]) -> Scores:
+    """Return `similarity` of each candidate."""
+    scales = np.array([SCALES.get(one.embedder, 1.0) for one in found])
+    near: Scores = np.array([one.dense or 0.0 for one in found]) * scales
+    return near
+
+
 def fuse(
     found: Sequence[Candidate], weights: Weights, languages: frozenset[str] | None
 ) -> list[float]:
@@ -67,48 +73,45 @@ def fuse(
     """
     if not found:
         return []
-    scores = _fused(found, weights, languages)
     across = np.array([one.across for one in found])
-    fewer = min(float(np.mean(across)), float(np.mean(~across)))
+    coverage = np.array([one.coverage for one in found])
+    near = similarities(found)
+    spread = float(np.ptp(near))
+    near = (near - near.min()) / spread if spread else np.ones_like(near)
+    words = np.array([one.lexical or 0.0 for one in found])
+    words = words / words.max() if words.max() > 0 else words
+    words *= np.where(across, np.sqrt(coverage), 1.0)
+    weights = replace(weights, general=weights.general * (1 - float(coverage.max())))
+    kinds = [(one.across, one.language, one.embedder) for one in found]
+    known = {kind: _weight(*kind, weights, languages) for kind in set(kinds)}
+    weight = np.array([known[kind] for kind in kinds])
+    scores = weight * near + (1 - weight) * words
+    fewer = min(float(across.mean()), 1 - float(across.mean()))
     if fewer and {FIRST, GENERAL} == set(found[0].names):
-        added = min(fewer / FEWER, 1.0) * _comparable(found, across)
+        added = min(fewer / FEWER, 1.0) * _comparable(found, across, coverage)
         added -= added.min()
         scores = (scores + added) / (1 + added.max())
     fused: list[float] = scores.tolist()
     return fused
 
 
-def _fused(
-    found: Sequence[Candidate], weights: Weights, languages: frozenset[str] | None
+def _comparable(
+    found: Sequence[Candidate], across: npt.NDArray[np.bool_], coverage: Scores
 ) -> Scores:
-    """Return the scores of candidates as if all were of one kind."""
-    near = np.array([similarity(one) for one in found])
-    spread = float(np.ptp(near))
-    near = (near - near.min()) / spread if spread else np.ones_like(near)
-    words = np.array([one.lexical or 0.0 for one in found])
-    words = words / words.max() if words.max() > 0 else words
-    words *= [np.sqrt(one.coverage) if one.across else 1.0 for one in found]
-    left = 1 - max(one.coverage for one in found)
-    weights = replace(weights, general=weights.general * left)
-    spoken = None if languages is None else {"", *languages}
-    weight = np.array([_weight(one, weights, spoken) for one in found])
-    fused: Scores = weight * near + (1 - weight) * words
-    return fused
-
-
-def _comparable(found: Sequence[Candidate], across: npt.NDArray[np.bool_]) -> Scores:
     """Return what can be compared between chunks in the question's language and in others."""
     place = found[0].names.index(GENERAL)
-    general = np.array([one.similar[place] for one in found]) - OF_ONE_LANGUAGE * ~across
+    general = np.array([one.similar[place] or 0.0 for one in found])
     first = np.array([(one.dense or 0.0) if one.embedder == FIRST else 0.0 for one in found])
-    coverage = np.array([one.coverage for one in found])
     added: Scores = MIXED_GENERAL * general + MIXED_COVERAGE * coverage + MIXED_FIRST * first
+    added -= MIXED_OWN * ~across
     return added
 
 
-def _weight(one: Candidate, weights: Weights, known: set[str] | None) -> float:
-    if one.across:
+def _weight(
+    across: bool, language: str, embedder: str, weights: Weights, known: frozenset[str] | None
+) -> float:
+    if across:
         return weights.across
-    if known is not None and one.language not in known:
+    if known is not None and language and language not in known:
         return weights.own * weights.foreign
-    return weights.general if one.embedder in SCALES else weights.own
+    return weights.general if embedder in SCALES else weights.own
