@@ -6,8 +6,8 @@ question, and a few words by chance, so there BM25 counts by the share of the qu
 
 In a collection of several languages some candidates are in the question's and others are not, and what is said of them
 stands on two scales: words speak for the former alone, and texts in one language are more similar than a text and its
-translation. There what can be compared is added: the multilingual similarity, less for a chunk in the question's language,
-and the share of the question's words.
+translation. There what can be compared is added, the multilingual similarity, less for a chunk in the question's language,
+and the share of the question's words, unless words or a name tell the answer already.
 Not here: which embedder is asked (`retrieval.meaning`), and in what order the parts of a search run (`retrieval.ranking`).
 """
 
@@ -28,11 +28,12 @@ SCALES = {"muse": 5 / 3}
 FIRST, GENERAL = "minilm", "muse"
 # What is added to a fused score where candidates are of both kinds: times the multilingual similarity, the share of the
 # question's words, and the similarity by the embedder of English where both texts are in English; and what being in the
-# question's language adds to all of these, which is taken off (`README.md`)
+# question's language adds to the first, which is taken off (`README.md`)
 MIXED_GENERAL, MIXED_COVERAGE, MIXED_FIRST, MIXED_OWN = 2.0, 1.2, 0.4, 0.35
-# The share of candidates that the fewer of the two kinds must have for all of that to count; below it, the same share of it:
-# one document whose language was told wrongly changes little
-FEWER = 0.05
+# All of that counts where the best chunk leaves out this share of the question's words, and the fewer of the two kinds are
+# this share of the candidates; else in proportion: a title is in its text word for word, and one document whose language was
+# told wrongly should change little. Where a candidate is named this far, none of it counts
+LEFT_OUT, FEWER, NAMED = 0.5, 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -81,14 +82,17 @@ def fuse(
     words = np.array([one.lexical or 0.0 for one in found])
     words = words / words.max() if words.max() > 0 else words
     words *= np.where(across, np.sqrt(coverage), 1.0)
-    weights = replace(weights, general=weights.general * (1 - float(coverage.max())))
+    left = 1 - float(coverage.max())
+    weights = replace(weights, general=weights.general * left)
     kinds = [(one.across, one.language, one.embedder) for one in found]
     known = {kind: _weight(*kind, weights, languages) for kind in set(kinds)}
     weight = np.array([known[kind] for kind in kinds])
     scores = weight * near + (1 - weight) * words
-    fewer = min(float(across.mean()), 1 - float(across.mean()))
-    if fewer and {FIRST, GENERAL} == set(found[0].names):
-        added = min(fewer / FEWER, 1.0) * _comparable(found, across, coverage)
+    if across.any() and not across.all() and {FIRST, GENERAL} == set(found[0].names):
+        fewer = min(float(across.mean()), 1 - float(across.mean()))
+        named = max(one.named for one in found)
+        counts = min(fewer / FEWER, 1.0) * min(max(left, 0.0) / LEFT_OUT, 1.0)
+        added = counts * max(1 - named / NAMED, 0.0) * _comparable(found, across, coverage)
         added -= added.min()
         scores = (scores + added) / (1 + added.max())
     fused: list[float] = scores.tolist()
@@ -103,8 +107,7 @@ def _comparable(
     general = np.array([one.similar[place] or 0.0 for one in found])
     first = np.array([(one.dense or 0.0) if one.embedder == FIRST else 0.0 for one in found])
     added: Scores = MIXED_GENERAL * general + MIXED_COVERAGE * coverage + MIXED_FIRST * first
-    added -= MIXED_OWN * ~across
-    return added
+    return added - MIXED_OWN * ~across
 
 
 def _weight(

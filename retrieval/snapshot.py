@@ -185,4 +185,5 @@ class Snapshot:
 
 
 def _embed(embedder: TextEmbedder, text: str) -> Vectors:
-    return embedder.embed_array([text])[0]
+    vector: Vectors = embedder.embed_array([text])[0]
+    return vector

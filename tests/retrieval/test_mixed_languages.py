@@ -109,6 +109,20 @@ def test_other_embedders_are_fused_as_if_all_were_of_one_kind(names: tuple[str, 
     assert fuse(found, WEIGHTS, KNOWN) != fuse(none, WEIGHTS, KNOWN)
 
 
+@pytest.mark.parametrize(("coverage", "named"), [(1.0, 0.0), (0.5, 0.6)])
+def test_words_that_hold_the_whole_question_and_names_order_as_ever(
+    coverage: float, named: float
+) -> None:
+    found = [
+        english("said", 0.3, 0.1, 9.0, coverage)._replace(named=named),
+        english("near", 0.4, 0.5, 7.0, coverage - 0.1),
+        spanish("across", 0.6),
+    ]
+    without = [one._replace(names=()) for one in found]
+
+    assert fuse(found, WEIGHTS, KNOWN) == pytest.approx(fuse(without, WEIGHTS, KNOWN))
+
+
 def test_one_document_whose_language_was_told_wrongly_changes_the_others_little() -> None:
     draw = np.random.default_rng(3)
     many = [english(f"{n}", *0.5 * draw.random(2), 9 * n / 400, 0.4) for n in range(400)]
