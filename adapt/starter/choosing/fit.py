@@ -16,6 +16,7 @@ from adapt.choice.languages import Language
 
 DENIED = 0.01  # of the questions of the fit with an answer; people ask in words that are further from their documents
 RIDGE = 0.1  # scikit-learn's C, of standardised figures
+HARDLY = 0.005  # of the rows
 LIKELY = (0.0, 0.02, 0.04, 0.08, 0.12, 0.18)  # per nat
 FEATURES = (*EVIDENCE, *MODEL_FIGURES)
 
@@ -61,12 +62,13 @@ def _pairwise(rows: Sequence[Row], columns: Sequence[int]) -> npt.NDArray[np.flo
 def fit_model(rows: Sequence[Row], weights: dict[str, float]) -> dict[str, float]:
     """Return what the model's likelihood weighs beside the evidence, whose score keeps its weight of 1.
 
-    Of `LIKELY` the weight under which most rows are right, of equal ones the largest: a fit by pairs gives it two to three
+    Of `LIKELY` the largest under which hardly fewer rows are right than under the best: a fit by pairs gives it two to three
     times as much, and then fewer are.
     """
     shares = [share_right(rows, {**weights, MODEL_FIGURES[0]: weight}) for weight in LIKELY]
-    best = max(range(len(LIKELY)), key=lambda place: (round(shares[place], 4), place))
-    return {MODEL_FIGURES[0]: LIKELY[best]}
+    enough = max(shares) - HARDLY
+    found = max(weight for weight, share in zip(LIKELY, shares, strict=True) if share >= enough)
+    return {MODEL_FIGURES[0]: found}
 
 
 def scores_of(row: Row, weights: dict[str, float]) -> npt.NDArray[np.float64]:
