@@ -42,7 +42,8 @@ class E5:
 
     def question(self, text: str) -> Vectors:
         """Return the vector of a question, of length 1, shape [384]."""
-        return self._vectors([QUESTION + text])[0]
+        found: Vectors = self._vectors([QUESTION + text])[0]
+        return found
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of texts that may answer, each of length 1, shape [n, 384]."""

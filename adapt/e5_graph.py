@@ -32,6 +32,7 @@ def build(weights: Weights, *, signed: bool) -> ModelProto:
         epsilon=EPSILON,
     )
     states = layers(graph, weights, normalised, graph.one("Shape", "rows"), count=LAYERS)
-    shape = ["batch", "length", WIDTH]
-    inputs = [("rows", TensorProto.FLOAT, shape), ("mask", TensorProto.INT32, shape[:2])]
+    tokens: list[str | int] = ["batch", "length"]
+    shape = [*tokens, WIDTH]
+    inputs = [("rows", TensorProto.FLOAT, shape), ("mask", TensorProto.INT32, tokens)]
     return graph.model("e5", inputs, states, ("states", shape))

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from adapt.batches import Rows, Vectors, cores, in_batches
-from adapt.minilm_graph import WIDTH, WINDOW, open_session
+from adapt.bert_graph import WIDTH
+from adapt.minilm_graph import WINDOW, open_session
 
 FEW = 8  # texts that are not worth waking the tokenizer's other threads for
 

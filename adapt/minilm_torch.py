@@ -8,8 +8,8 @@ import torch
 from transformers import AutoModel
 
 from adapt.batches import Vectors
+from adapt.bert_graph import WIDTH
 from adapt.minilm import WordPieces, padded
-from adapt.minilm_graph import WIDTH
 
 BATCH = 32  # texts of like length in one forward pass, as sentence-transformers has it; 16 to 64 measure the same
 

@@ -1,6 +1,6 @@
 """Chooses among candidates: what speaks for each, weighed, and how sure the best makes of an answer.
 
-The weights are fitted on training sets (`adapt.starter.choosing`), for English, Spanish and across languages each, with the
+The weights are fitted on training sets (`adapt.starter.choosing`), for questions in English and in Spanish each, with the
 likelihoods of the shipped starter. Another model's likelihood counts by itself: it is added to the evidence, so that
 it decides where it is surer.
 """
@@ -15,12 +15,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from adapt.candidates import Candidate
-from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES, Evidence, Figures
-from adapt.choice.languages import way_of
+from adapt.choice.evidence import EVIDENCE, FOREIGN, MODEL_FIGURES, Evidence, Figures
+from adapt.choice.languages import asked_in
 from adapt.choice.likelihood import Likelihoods
 from adapt.choice.match import MatchHead, TokenMatch
 from adapt.choice.sameness import same_question
-from adapt.embedding import load_muse, load_token_encoder, muse_folder
+from adapt.embedding import load_e5, load_muse, load_token_encoder, muse_folder
 
 WEIGHTS = Path(__file__).parent / "weights.json"
 SHORTLIST = 24  # candidates that the model's likelihood is asked of
@@ -29,8 +29,8 @@ OTHER_MODEL = {"chosen": 1.0, "free": 0.0}  # log-odds of another model, as they
 Measure = Callable[[Sequence[Candidate]], Likelihoods]
 
 
-class WayWeights(BaseModel):
-    """The weights of one way that languages go together: of the choice, and of whether the best one answers."""
+class LanguageWeights(BaseModel):
+    """The weights for questions of one language: of the choice, and of whether the best one answers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,11 +40,11 @@ class WayWeights(BaseModel):
 
 
 class Weights(BaseModel):
-    """The file of weights: by way, and what they were fitted on, each file by its SHA-256."""
+    """The file of weights: by the question's language, and what they were fitted on, each file by its SHA-256."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ways: dict[str, WayWeights]
+    asked: dict[str, LanguageWeights]
     data: dict[str, str]
     seed: int
     right: dict[str, float]  # share right on parts that were left out of the fit
@@ -85,20 +85,18 @@ class Chooser:
         """
         if not candidates:
             raise ValueError("nothing to choose from")
-        way = self._weights.ways[way_of(question, (one.reading for one in candidates))]
+        weights = self._weights.asked[asked_in(question, (one.reading for one in candidates))]
         figures = self._evidence.gather(question, candidates)
-        evidence = _weighed(figures, way.choice)
+        evidence = _weighed(figures, weights.choice)
         places = np.sort(np.argsort(-evidence, kind="stable")[:SHORTLIST])
         scores = evidence[places]
         if measure is not None:
             likely = measure([candidates[place] for place in places])
-            model = (
-                {name: way.choice.get(name, 0.0) for name in MODEL_FIGURES} if own else OTHER_MODEL
-            )
-            scores = scores + model["chosen"] * np.array(likely.chosen)
-            scores = scores + model["free"] * np.array(likely.free)
+            model = _starter(weights, figures[places]) if own else OTHER_MODEL
+            for name, found in zip(MODEL_FIGURES, (likely.chosen, likely.free), strict=True):
+                scores = scores + model.get(name, 0.0) * np.array(found)
         best = int(places[int(scores.argmax())])
-        return Choice(candidates[best], _answered(way, figures[best], float(evidence[best])))
+        return Choice(candidates[best], _answered(weights, figures[best], float(evidence[best])))
 
     def correction(self, question: str, candidates: Sequence[Candidate]) -> Candidate | None:
         """Return the first correction that was given for this very question, however it was worded; None for none."""
@@ -112,16 +110,23 @@ class Chooser:
         return meant[0] if meant else None
 
 
+def _starter(weights: LanguageWeights, figures: Figures) -> dict[str, float]:
+    """Return what the starter's likelihoods weigh: nothing where passages are in another language than the question."""
+    if figures[:, FOREIGN].any():
+        return {}
+    return {name: weights.choice.get(name, 0.0) for name in MODEL_FIGURES}
+
+
 def _weighed(figures: Figures, weights: Mapping[str, float]) -> Figures:
     """Return what figures, [n, features], come to, shape [n]."""
     total: Figures = figures @ np.array([weights.get(name, 0.0) for name in EVIDENCE])
     return total
 
 
-def _answered(way: WayWeights, figures: Figures, score: float) -> float:
+def _answered(weights: LanguageWeights, figures: Figures, score: float) -> float:
     """Return how far a candidate seems to answer, by its figures and its score without the model's likelihood."""
     known = {"score": score, **dict(zip(EVIDENCE, map(float, figures), strict=True))}
-    sure = way.bias + sum(weight * known[name] for name, weight in way.answered.items())
+    sure = weights.bias + sum(weight * known[name] for name, weight in weights.answered.items())
     return 1 / (1 + math.exp(-max(-30.0, min(30.0, sure))))
 
 
@@ -138,4 +143,4 @@ def load_chooser() -> Chooser:
         ModelError: an embedder's package is not installed, or its weights are not those that it shipped with.
     """
     match = TokenMatch(load_token_encoder(), MatchHead.load())
-    return Chooser(Evidence(match, load_muse(muse_folder())), load_weights())
+    return Chooser(Evidence(match, load_muse(muse_folder()), load_e5()), load_weights())

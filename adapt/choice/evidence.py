@@ -1,4 +1,4 @@
-"""What speaks for each candidate, as figures: nearness by both embedders, words, names, the kind of thing asked for.
+"""What speaks for each candidate, as figures: nearness by three encoders, words, names, the kind of thing asked for.
 
 Not here: what each figure weighs (`adapt.choice.chooser`).
 """
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from adapt.candidates import Candidate
 from adapt.choice.answer_kinds import asked_kinds, holds
-from adapt.choice.languages import content_words
+from adapt.choice.languages import asked_in, content_words, language_of
 from adapt.choice.match import TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms, words_of
 
@@ -19,9 +19,13 @@ EVIDENCE = (
     "closeness", "cosine", "match",  # of tokens, by MiniLM (`adapt.choice.match`)
     # by the multilingual encoder: alone, under its headings, after the sentence before, and the whole passage
     "alone", "headed", "after", "passage",
+    # by the encoder of questions and what answers them: the same without the sentence before
+    "answers", "answers_headed", "answers_passage",
     "words", "words_around", "words_passage", "covered", "covered_passage", "names", "names_passage",
     "kind", "kind_around", "opens", "points_back",
+    "foreign",  # whether its passage is in another language than the question
 )  # fmt: skip
+FOREIGN = EVIDENCE.index("foreign")
 MODEL_FIGURES = ("chosen", "free")  # of the model that answers, in nats (`adapt.choice.likelihood`)
 POINTERS = frozenset(
     words_of(
@@ -40,20 +44,35 @@ class Encoder(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """What is needed of the encoder of questions and what answers them."""
+
+    def question(self, text: str) -> npt.NDArray[np.float32]:
+        """Return the vector of a question, of length 1."""
+        ...
+
+    def passages(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return one vector of length 1 for each text that may answer."""
+        ...
+
+
 class Evidence:
     """Gathers the figures; safe to share between threads."""
 
-    def __init__(self, match: TokenMatch, encoder: Encoder) -> None:
+    def __init__(self, match: TokenMatch, encoder: Encoder, reader: Reader) -> None:
         self._match = match
         self._encoder = encoder
+        self._reader = reader
 
     def gather(self, question: str, candidates: Sequence[Candidate]) -> Figures:
         """Return the figures of each candidate, shape [n, figures], in the order of `EVIDENCE`."""
         columns = [
             *self._match.figures(question, candidates).T,
             *self._meaning(question, candidates),
+            *self._answers(question, candidates),
             *_words(question, candidates),
             *_form(question, candidates),
+            _foreign(question, candidates),
         ]
         return np.stack([np.asarray(one, np.float64) for one in columns], axis=1)
 
@@ -63,13 +82,23 @@ class Evidence:
         near: list[float] = (vectors[1:] @ vectors[0]).tolist()
         return near
 
-    def _meaning(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
-        alone = [one.reading for one in candidates]
-        headed = [
-            f"{one.context}\n{one.reading}" if one.context else one.reading for one in candidates
+    def _answers(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
+        """Return how near each comes alone, headed, and by its whole passage; a text that stands twice is read once."""
+        wholes = passages_of(candidates)
+        columns = [
+            [one.reading for one in candidates],
+            _headed(candidates),
+            [wholes[one.number] for one in candidates],
         ]
+        texts = list(dict.fromkeys(text for column in columns for text in column))
+        near = self._reader.passages(texts) @ self._reader.question(question)
+        known = dict(zip(texts, near, strict=True))
+        return np.array([[known[text] for text in column] for column in columns], np.float32)
+
+    def _meaning(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
+        alone, headed = [one.reading for one in candidates], _headed(candidates)
         after = [f"{one.before} {one.reading}" if one.before else one.reading for one in candidates]
-        wholes = _passages(candidates)
+        wholes = passages_of(candidates)
         vectors = self._encoder.encode([question, *alone, *headed, *after, *wholes.values()])
         near = vectors[1:] @ vectors[0]
         count = len(candidates)
@@ -78,7 +107,18 @@ class Evidence:
         return np.stack([*parts, np.array([of_passage[one.number] for one in candidates])])
 
 
-def _passages(candidates: Sequence[Candidate]) -> dict[int | None, str]:
+def _headed(candidates: Sequence[Candidate]) -> list[str]:
+    return [f"{one.context}\n{one.reading}" if one.context else one.reading for one in candidates]
+
+
+def _foreign(question: str, candidates: Sequence[Candidate]) -> list[float]:
+    wholes = passages_of(candidates)
+    asked = asked_in(question, wholes.values())
+    told = {number: language_of(text) or asked for number, text in wholes.items()}
+    return [float(told[one.number] != asked) for one in candidates]
+
+
+def passages_of(candidates: Sequence[Candidate]) -> dict[int | None, str]:
     """Return the text of each passage as its candidates have it, by number."""
     texts: dict[int | None, list[str]] = {}
     for one in candidates:
@@ -96,7 +136,7 @@ def _words(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
         held | terms(f"{one.context} {one.before}")
         for held, one in zip(own, candidates, strict=True)
     ]
-    wholes = {number: terms(text) for number, text in _passages(candidates).items()}
+    wholes = {number: terms(text) for number, text in passages_of(candidates).items()}
     rarity = Rarity(question, [one.reading for one in candidates])
     names, content = names_of(question), content_words(question)
     shares = [rarity.share(held) for held in own]

@@ -1,11 +1,11 @@
-"""How questions and passages go together: both English, both Spanish, or anything else; told by the commonest words."""
+"""Which language a question, or a passage, is in: English or Spanish, told by the commonest words."""
 
 from collections.abc import Iterable
 from typing import Literal
 
 from adapt.choice.words import words_of
 
-Way = Literal["en", "es", "across"]
+Language = Literal["en", "es"]
 
 COMMON = {
     "en": frozenset(
@@ -44,10 +44,10 @@ def language_of(text: str) -> str:
     return max(counts, key=counts.__getitem__)
 
 
-def way_of(question: str, texts: Iterable[str]) -> Way:
-    """Return how a question and what it is asked of go together; a question without common words follows the texts."""
-    told = language_of(" ".join(texts))
-    asked = language_of(question) or told
-    if asked == told and asked in COMMON:
-        return "en" if asked == "en" else "es"
-    return "across"
+def asked_in(question: str, texts: Iterable[str]) -> Language:
+    """Return the language of a question; where its words do not tell, that of the texts.
+
+    What is neither, or not told, counts as Spanish: as a language of which an English encoder's evidence is worth less.
+    """
+    told = language_of(question) or language_of(" ".join(texts))
+    return "en" if told == "en" else "es"

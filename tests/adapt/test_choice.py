@@ -12,7 +12,7 @@ from adapt.candidates import find_candidates
 from adapt.choice.answer_kinds import asked_kinds, holds
 from adapt.choice.chooser import Chooser, load_chooser, load_weights
 from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES
-from adapt.choice.languages import language_of, way_of
+from adapt.choice.languages import asked_in, language_of
 from adapt.choice.likelihood import likelihoods
 from adapt.choice.match import MatchHead, TokenMatch
 from adapt.choice.words import Rarity, held_share, names_of, terms
@@ -74,6 +74,36 @@ def test_spanish_is_chosen_from_in_spanish_and_across_languages(
 ) -> None:
     assert answer in best(chooser, question, PUERTO)
     assert answer in best(chooser, question, HARBOUR)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("¿Puedo ir con mi perro?", "Dogs are kept on a lead."),
+        ("¿Cuánto pagan los niños por entrar?", "Entry is free for children."),
+        (
+            "What does it cost to keep a boat there overnight?",
+            "El amarre cuesta 14 euros por noche.",
+        ),
+    ],
+)
+def test_what_is_told_in_the_other_language_is_found_among_sentences_of_the_question_s_own(
+    chooser: Chooser, question: str, answer: str
+) -> None:
+    spanish = "El jardín abre a las diez. La visita guiada dura una hora. El bar cierra los lunes."
+    english = "The museum shuts at six. A guided tour takes an hour. The bar is closed on Mondays."
+    own, other = (english, PUERTO) if question.startswith("What") else (spanish, GARDEN)
+
+    assert best(chooser, question, own, other) == answer
+
+
+def test_a_passage_in_another_language_than_the_question_is_marked() -> None:
+    candidates = find_candidates(Grounding(((1, PUERTO), (2, GARDEN))))
+    column = EVIDENCE.index("foreign")
+
+    figures = load_chooser()._evidence.gather("¿Cuándo abre la oficina?", candidates)
+
+    assert figures[:, column].tolist() == [0.0] * 3 + [1.0] * 4
 
 
 def test_a_row_is_chosen_by_the_name_of_its_row_and_column(chooser: Chooser) -> None:
@@ -236,18 +266,19 @@ def test_languages_are_told_by_common_words() -> None:
     assert language_of("where is it") == "en"
     assert language_of("¿dónde está?") == "es"
     assert language_of("Zugspitze") == ""
-    assert way_of("where is it", ["la casa está en el puerto y es azul"]) == "across"
-    assert way_of("Zugspitze", ["la casa está en el puerto y es azul"]) == "es"
-    assert way_of("wo ist das Haus", ["der Hafen und das Haus"]) == "across"
+    assert asked_in("where is it", ["la casa está en el puerto y es azul"]) == "en"
+    assert asked_in("Zugspitze", ["the mountain is in the south"]) == "en"
+    assert asked_in("Zugspitze", ["la casa está en el puerto y es azul"]) == "es"
+    assert asked_in("wo ist das Haus", ["der Hafen und das Haus"]) == "es"
 
 
 def test_weights_name_only_figures_that_there_are_and_say_what_they_were_fitted_on() -> None:
     weights = load_weights()
 
-    for way in weights.ways.values():
-        assert set(way.choice) <= {*EVIDENCE, *MODEL_FIGURES}
-        assert set(way.answered) <= {"score", *EVIDENCE}
-    assert set(weights.ways) == {"en", "es", "across"}
+    for one in weights.asked.values():
+        assert set(one.choice) <= {*EVIDENCE, *MODEL_FIGURES}
+        assert set(one.answered) <= {"score", *EVIDENCE}
+    assert set(weights.asked) == {"en", "es"}
     assert all(len(digest) == 64 for digest in weights.data.values())
 
 

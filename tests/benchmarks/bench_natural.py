@@ -23,7 +23,9 @@ from ui.document_actions import IngestRequest, ingest
 
 HERE = Path(__file__).parent
 NATURAL = HERE / "natural_questions.jsonl"
-DEVELOPMENT = HERE / "development"  # a folder each: questions and the documents that they are asked of
+DEVELOPMENT = (
+    HERE / "development"
+)  # a folder each: questions and the documents that they are asked of
 GOAL_NATURAL, GOAL_REFUSED, GOAL_DEMO = 0.88, 0.03, 0.92
 
 

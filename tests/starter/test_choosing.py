@@ -3,6 +3,7 @@
 import gzip
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from adapt.choice.chooser import load_weights
 from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES
 from adapt.choice.match import HEAD, MatchHead
+from adapt.errors import DataError
 from adapt.starter.choosing import __main__ as recipe
 from adapt.starter.choosing import sources
 from adapt.starter.choosing.fit import Row, fit_answered, fit_choice, fit_model, share_right
@@ -60,6 +62,22 @@ ENGLISH = squad("The harbour of", "opens at", "When does the harbour of {} open?
 SPANISH = squad("El puerto de", "abre a las", "¿Cuándo abre el puerto de {}?")
 
 
+EVERYDAY = [
+    {
+        "set": "harbour",
+        "question": "how much is it to leave my boat"
+        if language == "en"
+        else "¿qué vale el barco?",
+        "language": language,
+        "passages": ["A mooring costs 14 euros a night. Dogs are welcome.", "The bar shuts at 10."],
+        "headings": ["Harbour", "Bar"],
+        "answer": [1, "A mooring costs 14 euros a night."] if told else None,
+    }
+    for language in ("en", "es")
+    for told in (True, True, False)
+]
+
+
 def question_set(content: object = ENGLISH) -> QuestionSet:
     reader = build_reader(paragraph for _, paragraph in read_squad("x", content))
     return QuestionSet.of("ports", "en", reader, titled=True)
@@ -85,10 +103,38 @@ def test_a_sentence_that_stands_twice_makes_no_item() -> None:
         (1, "It opens at 8."),
         source="",
         article="",
-        way="en",
+        asked_in="en",
     )
 
     assert item is None
+
+
+def test_an_everyday_question_is_read_with_its_passages_and_one_without_its_answer_is_refused(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "everyday.jsonl"
+    file.write_text("\n".join(map(json.dumps, EVERYDAY)), encoding="utf-8")
+
+    found = list(sources.read_everyday(file))
+
+    assert [one.right for one in found[:3]] == [0, 0, None]
+    assert found[0].candidates[0].context == "Harbour"
+    assert {one.asked_in for one in found} == {"en", "es"}
+    file.write_text(json.dumps({**EVERYDAY[0], "answer": [2, "No."]}), encoding="utf-8")
+    with pytest.raises(DataError, match="line 1"):
+        list(sources.read_everyday(file))
+
+
+def test_everyday_questions_weigh_a_share_of_all_others_together_however_many_they_are() -> None:
+    made = [replace(row, source="everyday x") if row.right == 1 else row for row in rows(120)]
+
+    weighed = recipe.balanced(made)
+
+    told = [row for row in weighed if row.right is not None]
+    own = sum(row.weight for row in told if row.source == "everyday x")
+    others = sum(row.weight for row in told if row.source != "everyday x")
+    assert own == pytest.approx(recipe.EVERYDAY_WEIGHT * others)
+    assert {row.weight for row in weighed if row.source != "everyday x"} == {1.0}
 
 
 def test_articles_are_parted_for_good() -> None:
@@ -134,6 +180,14 @@ def rows(count: int = 300) -> list[Row]:
     return found
 
 
+def unlikely(row: Row) -> np.ndarray:
+    """Return figures of a model that finds the right candidate the least likely."""
+    figures = row.figures.copy()
+    figures[:, len(EVIDENCE)] = 0
+    figures[row.right if row.right is not None else 0, len(EVIDENCE)] = -50
+    return figures
+
+
 def test_a_fit_finds_what_speaks_for_the_right_candidate_and_whether_there_is_one() -> None:
     made = rows()
 
@@ -144,7 +198,10 @@ def test_a_fit_finds_what_speaks_for_the_right_candidate_and_whether_there_is_on
     assert weights["closeness"] > 1
     assert weights["opens"] < 0
     assert abs(weights["words"]) < 0.5
-    assert model["chosen"] > 0.2
+    assert model["chosen"] >= 0.12
+    assert fit_model([replace(row, figures=unlikely(row)) for row in made], weights) == {
+        "chosen": 0.0
+    }
     assert share_right(made, {**weights, **model}) > share_right(made, weights) > 0.6
     sure = [bias + answered["score"] * score for score in (8.0, -2.0)]
     assert sure[0] > sure[1]
@@ -213,9 +270,14 @@ def test_the_whole_recipe_runs_on_small_sets_and_writes_what_the_product_reads(
     monkeypatch.setattr(sources, "COINED", 8)
     monkeypatch.setattr(recipe, "EPOCHS", 1)
 
-    assert recipe.main(["--data", str(data), "--out", str(out)]) == 0
+    everyday = data / "everyday.jsonl"
+    everyday.write_text("\n".join(map(json.dumps, EVERYDAY)) + "\n", encoding="utf-8")
+
+    assert recipe.main(["--data", str(data), "--everyday", str(everyday), "--out", str(out)]) == 0
 
     weights = load_weights(out / "weights.json")
-    assert set(weights.ways) == {"en", "es", "across"}
+    assert set(weights.asked) == {"en", "es"}
+    assert "everyday.jsonl" in weights.data
+    assert any(name.startswith("everyday harbour") for name in weights.right)
     assert "tydiqa_en/tydiqa.json.gz" in weights.data
     assert MatchHead.load(out / HEAD.name).asked.shape == MatchHead.load().asked.shape

@@ -26,11 +26,29 @@ FOLDERS = {
     **{path: path.with_name("documents") for path in DEVELOPMENT.values()},
 }
 SPANISH_DOCUMENTS = frozenset(
-    """preguntas-frecuentes.md clinica-veterinaria.md escuela-de-musica.txt tarifas.md siniestros.md boletin-primavera.txt
-    seguro-auto-viaje.html seguridad-oficina.md banca-digital.md normas-del-personal.txt manual-lavadora-marea.md
-    entrega-y-devoluciones.html contrato-de-mantenimiento.md boletin-de-otono.md tarifa-repuestos-villarreja.md
-    boletin-noviembre.md historia-universidad.txt autobuses-campus.md guia-matricula.md centro-de-salud.md
-    comedor-la-encina.html""".split()
+    {
+        "autobuses-campus.md",
+        "banca-digital.md",
+        "boletin-de-otono.md",
+        "boletin-noviembre.md",
+        "boletin-primavera.txt",
+        "centro-de-salud.md",
+        "clinica-veterinaria.md",
+        "comedor-la-encina.html",
+        "contrato-de-mantenimiento.md",
+        "entrega-y-devoluciones.html",
+        "escuela-de-musica.txt",
+        "guia-matricula.md",
+        "historia-universidad.txt",
+        "manual-lavadora-marea.md",
+        "normas-del-personal.txt",
+        "preguntas-frecuentes.md",
+        "seguridad-oficina.md",
+        "seguro-auto-viaje.html",
+        "siniestros.md",
+        "tarifa-repuestos-villarreja.md",
+        "tarifas.md",
+    }
 )
 OPENING = NaturalQuestion(
     question="When does it open?",

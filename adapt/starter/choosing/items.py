@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from adapt.candidates import Candidate, find_candidates
-from adapt.choice.languages import Way
+from adapt.choice.languages import Language
 from adapt.records import Grounding
 from adapt.starter.recipe.exercise import Source
 from adapt.starter.recipe.questions import Paragraph, Reader
@@ -23,15 +23,15 @@ TITLED = 0.5  # of the items whose articles have titles: as headings
 
 @dataclass(frozen=True)
 class Item:
-    """A question, what may be said, which of it answers, where it is from, and how its languages go together."""
+    """A question, what may be said, which of it answers (None where nothing does), where it is from, its language."""
 
     question: str
     grounding: Grounding
     candidates: tuple[Candidate, ...]
-    right: int
+    right: int | None
     source: str
     article: str
-    way: Way
+    asked_in: Language
 
 
 @dataclass(frozen=True)
@@ -39,15 +39,15 @@ class QuestionSet:
     """Paragraphs of one set, cut into passages, with those of the same article side by side."""
 
     name: str
-    way: Way
+    asked_in: Language
     paragraphs: Sequence[Paragraph]
     titled: bool
     articles: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, name: str, way: Way, reader: Reader, *, titled: bool) -> "QuestionSet":
+    def of(cls, name: str, asked_in: Language, reader: Reader, *, titled: bool) -> "QuestionSet":
         """Return the set of a reader's paragraphs."""
-        return cls(name, way, reader.paragraphs, titled, reader.articles)
+        return cls(name, asked_in, reader.paragraphs, titled, reader.articles)
 
     @property
     def asked(self) -> list[tuple[int, int]]:
@@ -85,7 +85,7 @@ class QuestionSet:
         )
         return make_item(
             question.text, [" ".join(lines) for _, lines in texts], (right, sentence),
-            headings=headings, source=self.name, article=paragraph.article, way=self.way,
+            headings=headings, source=self.name, article=paragraph.article, asked_in=self.asked_in,
         )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def make_item(  # noqa: PLR0913  what an item is
     headings: tuple[str, ...] = (),
     source: str,
     article: str,
-    way: Way,
+    asked_in: Language,
 ) -> Item | None:
     """Return an item; None where the sentence that answers is no candidate, or stands more than once."""
     grounding = Grounding(tuple(enumerate(passages, start=1)), question=question, headings=headings)
@@ -106,7 +106,7 @@ def make_item(  # noqa: PLR0913  what an item is
     twice = sum(one.text == answer[1] for one in candidates) > 1
     if len(right) != 1 or twice:
         return None
-    return Item(question, grounding, candidates, right[0], source, article, way)
+    return Item(question, grounding, candidates, right[0], source, article, asked_in)
 
 
 def coined(source: Source, kind: str, count: int, *, seed: int) -> Iterator[Item]:
@@ -122,7 +122,7 @@ def coined(source: Source, kind: str, count: int, *, seed: int) -> Iterator[Item
         asked = scene.asked[-1]
         one = make_item(
             asked.question, [" ".join(lines) for lines in scene.passages], (asked.passage + 1, asked.sentence),
-            source=kind, article=f"{kind}{made}", way="es" if spanish else "en",
+            source=kind, article=f"{kind}{made}", asked_in="es" if spanish else "en",
         )  # fmt: skip
         if one is not None:
             made += 1

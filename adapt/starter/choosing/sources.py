@@ -3,11 +3,14 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapt.candidates import find_candidates
+from adapt.errors import DataError
+from adapt.records import Grounding
 from adapt.starter.choosing.items import Item, QuestionSet, coined, is_development
 from adapt.starter.recipe.batches import make_source
 from adapt.starter.recipe.corpus import read_corpus
@@ -22,18 +25,20 @@ COINED = 400  # items of each kind
 class Sources:
     """`learned`: sets that the head learns from; `unread`: sets that the starter has not read, for its likelihoods.
 
-    `across` has questions in the other language than its passages; `coined` are single items.
+    `across` has questions in the other language than its passages; `coined` are single items, and so are `everyday` ones,
+    which people ask of a house's own papers, with the passages that a search found.
     """
 
     learned: tuple[QuestionSet, ...]
     unread: tuple[QuestionSet, ...]
     across: tuple[QuestionSet, ...]
     coined: tuple[Item, ...]
+    everyday: tuple[Item, ...]
     hashes: dict[str, str]
 
 
-def read_sources(data: Path, *, seed: int) -> Sources:
-    """Read the folders of a data folder that are named above.
+def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sources:
+    """Read the folders of a data folder that are named above, and a file of everyday questions where there is one.
 
     Raises:
         DataError: one is missing or not in its form.
@@ -62,14 +67,43 @@ def read_sources(data: Path, *, seed: int) -> Sources:
             ),
         ),
         across=(
-            QuestionSet.of("mlqa en-es", "across", mlqa["en", "es"], titled=True),
-            QuestionSet.of("mlqa es-en", "across", mlqa["es", "en"], titled=True),
+            QuestionSet.of("mlqa en-es", "es", mlqa["en", "es"], titled=True),
+            QuestionSet.of("mlqa es-en", "en", mlqa["es", "en"], titled=True),
         ),
         coined=tuple(
             one for kind in ("fact", "quote") for one in coined(trained, kind, COINED, seed=seed)
         ),
-        hashes={one.name: one.sha256 for one in corpus.files} | hashes,
+        everyday=tuple(read_everyday(everyday)) if everyday else (),
+        hashes={one.name: one.sha256 for one in corpus.files} | hashes | _hash(everyday),
     )
+
+
+def read_everyday(path: Path) -> Iterator[Item]:
+    """Yield the items of a file that `python -m tests.benchmarks.everyday` writes.
+
+    Raises:
+        DataError: a line's answer is none of what may be said.
+    """
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        row = json.loads(line)
+        grounding = Grounding(
+            tuple(enumerate(row["passages"], start=1)),
+            headings=tuple(row["headings"]),
+            question=row["question"],
+        )
+        candidates = tuple(find_candidates(grounding))
+        told = [(one.number, one.text) for one in candidates]
+        answer = row["answer"] and tuple(row["answer"])
+        if answer is not None and answer not in told:
+            raise DataError(f"{path}, line {number}: its answer is none of its candidates")
+        yield Item(
+            row["question"], grounding, candidates, told.index(answer) if answer else None,
+            f"everyday {row['set']}", f"{row['set']} {number}", row["language"],
+        )  # fmt: skip
+
+
+def _hash(path: Path | None) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()} if path else {}
 
 
 def _development(reader: Reader) -> Reader:

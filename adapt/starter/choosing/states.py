@@ -1,11 +1,11 @@
-"""MiniLM and the multilingual encoder with a memory: passages are drawn again and again while weights are learned."""
+"""The encoders with a memory: passages are drawn again and again while weights are learned."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from adapt.choice.evidence import Encoder
+from adapt.choice.evidence import Encoder, Reader
 from adapt.choice.match import TokenEncoder, Vectors
 
 
@@ -48,4 +48,23 @@ class RememberedTexts:
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         if missing:
             self._vectors |= dict(zip(missing, self._encoder.encode(missing), strict=True))
+        return np.stack([self._vectors[text] for text in texts])
+
+
+class RememberedAnswers:
+    """An encoder of questions and of what answers them that reads each text once."""
+
+    def __init__(self, encoder: Reader) -> None:
+        self._encoder = encoder
+        self._vectors: dict[str, Vectors] = {}
+
+    def question(self, text: str) -> Vectors:
+        """Return the vector of a question."""
+        return self._encoder.question(text)
+
+    def passages(self, texts: Sequence[str]) -> Vectors:
+        """Return one vector of length 1 for each text that may answer."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        if missing:
+            self._vectors |= dict(zip(missing, self._encoder.passages(missing), strict=True))
         return np.stack([self._vectors[text] for text in texts])
