@@ -88,9 +88,7 @@ class E5:
     def _states(self, rows: Rows) -> Vectors:
         ids = np.array(rows, np.int32)  # texts of as many tokens each
         embedded = unpacked(self._table[ids]) + self._positions[: ids.shape[1]]
-        states: Vectors = self._session.run(
-            None, {"rows": embedded, "mask": np.ones_like(ids)}
-        )[0]
+        states: Vectors = self._session.run(None, {"rows": embedded, "mask": np.ones_like(ids)})[0]
         return states
 
 
