@@ -57,9 +57,7 @@ SETS = (
     lambda: answer_sets.everyday("town"),
 )
 LEAST = 10  # answered questions of one way that a set must have to count for it
-# Of the answered, at the border. Chosen on these sets: at 2 % in English a third of the foreign questions to the town pass,
-# at 4 % a twentieth, for one false warning more in 30; at 3 % in Spanish MLQA dev has a tenth more of both (`README.md`)
-BELOW = {key: 0.04 if key[0] == MINILM else 0.02 for key in WEIGHTS}
+BELOW = 0.02  # of the answered, at the border
 
 
 class Remembering:
@@ -211,7 +209,7 @@ def _fitted(
     model = LogisticRegression(C=1 / (RIDGE * len(x)), max_iter=5_000)
     model.fit((x - middle) / width, y, sample_weight=w / w.mean())
     fitted: Array = model.coef_[0] / width
-    border = -_below(x @ fitted, y, w, BELOW[key])
+    border = -_below(x @ fitted, y, w, BELOW)
     return {**dict(zip(names, fitted.tolist(), strict=True)), "border": border}
 
 
