@@ -19,13 +19,19 @@ from adapt.protocols import ContextSource, TextGenerator
 from adapt.records import Abilities, ContextPiece, Grounding, Message, Notice, Offer
 from adapt.tools import Tool, list_tools
 
+SHARE = 0.6
+SHARE_READING = (
+    0.9  # of a model that is given the question made whole, and so needs little of the conversation
+)
+
 
 class PromptSettings(Settings):
     """Section `[prompt]`."""
 
     system: str = "You are Adapt, a helpful assistant."
     answer_tokens: int = Field(160, ge=8)  # kept free for the answer
-    source_share: float = Field(0.6, gt=0, le=1)  # no single source takes more of the budget
+    # no single source takes more of the budget; where nothing is set, `SHARE`, or `SHARE_READING`
+    source_share: float | None = Field(None, gt=0, le=1)
     # who makes a follow-up question whole before it is searched; `auto`: the model where it is large enough, else rules
     followups: Literal["auto", "rules", "model", "off"] = "auto"
 
@@ -149,10 +155,13 @@ class PromptBuilder:
         """
         if not question.strip():
             raise AdaptError("the message is empty; write something to ask")
-        settings = self._settings.model_copy(update={"system": ""}) if plain else self._settings
+        reading = self._abilities.reads_whole and not plain
+        share = self._settings.source_share or (SHARE_READING if reading else SHARE)
+        changed = {"source_share": share, **({"system": ""} if plain else {})}
+        settings = self._settings.model_copy(update=changed)
         whole = self._whole(question, history) if sources else Whole(question)
         # an adapter reads messages as its rows have them
-        shown = whole.text if self._abilities.reads_whole and not plain else question
+        shown = whole.text if reading else question
         draft = _Draft(self._model, settings, shown, tools)
         for source in sources:
             draft.add_source(source, source.offer(whole.text, user=user))
@@ -205,7 +214,8 @@ class _Draft:
         kept: list[ContextPiece] = []
         before = self._tokens
         self._add_notices(source.heading, kept, offer.notices)
-        limit = min(self._budget, before + int(self._budget * self._settings.source_share))
+        share = self._settings.source_share or SHARE
+        limit = min(self._budget, before + int(self._budget * share))
         for piece in offer.pieces:
             kept.append(piece)
             tokens = self._count()

@@ -3,6 +3,11 @@
 Bruch et al. 2023 (arXiv:2210.11934) found that better than by ranks. What each is worth depends on which embedder was asked,
 and on whether question and passage are in one language: across languages a passage shares names and numbers with the
 question, and a few words by chance, so there BM25 counts by the share of the question's words that it found.
+
+In a collection of several languages some candidates are in the question's and others are not, and what is said of them
+stands on two scales: words speak for the former alone, and texts in one language are more similar than a text and its
+translation. There what can be compared is added, the multilingual similarity, less for a chunk in the question's language,
+and the share of the question's words, unless words or a name tell the answer already.
 Not here: which embedder is asked (`retrieval.meaning`), and in what order the parts of a search run (`retrieval.ranking`).
 """
 
@@ -10,12 +15,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from retrieval.index import Candidate
+
+Scores = npt.NDArray[np.float64]
 
 # What an embedder's similarities are multiplied by, so that 0.25 means of each what it means of MiniLM, and passages that
 # different embedders found can stand in one ranking; 1 for any other.
 SCALES = {"muse": 5 / 3}
+# The shipped embedders; what is added where candidates are of both kinds was measured with them and holds for no others
+FIRST, GENERAL = "minilm", "muse"
+# What is added to a fused score where candidates are of both kinds: times the multilingual similarity, the share of the
+# question's words, and the similarity by the embedder of English where both texts are in English; and what being in the
+# question's language adds to the first, which is taken off (`README.md`)
+MIXED_GENERAL, MIXED_COVERAGE, MIXED_FIRST, MIXED_OWN = 2.0, 1.2, 0.4, 0.35
+# All of that counts where the best chunk leaves out this share of the question's words, and the fewer of the two kinds are
+# this share of the candidates; else in proportion: a title is in its text word for word, and one document whose language was
+# told wrongly should change little. Where a candidate is named this far, none of it counts
+LEFT_OUT, FEWER, NAMED = 0.5, 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -24,7 +42,8 @@ class Weights:
 
     `own` is for the one embedder, or of two the one of few languages; `foreign` a share of it, for chunks in a language that
     it was not trained on; `general` for the one of many languages, of which as much counts as the best chunk leaves out of
-    the question's words; `across` where question and chunk are in two.
+    the question's words; `across` where question and chunk are in two. Where candidates of both kinds are compared, they
+    share out the same part of the score; what is added there is not weighted by them.
     """
 
     own: float
@@ -38,6 +57,13 @@ def similarity(one: Candidate) -> float:
     return (one.dense or 0.0) * SCALES.get(one.embedder, 1.0)
 
 
+def similarities(found: Sequence[Candidate]) -> Scores:
+    """Return `similarity` of each candidate."""
+    scales = np.array([SCALES.get(one.embedder, 1.0) for one in found])
+    near: Scores = np.array([one.dense or 0.0 for one in found]) * scales
+    return near
+
+
 def fuse(
     found: Sequence[Candidate], weights: Weights, languages: frozenset[str] | None
 ) -> list[float]:
@@ -48,23 +74,47 @@ def fuse(
     """
     if not found:
         return []
-    near = np.array([similarity(one) for one in found])
+    across = np.array([one.across for one in found])
+    coverage = np.array([one.coverage for one in found])
+    near = similarities(found)
     spread = float(np.ptp(near))
     near = (near - near.min()) / spread if spread else np.ones_like(near)
     words = np.array([one.lexical or 0.0 for one in found])
     words = words / words.max() if words.max() > 0 else words
-    words *= [np.sqrt(one.coverage) if one.across else 1.0 for one in found]
-    left = 1 - max(one.coverage for one in found)
+    words *= np.where(across, np.sqrt(coverage), 1.0)
+    left = 1 - float(coverage.max())
     weights = replace(weights, general=weights.general * left)
-    spoken = None if languages is None else {"", *languages}
-    weight = np.array([_weight(one, weights, spoken) for one in found])
-    fused: list[float] = (weight * near + (1 - weight) * words).tolist()
+    kinds = [(one.across, one.language, one.embedder) for one in found]
+    known = {kind: _weight(*kind, weights, languages) for kind in set(kinds)}
+    weight = np.array([known[kind] for kind in kinds])
+    scores = weight * near + (1 - weight) * words
+    if across.any() and not across.all() and {FIRST, GENERAL} == set(found[0].names):
+        fewer = min(float(across.mean()), 1 - float(across.mean()))
+        named = max(one.named for one in found)
+        counts = min(fewer / FEWER, 1.0) * min(max(left, 0.0) / LEFT_OUT, 1.0)
+        added = counts * max(1 - named / NAMED, 0.0) * _comparable(found, across, coverage)
+        added -= added.min()
+        scores = (scores + added) / (1 + added.max())
+    fused: list[float] = scores.tolist()
     return fused
 
 
-def _weight(one: Candidate, weights: Weights, known: set[str] | None) -> float:
-    if one.across:
+def _comparable(
+    found: Sequence[Candidate], across: npt.NDArray[np.bool_], coverage: Scores
+) -> Scores:
+    """Return what can be compared between chunks in the question's language and in others."""
+    place = found[0].names.index(GENERAL)
+    general = np.array([one.similar[place] or 0.0 for one in found])
+    first = np.array([(one.dense or 0.0) if one.embedder == FIRST else 0.0 for one in found])
+    added: Scores = MIXED_GENERAL * general + MIXED_COVERAGE * coverage + MIXED_FIRST * first
+    return added - MIXED_OWN * ~across
+
+
+def _weight(
+    across: bool, language: str, embedder: str, weights: Weights, known: frozenset[str] | None
+) -> float:
+    if across:
         return weights.across
-    if known is not None and one.language not in known:
+    if known is not None and language and language not in known:
         return weights.own * weights.foreign
-    return weights.general if one.embedder in SCALES else weights.own
+    return weights.general if embedder in SCALES else weights.own

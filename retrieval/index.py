@@ -6,6 +6,7 @@ collection (`retrieval.chroma`): then what it proposes is compared.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ from retrieval.top import best
 __all__ = ["Candidate", "EachVectors", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
 
 FILTERS = 16  # that a segment remembers
-GROUPS = 4  # of languages, whose codes a segment holds in memory: a byte for each number
+GROUPS = 8  # of languages, whose codes a segment holds in memory: a byte for each number
 MOST = 0.5  # of the live chunks
 
 Propose = Callable[
@@ -44,11 +45,12 @@ Propose = Callable[
 class Candidate(NamedTuple):
     """A chunk that may answer, with its score by each part that ran; `coverage` is the share of the question's words.
 
-    `similar` is the similarity by each embedder, in the order of `names`; `dense` is that of `embedder`, the one that was
-    asked for chunks of its language. `across` is whether that is another language than the question's.
+    `similar` is the similarity by each embedder, in the order of `names`, None for one that no chunk is asked of; `dense` is
+    that of `embedder`, the one that was asked for chunks of its language. `across` is whether that is another language than
+    the question's.
 
-    `vector` is its own, of one embedder for all candidates of a search. Two are told apart by `chunk_id`, which is written
-    out when it is asked for: of a few hundred candidates a handful is shown.
+    Two are told apart by `chunk_id`, which is written out when it is asked for, as `vector` is read then: of a few hundred
+    candidates a handful is shown.
     """
 
     name: str | int  # its id, or its place in `words`
@@ -56,12 +58,12 @@ class Candidate(NamedTuple):
     lexical: float | None
     coverage: float = 0.0
     language: str = ""
-    vector: Vectors | None = None
+    vectors: Vectors | None = None  # its segment's, of one embedder for all candidates of a search
     words: LexicalSegment | None = None
     across: bool = False
     embedder: str = ""
     names: tuple[str, ...] = ()
-    similar: tuple[float, ...] = ()
+    similar: tuple[float | None, ...] = ()
     # how far the question names it: a number, a date or a label in it, or its file
     named: float = 0.0
 
@@ -71,6 +73,14 @@ class Candidate(NamedTuple):
         if self.words is None or isinstance(self.name, str):
             return str(self.name)
         return self.words.id(self.name)
+
+    @property
+    def vector(self) -> Vectors | None:
+        """Return its own vector."""
+        if self.vectors is None or isinstance(self.name, str):
+            return None
+        own: Vectors = self.vectors[self.name]
+        return own
 
 
 class IndexWriter:
@@ -188,7 +198,8 @@ class VersionIndex:
     ) -> list[Candidate]:
         """Return the `limit` best chunks of each part that runs, each with its scores by all of them.
 
-        Where more than one embedder is asked, each gives the `limit` best of the chunks that it is asked for.
+        Where there is more than one embedder, each gives the `limit` best of the chunks that it is asked for in the
+        question's language, and as many in others: texts in one language are more similar, and would leave none of these.
 
         Args:
             meaning: of the question, where the dense part runs.
@@ -201,7 +212,7 @@ class VersionIndex:
             places = best(scored.scores, limit)
             chosen = [rows[at] for rows, at in zip(scored.rows, places, strict=True)]
         if meaning is not None:
-            for embedder, languages in self._asked(meaning).items():
+            for (embedder, _), languages in self._kinds(meaning.language).items():
                 near = self._near(meaning, embedder, masks, languages, limit, narrowed=bool(only))
                 chosen = [np.union1d(*both) for both in zip(chosen, near, strict=True)]
         found: list[Candidate] = []
@@ -209,11 +220,18 @@ class VersionIndex:
             found += self._candidates(part, rows, meaning, scored)
         return found
 
-    def _asked(self, meaning: Meaning) -> dict[int, list[str]]:
-        """Return the embedders that are asked, by their places, and for chunks of which languages."""
-        found: dict[int, list[str]] = {}
+    def asked(self, language: str) -> set[int]:
+        """Return the places of the embedders that a question in a language needs."""
+        return {embedder for embedder, _ in self._kinds(language)}
+
+    def _kinds(self, language: str) -> dict[tuple[int, bool], list[str]]:
+        """Return the languages of chunks, by which embedder compares them with a question and whether that is across."""
+        pair = len(self._embedders.names) > 1
+        found: dict[tuple[int, bool], list[str]] = {}
         for spoken in self._languages:
-            found.setdefault(self._embedders.between(meaning.language, spoken), []).append(spoken)
+            place = self._embedders.between(language, spoken)
+            across = pair and self._embedders.across(language, spoken)
+            found.setdefault((place, across), []).append(spoken)
         return found
 
     def _share(self, languages: Sequence[str]) -> float:
@@ -244,47 +262,51 @@ class VersionIndex:
     ) -> list[Candidate]:
         segment, count = self._segments[part], len(rows)
         languages = segment.words.spoken(rows)
-        vectors = [one.vectors.take(rows, axis=0) for one in segment.near]
-        similar = [()] * count if meaning is None else _similar(vectors, meaning)
-        asked = {one: self._how(meaning, one) for one in set(languages)}
+        similar = self._similar(segment, rows, meaning)
+        by_embedder = list(zip(*similar, strict=True)) if meaning is not None else [()] * count
+        how = {one: self._how(meaning, one) for one in set(languages)}
+        asked = [how[language] for language in languages]
         lexical: list[float | None] = [None] * count
         coverage, named = [0.0] * count, [0.0] * count
         if scored is not None:
             lexical = scored.of(part, rows).tolist()
             coverage = scored.coverage(part, rows).tolist()
             named = scored.named(part, rows).tolist()
-        return [
-            Candidate(
-                name,
-                near[asked[language][0]] if near else None,
-                said,
-                share,
-                language,
-                vector,
-                segment.words,
-                *asked[language][1:],
-                near,
-                name_share,
-            )
-            for name, near, said, share, language, vector, name_share in zip(
-                rows.tolist(),
-                similar,
-                lexical,
-                coverage,
-                languages,
-                vectors[self._telling],
-                named,
-                strict=True,
-            )
-        ]
+        dense: list[float | None] = [None] * count
+        if meaning is not None:
+            dense = [similar[place][at] for at, (place, _, _) in enumerate(asked)]
+        # by columns, for a few hundred are made for each question
+        columns = (
+            rows.tolist(), dense, lexical, coverage, languages,
+            repeat(segment.near[self._telling].vectors), repeat(segment.words),
+            [across for _, across, _ in asked], [name for _, _, name in asked],
+            repeat(() if meaning is None else self._embedders.names), by_embedder, named,
+        )  # fmt: skip
+        return list(map(Candidate._make, zip(*columns, strict=False)))
 
-    def _how(self, meaning: Meaning | None, spoken: str) -> tuple[int, bool, str, tuple[str, ...]]:
-        """Return which embedder is asked for chunks of a language, whether that is across languages, and their names."""
+    def _similar(
+        self, segment: SegmentIndex, rows: Rows, meaning: Meaning | None
+    ) -> list[list[float | None]]:
+        """Return the similarities of some chunks by each embedder, None for one that is not asked."""
         if meaning is None:
-            return 0, False, "", ()
+            return []
+        asked = self.asked(meaning.language)
+        found: list[list[float | None]] = []
+        for place, near in enumerate(segment.near):
+            if place in asked:
+                close = similarities(near.vectors.take(rows, axis=0), meaning.by(place))
+                found.append(np.clip(close, -1.0, 1.0).tolist())
+            else:
+                found.append([None] * len(rows))
+        return found
+
+    def _how(self, meaning: Meaning | None, spoken: str) -> tuple[int, bool, str]:
+        """Return which embedder is asked for chunks of a language, whether that is across languages, and its name."""
+        if meaning is None:
+            return 0, False, ""
         place = self._embedders.between(meaning.language, spoken)
         across = self._embedders.across(meaning.language, spoken)
-        return place, across, self._embedders.names[place], self._embedders.names
+        return place, across, self._embedders.names[place]
 
     def _near(
         self,
@@ -297,7 +319,7 @@ class VersionIndex:
         narrowed: bool,
     ) -> list[Rows]:
         """Return the rows of the nearest chunks that count and are in one of some languages, by one embedder."""
-        vector, share = meaning.vectors[embedder], self._share(languages)
+        vector, share = meaning.by(embedder), self._share(languages)
         # Chroma knows neither filters nor languages: it is asked where most chunks count
         if self._propose is not None and not narrowed and share >= MOST:
             return self._proposed_near(vector, embedder, masks, languages, math.ceil(limit / share))
@@ -342,12 +364,3 @@ class VersionIndex:
         ids = propose(self._names[place], one, embedder, vector, wanted)
         rows = [row for i in ids if (row := one.words.row(i)) is not None and counts[row]]
         return np.array(sorted(rows), np.int32)
-
-
-def _similar(vectors: Sequence[Vectors], meaning: Meaning) -> list[tuple[float, ...]]:
-    """Return the similarities of chunks with a question, by each embedder."""
-    near = [
-        np.clip(similarities(own, asked), -1.0, 1.0).tolist()
-        for own, asked in zip(vectors, meaning.vectors, strict=True)
-    ]
-    return list(zip(*near, strict=True))

@@ -5,11 +5,13 @@ is not known, the one of many languages. Not here: which language a question is 
 similarities of different embedders become one score (`retrieval.fusion`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from adapt.protocols import TextEmbedder
-from retrieval.nearest import EachVectors
+from retrieval.nearest import Vectors
 
 UNKNOWN = ""  # of a language
 
@@ -44,9 +46,19 @@ class Embedders:
         )
 
 
-@dataclass(frozen=True)
 class Meaning:
-    """A question: its language, and its vector by each embedder, shape [dimensions]."""
+    """A question: its language, and its vector by each embedder, shape [dimensions], made when it is first asked for."""
 
-    vectors: EachVectors
-    language: str = UNKNOWN
+    def __init__(
+        self, vectors: Sequence[Vectors | Callable[[], Vectors]], language: str = UNKNOWN
+    ) -> None:
+        """Take what each embedder made of it, or what makes it."""
+        self.language = language
+        self._vectors = list(vectors)
+
+    def by(self, embedder: int) -> Vectors:
+        """Return its vector by the embedder at a place."""
+        vector = self._vectors[embedder]
+        if not isinstance(vector, np.ndarray):
+            vector = self._vectors[embedder] = vector()
+        return vector

@@ -21,7 +21,7 @@ from retrieval.bm25 import IN_TEXT
 from retrieval.diversity import Seen, spread
 from retrieval.fields import indexed_text
 from retrieval.filters import Filter
-from retrieval.fusion import Weights, fuse, similarity
+from retrieval.fusion import Weights, fuse, similarities, similarity
 from retrieval.index import Candidate
 
 CANDIDATES = 100  # of each part
@@ -239,7 +239,7 @@ def _scored(
     found: Sequence[Candidate], settings: SearchSettings, languages: frozenset[str] | None
 ) -> list[float]:
     if not settings.lexical:
-        return [similarity(one) for one in found]
+        return [similarity(one) for one in found]  # also where some are in another language
     if not settings.dense:
         return [one.lexical or 0.0 for one in found]
     weights = Weights(
@@ -264,10 +264,11 @@ def _fitting(
     """Return what of a ranking has to do with the question; what is first, by all or by words, is never cut alone."""
     near, covered = settings.min_score, settings.min_coverage
     looked = ranked if settings.strict else ranked[:LOOKED]
+    closeness = similarities([one for one, _ in looked]).tolist()
     fits = [
-        (one.dense is not None and similarity(one) >= near)
+        (one.dense is not None and close >= near)
         or (one.lexical is not None and (one.named >= IN_TEXT or one.coverage >= covered))
-        for one, _ in looked
+        for (one, _), close in zip(looked, closeness, strict=True)
     ]
     if not any(fits):
         return []

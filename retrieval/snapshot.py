@@ -4,6 +4,7 @@ Any number of processes may read while one ingests. Not here: writing (`retrieva
 (`retrieval.search`).
 """
 
+import functools
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -89,11 +90,18 @@ class Snapshot:
         )
 
     def _meaning(self, question: str) -> Meaning:
+        """Return a question as those embedders have it that this collection asks in its language."""
         # an embedder that tells capitals from small letters takes what is all in capitals for names
         said = question.lower() if question.isupper() else question
-        vectors = tuple(one.embed_array([said])[0] for one in self._embedder.parts)
         known = self._embedder.languages or frozenset()
-        return Meaning(vectors, language_of_question(question) if len(known) > 1 else "")
+        meaning = Meaning(
+            [functools.partial(_embed, part, said) for part in self._embedder.parts],
+            language_of_question(question) if len(known) > 1 else "",
+        )
+        # before the index is locked; what a newer version asks besides is made there
+        for place in self._read(lambda manifest: self._ranks(manifest).asked(meaning.language)):
+            meaning.by(place)
+        return meaning
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return the live chunks of these ids."""
@@ -174,3 +182,8 @@ class Snapshot:
             digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
             self._server = ChromaServer(self._chroma.url, f"adapt-{digest}-")
         return self._server
+
+
+def _embed(embedder: TextEmbedder, text: str) -> Vectors:
+    vector: Vectors = embedder.embed_array([text])[0]
+    return vector

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from adapt.errors import AdaptError
 from adapt.prompt import PromptBuilder, PromptSettings
-from adapt.records import Chunk, ContextPiece, Grounding, Message, Notice, Offer, Passage
+from adapt.records import Abilities, Chunk, ContextPiece, Grounding, Message, Notice, Offer, Passage
 
 
 class Counter:
@@ -168,3 +168,21 @@ def test_the_account_shows_people_the_passage_and_the_model_what_it_may_read() -
 
     assert prompt.account[0].text == "seen"
     assert prompt.messages[0].content == "Be kind.\n\nP:\n[1] read"
+
+
+@pytest.mark.parametrize(
+    ("reads_whole", "plain", "share", "kept"),
+    [(False, False, None, 4), (True, False, None, 6), (True, True, None, 4), (True, False, 0.3, 2)],
+)
+def test_documents_get_more_room_with_a_model_that_needs_little_of_the_conversation(
+    reads_whole: bool, plain: bool, share: float | None, kept: int
+) -> None:
+    settings = SETTINGS.model_copy(update={"source_share": share})
+    abilities = Abilities(reads_whole=reads_whole)
+    documents = Source("documents", "Passages:", tuple(passage(n) for n in range(1, 9)))
+
+    prompt = PromptBuilder(Counter(), settings, abilities=abilities).build(
+        "When?", user="ana", sources=[documents], plain=plain
+    )
+
+    assert len(prompt.cited) == kept

@@ -39,6 +39,7 @@ def run() -> list[Row]:
         "mlqa_es/test_es_corpus.jsonl.gz": _mlqa_test,
         "mlqa_es/dev-context-en-question-es.json.gz": _spanish_on_english,
         "mlqa_es/dev-context-es-question-en.json.gz": _english_on_spanish,
+        "mlqa_es/dev-context-es-question-es.json.gz": _both_languages,
         "feedbackqa": _feedbackqa,
         "leyes_uy": _leyes,
     }
@@ -129,6 +130,27 @@ def _spanish_on_english() -> Set:
 def _english_on_spanish() -> Set:
     name = "dev-context-es-question-en.json.gz"
     return _mlqa(name, "MLQA, English questions on Spanish passages", 0.72)
+
+
+def _both_languages() -> Set:
+    """Return the passages of both languages as one collection, and questions in both; either language's passage answers.
+
+    Every other question, so that it takes as long as the others.
+    """
+    own = _mlqa("dev-context-es-question-es.json.gz", "", 0)
+    spanish = _mlqa("dev-context-en-question-es.json.gz", "", 0)
+    english = _mlqa("dev-context-es-question-en.json.gz", "", 0)
+    documents = {f"es-{name}": text for name, text in own.documents.items()}
+    documents |= {f"en-{name}": text for name, text in spanish.documents.items()}
+    named = {text: name for name, text in documents.items()}
+    questions, relevant = {}, {}
+    for ending, asked in (("es", own.questions), ("en", english.questions)):
+        for i in sorted(asked)[::2]:
+            passages = [one.documents[one.relevant[i][0]] for one in (own, spanish)]
+            questions[f"{i}-{ending}"] = asked[i]
+            relevant[f"{i}-{ending}"] = [named[text] for text in passages]
+    name = "MLQA, both languages in one collection, either's passage"
+    return Set(name, documents, questions, relevant, 0.83)
 
 
 def _mlqa(file: str, name: str, goal: float) -> Set:
