@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import Unigram
 from tokenizers.pre_tokenizers import Metaspace
 
-from adapt.batches import Rows, Vectors, cores, in_batches
+from adapt.batches import Rows, Vectors, batches, cores, in_batches
 from adapt.bert_graph import WIDTH
 from adapt.e5_file import read_e5, unpacked
 from adapt.e5_graph import open_session
@@ -22,6 +22,7 @@ from adapt.e5_graph import open_session
 WEIGHTS = "e5-small-q4.bin"
 WINDOW = 512  # tokens, two special ones among them
 QUESTION, PASSAGE = "query: ", "passage: "  # what it was trained to read before each
+LEADING = 3  # tokens before a text's own: the start, the word of the two above, the colon
 
 
 class E5:
@@ -48,6 +49,25 @@ class E5:
         """Return the vectors of texts that may answer, each of length 1, shape [n, 384]."""
         return self._vectors([PASSAGE + text for text in texts])
 
+    def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return how close each text comes to a question, token by token, from -1 to 1 (`token_closeness`)."""
+        asked, *read = self.states([QUESTION + question, *(PASSAGE + text for text in texts)])
+        return [token_closeness(asked, states) for states in read]
+
+    def states(self, texts: Sequence[str]) -> list[Vectors]:
+        """Return of each text, after `QUESTION` or `PASSAGE`, its own tokens as read in context, each of length 1."""
+        ids = self.ids(texts)
+        states: list[Vectors] = [np.zeros((0, WIDTH), np.float32)] * len(texts)
+
+        def work(batch: list[int]) -> None:
+            read = self._states([ids[place] for place in batch])[:, LEADING:-1]
+            read = read / np.linalg.norm(read, axis=2, keepdims=True)
+            for place, one in zip(batch, read, strict=True):
+                states[place] = one
+
+        list(self._pool.map(work, batches(list(map(len, ids)))))  # a list, to raise what went wrong
+        return states
+
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text, special ones among them, cut at the window."""
         plain = [" ".join(text.translate(self._normal).split()) for text in texts]
@@ -61,9 +81,22 @@ class E5:
         return in_batches(self.ids(texts), self._encode, WIDTH, self._pool)
 
     def _encode(self, rows: Rows) -> Vectors:
-        ids = np.array(rows, np.int32)  # texts of as many tokens each
-        embedded = unpacked(self._table[ids]) + self._positions[: ids.shape[1]]
-        given = {"rows": embedded, "mask": np.ones_like(ids)}
-        sums: Vectors = self._session.run(None, given)[0].sum(axis=1)
+        sums: Vectors = self._states(rows).sum(axis=1)
         sums /= np.linalg.norm(sums, axis=1, keepdims=True)
         return sums
+
+    def _states(self, rows: Rows) -> Vectors:
+        ids = np.array(rows, np.int32)  # texts of as many tokens each
+        embedded = unpacked(self._table[ids]) + self._positions[: ids.shape[1]]
+        states: Vectors = self._session.run(None, {"rows": embedded, "mask": np.ones_like(ids)})[0]
+        return states
+
+
+def token_closeness(asked: Vectors, read: Vectors) -> float:
+    """Return the mean, over a question's tokens, of the largest cosine with a token of a text; 0 where either has none.
+
+    Both as read in their context: the late interaction of ColBERT (Khattab and Zaharia 2020, arXiv:2004.12832).
+    """
+    if not len(asked) or not len(read):
+        return 0.0
+    return float((asked @ read.T).max(axis=1).mean())

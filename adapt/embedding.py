@@ -276,6 +276,12 @@ def load_e5() -> E5:
     return E5(folder)
 
 
+@functools.cache
+def shared_e5() -> E5:
+    """Return the one `load_e5` of this process, loaded when it is first asked for."""
+    return load_e5()
+
+
 def load_token_encoder() -> MiniLm:
     """Return the shipped MiniLM on the processor, which gives the states of single tokens as well.
 

@@ -49,10 +49,10 @@ class Retriever(Protocol):
 
 
 class PassageReader(Protocol):
-    """Something that reads a question beside passages, and says how far they are about it."""
+    """Something that reads a question and passages in any two languages, and says how close they come."""
 
-    def information(self, question: str, texts: Sequence[str]) -> list[float]:
-        """Return for each text what it tells of the question, in nats: log P(question | text) - log P(question)."""
+    def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
+        """Return how close each text comes to the question, token by token, from -1 to 1."""
         ...
 
 

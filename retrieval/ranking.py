@@ -249,7 +249,11 @@ def _scored(
         settings.across_weight,
     )
     both = fuse(found, weights, languages)
-    named = [settings.named_weight * one.named for one in found]
+    # what names a law, among much else, may want another that speaks of it; across languages few words are shared
+    rest = [1.0 if one.across else one.coverage for one in found]
+    named = [
+        settings.named_weight * one.named * share for one, share in zip(found, rest, strict=True)
+    ]
     most = max(named, default=0.0)
     return [(score + more) / (1 + most) for score, more in zip(both, named, strict=True)]
 

@@ -1,10 +1,10 @@
 """Whether the passages that were found seem to hold the answer, so that a chat can say "not in your documents".
 
-A logistic model of a few features that a person can check (`retrieval.evidence`): how near the nearest sentence comes to the
-question, how many of its words, or how much of their sense, one passage holds, and how many chunks were looked through, as
-among more of them something is near to anything. Which features count depends on how question and passage relate: English
-to English by MiniLM, what else the multilingual encoder knows, across languages too, by that; elsewhere the share of the
-question's words, weighted by rarity, that one passage holds.
+A logistic model of a few features that a person can check (`retrieval.evidence`): how close a passage comes to the question,
+how near its nearest sentence, how many of the question's words, or how much of their sense, it holds, and how many chunks
+were looked through, as among more of them something is near to anything. Which features count depends on how question and
+passage relate: English with English, another language with itself, two languages; and on who is there to read them.
+Without any encoder the share of the question's words, weighted by rarity, that one passage holds has to do.
 
 What it cannot see: a passage on the very subject that leaves out the one thing asked. Figures of both: `README.md`.
 Not here: how passages are found (`retrieval.search`), what becomes of the judgement (`retrieval.source`).
@@ -15,31 +15,50 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import mul
+from typing import NamedTuple
 
 from pydantic import Field
 
 from adapt.config import Settings
 from adapt.protocols import PassageReader, TextEmbedder
+from adapt.question_language import language_of_question
 from adapt.records import Passage
 from retrieval.analysis import STOP_WORDS, WORD, named_words, terms
 from retrieval.evidence import nearest_sentence, shared_sense
+from retrieval.fields import indexed_text
 from retrieval.folding import composed, fold
 
-# Fitted on an earlier sample than `python -m tests.benchmarks.fit_relevance` draws, in its way: maximum likelihood,
-# ridge 1e-3 on standardised features, each set, size and side of equal weight; the intercept puts the border where 1 % of
-# the questions whose passage was found lie below.
-# Of the nearest sentence's cosine with the question by MiniLM, ln(1 + words held), ln(chunks), and the intercept
-ENGLISH = (21.18, 3.32, -0.62, -9.82)
-# Where that leaves a score so near the border, the starter reads the passages (0.2 s): per nat of information, and the
-# intercept that keeps 1 % of the same questions below
-UNDECIDED = 2.0
-INFORMATION, INFORMED = 0.0673, -0.1
-# Of the same cosine by the multilingual encoder, the sense shared, ln(chunks), and the intercept
-MULTILINGUAL = (15.23, 20.77, -0.56, -14.58)
-# The same on MLQA es-es dev and SQuAD-es; border at 3 %. MLQA test, leyes_uy and docs_es_tech stood outside.
-COVERAGE, COVERAGE_OFFSET = 10.02, -3.259
-# how the identities of the embedders begin that the first two were fitted on
+# how the identities of the embedders begin that the models were fitted on
 MINILM, MUSE = "minilm@", "muse@"
+
+
+class Weights(NamedTuple):
+    """What each piece of evidence weighs in a score that warns below 0; `border` stands alone."""
+
+    nearest: float = 0.0  # cosine of the question and the nearest sentence, by the embedder
+    words: float = 0.0  # ln(1 + how many of its words one passage holds)
+    sense: float = 0.0  # share of their sense that one holds
+    closeness: float = 0.0  # of the closest passage, as the reader has it
+    size: float = 0.0  # ln(chunks)
+    border: float = 0.0
+
+
+# Fitted by `python -m tests.benchmarks.fit_relevance`, which prints them with the files that they come from: maximum
+# likelihood, ridge 1e-3 on standardised features, each set and side of equal weight, the border where 2 % of the questions
+# whose passage was found lie below. By the embedder, whether question and passage are in two languages, and whether a reader
+# is there.
+WEIGHTS = {
+    (MINILM, False, True): Weights(nearest=13.27, closeness=40.32, size=-0.46, border=-33.57),
+    (MUSE, False, True): Weights(sense=9.09, closeness=70.40, size=-0.75, border=-57.06),
+    (MUSE, True, True): Weights(sense=16.08, closeness=75.05, size=-0.54, border=-64.29),
+    ("", False, True): Weights(closeness=74.03, size=-0.49, border=-55.23),
+    ("", True, True): Weights(closeness=95.53, size=-0.40, border=-70.27),
+    (MINILM, False, False): Weights(nearest=18.08, words=1.77, size=-0.45, border=-6.46),
+    (MUSE, False, False): Weights(nearest=12.24, sense=16.05, size=-0.64, border=-9.38),
+    (MUSE, True, False): Weights(nearest=16.80, sense=21.67, size=-0.60, border=-15.38),
+}
+# The share of the words, where no embedder and no reader is: on MLQA es-es dev and SQuAD-es; border at 3 % of the answered.
+COVERAGE, COVERAGE_OFFSET = 10.02, -3.259
 CHUNKS = 500  # of a collection whose size is not told; such were the ones of the fit
 READ = 3  # passages that are looked at; a prompt rarely holds more
 SPOKEN = ("en", "es")  # languages that a question is told apart in
@@ -60,6 +79,7 @@ SAID = {
         "talk": "it asks nothing of the documents",
         "nothing": "nothing in them is close to the question",
         "sentence": "the sentence nearest to the question has a similarity of {:.2f}",
+        "sense": "the best passage holds {:.0f} % of the sense of the question's words",
         "words": "the best passage holds {:.0f} % of the question's words, the rare ones counting most",
         "missing": "; none of the passages mentions {}",
     },
@@ -67,6 +87,7 @@ SAID = {
         "talk": "no pregunta nada a los documentos",
         "nothing": "no hay en ellos nada cercano a la pregunta",
         "sentence": "la frase más cercana a la pregunta tiene una similitud de {:.2f}",
+        "sense": "el mejor pasaje contiene el {:.0f} % del sentido de las palabras de la pregunta",
         "words": "el mejor pasaje contiene el {:.0f} % de las palabras de la pregunta, contando más las raras",
         "missing": "; ningún pasaje menciona {}",
     },
@@ -106,22 +127,20 @@ def judge(
 
     Args:
         passages: as a search returns them, best first, with their scores by part.
-        embedder: reads question and passages; without one, or with one that the models were not fitted on, words decide.
-        reader: reads English passages beside an English question where the embedder leaves it undecided.
+        embedder: compares question and passages; one that the models were not fitted on is left out.
+        reader: reads them in any two languages; without it and an embedder that knows them, words decide.
         chunks: how many the search looked through.
     """
     border = (settings or RelevanceSettings()).min_answered
-    words = _content(question)
+    words = content(question)
     language = spoken(question, passages)
     if all(word in TALK for word in words):
         return Relevance(1.0, False, SAID[language]["talk"], asks=False)
     read = passages[:READ]
     if not read:
         return Relevance(0.0, True, SAID[language]["nothing"])
-    asked = _Asked(question, words, language, math.log(max(chunks, 1)), reader)
-    score, why = max(
-        _score(asked, group, encoder) for encoder, group in _groups(asked, read, embedder)
-    )
+    asked = Question(question, words, language, math.log(max(chunks, 1)), reader)
+    score, why = max(_score(asked, way, group) for way, group in ways(asked, read, embedder))
     same = [one for one in read if one.chunk.language in {"", language}]  # others have other words
     held = {word for passage in same for word in _held(words, passage)}
     missing = [word for word in words if word not in held]
@@ -134,8 +153,22 @@ def judge(
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A question, its words that name something, its language, and ln of how many chunks were searched."""
+class Way:
+    """How a question and some passages relate: the embedder that knows both, None for none; whether in two languages."""
+
+    encoder: TextEmbedder | None
+    across: bool
+
+    @property
+    def name(self) -> str:
+        """Return how the embedder's identity begins."""
+        identity = self.encoder.identity if self.encoder else ""
+        return next((one for one in (MINILM, MUSE) if identity.startswith(one)), "")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question, its words that name something, its language, ln of how many chunks were searched, and who reads."""
 
     question: str
     words: list[str]
@@ -144,15 +177,18 @@ class _Asked:
     reader: PassageReader | None
 
 
-def _groups(
-    asked: _Asked, passages: Sequence[Passage], embedder: TextEmbedder | None
-) -> list[tuple[TextEmbedder | None, list[Passage]]]:
-    """Return the passages by the embedder that knows the question's language and theirs; None where none does."""
-    groups: dict[str, tuple[TextEmbedder | None, list[Passage]]] = {}
+def ways(
+    asked: Question, passages: Sequence[Passage], embedder: TextEmbedder | None
+) -> list[tuple[Way, list[Passage]]]:
+    """Return the passages by the way that they relate to the question."""
+    told = language_of_question(asked.question) or asked.language
+    groups: dict[tuple[str, bool], tuple[Way, list[Passage]]] = {}
     for passage in passages:
-        encoder = _encoder(asked.language, passage.chunk.language, embedder)
-        _, group = groups.setdefault(encoder.identity if encoder else "", (encoder, []))
-        group.append(passage)
+        language = passage.chunk.language
+        encoder = _encoder(asked.language, language, embedder)
+        english = encoder is not None and encoder.identity.startswith(MINILM)
+        way = Way(encoder, across=not english and language not in {"", told})
+        groups.setdefault((way.name, way.across), (way, []))[1].append(passage)
     return list(groups.values())
 
 
@@ -168,31 +204,46 @@ def _encoder(asked: str, language: str, embedder: TextEmbedder | None) -> TextEm
     return None
 
 
-def _score(
-    asked: _Asked, passages: Sequence[Passage], encoder: TextEmbedder | None
-) -> tuple[float, str]:
+def _score(asked: Question, way: Way, passages: Sequence[Passage]) -> tuple[float, str]:
     """Return how far passages seem to answer, 0 being the border, and why, for people."""
     said = SAID[asked.language]
-    held = max(len(_held(asked.words, passage)) for passage in passages)
-    if encoder is None:
-        coverage = [one.scores["coverage"] for one in passages if "coverage" in one.scores]
-        covered = max(coverage) if coverage else held / len(asked.words)
+    weights = WEIGHTS.get((way.name, way.across, asked.reader is not None))
+    covered = _covered(asked.words, passages)
+    if weights is None:
         return COVERAGE * covered + COVERAGE_OFFSET, said["words"].format(100 * covered)
-    near = nearest_sentence(asked.question, passages, encoder)
-    why = said["sentence"].format(near)
-    if not encoder.identity.startswith(MINILM):
-        sense = shared_sense(asked.question, passages, encoder)
-        return _weighed(MULTILINGUAL, near, sense, asked.size), why
-    score = _weighed(ENGLISH, near, math.log1p(held), asked.size)
-    if asked.reader and abs(score) <= UNDECIDED:
-        texts = [one.chunk.text for one in passages]
-        score += INFORMATION * max(asked.reader.information(asked.question, texts)) + INFORMED
-    return score, why
+    figures = evidence(asked, way, passages, weights)
+    score = sum(map(mul, weights, figures))
+    if weights.nearest:
+        return score, said["sentence"].format(figures.nearest)
+    if weights.sense:
+        return score, said["sense"].format(100 * figures.sense)
+    return score, said["words"].format(100 * covered)
 
 
-def _weighed(weights: Sequence[float], *features: float) -> float:
-    """Return the weighted sum of features, and the last weight, which stands alone."""
-    return float(sum(map(mul, weights, (*features, 1.0))))
+def evidence(asked: Question, way: Way, passages: Sequence[Passage], wanted: Weights) -> Weights:
+    """Return what speaks for some passages, as far as it weighs anything; the border counts once."""
+    figures = Weights(size=asked.size, border=1.0)
+    if wanted.words:
+        held = max(len(_held(asked.words, passage)) for passage in passages)
+        figures = figures._replace(words=math.log1p(held))
+    if way.encoder and wanted.nearest:
+        near = nearest_sentence(asked.question, passages, way.encoder)
+        figures = figures._replace(nearest=near)
+    if way.encoder and wanted.sense:
+        figures = figures._replace(sense=shared_sense(asked.question, passages, way.encoder))
+    if asked.reader and wanted.closeness:
+        texts = [indexed_text(one.chunk) for one in passages]
+        close = max(asked.reader.closeness(asked.question, texts))
+        figures = figures._replace(closeness=close)
+    return figures
+
+
+def _covered(words: Sequence[str], passages: Sequence[Passage]) -> float:
+    """Return which share of a question's words one passage holds at most, by the search where it told."""
+    told = [one.scores["coverage"] for one in passages if "coverage" in one.scores]
+    if told:
+        return max(told)
+    return max(len(_held(words, passage)) for passage in passages) / len(words)
 
 
 def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
@@ -207,7 +258,7 @@ def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
     return "es" if languages.count("es") * 2 > len(languages) else "en"
 
 
-def _content(question: str) -> list[str]:
+def content(question: str) -> list[str]:
     """Return the words of a question that name something, each once."""
     found = dict.fromkeys(word for word, _, _ in named_words(composed(question)))
     return [word for word in found if not any(word in STOP_WORDS[one] for one in SPOKEN)]

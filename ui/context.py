@@ -91,7 +91,7 @@ class Context:
 
         with self._loading:
             if self._reader is None:
-                self._reader = ShippedReader(self.workspace)
+                self._reader = ShippedReader()
             return self._reader
 
     @property

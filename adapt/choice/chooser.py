@@ -20,7 +20,7 @@ from adapt.choice.languages import asked_in
 from adapt.choice.likelihood import Likelihoods
 from adapt.choice.match import MatchHead, TokenMatch
 from adapt.choice.sameness import same_question
-from adapt.embedding import load_e5, load_muse, load_token_encoder, muse_folder
+from adapt.embedding import load_muse, load_token_encoder, muse_folder, shared_e5
 
 WEIGHTS = Path(__file__).parent / "weights.json"
 SHORTLIST = 24  # candidates that the model's likelihood is asked of
@@ -143,4 +143,4 @@ def load_chooser() -> Chooser:
         ModelError: an embedder's package is not installed, or its weights are not those that it shipped with.
     """
     match = TokenMatch(load_token_encoder(), MatchHead.load())
-    return Chooser(Evidence(match, load_muse(muse_folder()), load_e5()), load_weights())
+    return Chooser(Evidence(match, load_muse(muse_folder()), shared_e5()), load_weights())

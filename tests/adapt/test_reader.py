@@ -1,43 +1,39 @@
-"""The shipped reader against the starter asked plainly."""
+"""The shipped reader of passages beside a question."""
 
 import numpy as np
 import pytest
-import torch
-from torch.nn.functional import cross_entropy
 
-from adapt.bases import find_base
-from adapt.models import ModelRuntime
-from adapt.reader import READ, ShippedReader
-from adapt.workspace import Workspace
+from adapt.e5 import PASSAGE, QUESTION, token_closeness
+from adapt.embedding import shared_e5
+from adapt.reader import ShippedReader
 
-TEXTS = ["The office opens at nine.", "A refund takes five days.", "word " * 900]
+TEXTS = ["The office opens at nine.", "A refund takes five days.", "word " * 900, ""]
 
 
-@pytest.fixture
-def reader(workspace: Workspace) -> ShippedReader:
-    return ShippedReader(workspace)
+def test_the_text_that_answers_comes_closest_in_the_same_language_and_another() -> None:
+    reader = ShippedReader()
+
+    for question in ("When can I come to the office?", "¿A qué hora abre la oficina?"):
+        office, refund, filler, empty = reader.closeness(question, TEXTS)
+
+        assert office > max(refund, filler) + 0.02
+        assert empty == 0.0
 
 
-def test_information_is_what_a_text_adds_to_the_likelihood_of_a_question(
-    reader: ShippedReader, workspace: Workspace
-) -> None:
-    runtime = ModelRuntime(find_base("starter", workspace))
-    tokens = runtime.tokenizer
-    question = "When does the office open?"
+def test_closeness_is_the_mean_over_the_questions_tokens_of_the_nearest_token() -> None:
+    encoder = shared_e5()
+    asked, read = encoder.states([f"{QUESTION}When does it open?", f"{PASSAGE}{TEXTS[0]}"])
 
-    found = reader.information(question, TEXTS)
+    (close,) = ShippedReader().closeness("When does it open?", TEXTS[:1])
 
-    asked = tokens(f" {question}", add_special_tokens=False)["input_ids"]
+    nearest = [max(float(one @ other) for other in read) for one in asked]
+    assert close == pytest.approx(np.mean(nearest), abs=1e-5)
+    assert close == pytest.approx(token_closeness(asked, read), abs=1e-6)
 
-    def likelihood(before: str) -> float:
-        read = tokens(before, add_special_tokens=False)["input_ids"][:READ] if before else []
-        ids = torch.tensor([[tokens.eos_token_id, *read, *asked]])
-        with runtime.active(None) as model:
-            logits = model(input_ids=ids).logits[0]
-        return -float(cross_entropy(logits[len(read) : -1], torch.tensor(asked), reduction="sum"))
 
-    for value, text in zip(found, TEXTS, strict=True):
-        assert value == pytest.approx(likelihood(text) - likelihood(""), abs=1e-3)
-    assert found[0] > found[1] > found[2]
-    assert reader.information(question, [""]) == [pytest.approx(0.0, abs=1e-4)]
-    assert np.isfinite(reader.information("why " * 5000, TEXTS)).all()
+def test_the_process_has_one_encoder() -> None:
+    assert shared_e5() is shared_e5()
+
+
+def test_no_text_has_no_closeness() -> None:
+    assert ShippedReader().closeness("When does it open?", []) == []

@@ -128,6 +128,19 @@ def english_on_spanish(half: int) -> Asked:
     return Asked("MLQA, English questions on Spanish passages", documents, own, others)
 
 
+def everyday(name: str) -> Asked:
+    """Return everyday questions to the papers of one house, in both languages, and questions of others."""
+    folder = Path(__file__).parent / "development" / name
+    rng = random.Random(f"everyday {name}")
+    files = sorted((folder / "documents").iterdir())
+    rows = _lines(folder / "questions.jsonl")
+    own = [(row["question"], set(row["relevant"])) for row in rows if row["relevant"]]
+    asked = _talk(FIT), _questions(_articles(TYDIQA), FIT), _questions(_articles(SQUAD), FIT)
+    others = _sampled(rng, *asked, _questions(_articles(MLQA_ES)))
+    documents = {file.name: file.read_text(encoding="utf-8") for file in files}
+    return Asked(f"everyday questions, {name}", documents, own, others, "shipped")
+
+
 def scifact() -> Asked:
     """Return the proof's English set."""
     found = _scifact_set()

@@ -18,12 +18,10 @@ from adapt.protocols import PassageReader, TextEmbedder
 from adapt.reader import ShippedReader
 from adapt.records import ContextPiece, Offer, Passage
 from adapt.starter.recipe.measures import share
-from adapt.workspace import Workspace
 from retrieval.collection import Collection
 from retrieval.relevance import judge
 from retrieval.source import PLAIN
 from tests.benchmarks.answer_sets import (
-    DATA,
     PROOF,
     Asked,
     english_on_spanish,
@@ -33,6 +31,7 @@ from tests.benchmarks.answer_sets import (
     scifact,
     spanish_on_english,
 )
+from tests.benchmarks.bench_starter import DATA
 from tests.benchmarks.report import Row
 from tests.retrieval.planted_cases import Case, cases
 from ui.actions import Question, ask
@@ -57,9 +56,7 @@ def run() -> list[Row]:
     rows: list[Row] = []
     if DATA.exists():
         embedder = load_embedder("shipped")
-        with tempfile.TemporaryDirectory() as folder:
-            reader = ShippedReader(Workspace(Path(folder)))
-            rows += [_relevance(make(), embedder, reader) for make in PROVEN]
+        rows += [_relevance(make(), embedder, ShippedReader()) for make in PROVEN]
     else:
         sys.stderr.write(f"no {DATA}: the judgement is left out\n")
     return rows + _planted()
@@ -74,8 +71,8 @@ def _relevance(one: Asked, embedder: TextEmbedder, reader: PassageReader) -> Row
 
     false = [warned(text, passages) for text, _, passages in found.own]
     held = [
-        warned(text, passages)
-        for text, gold, passages in found.own
+        warning
+        for warning, (_, gold, passages) in zip(false, found.own, strict=True)
         if any(one.chunk.document in gold for one in passages[:3])
     ]
     without = [
