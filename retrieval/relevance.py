@@ -53,7 +53,7 @@ WEIGHTS = {
     (MUSE, True, True): Weights(sense=16.08, closeness=75.05, size=-0.54, border=-64.29),
     ("", False, True): Weights(closeness=74.03, size=-0.49, border=-55.23),
     ("", True, True): Weights(closeness=95.53, size=-0.40, border=-70.27),
-    (MINILM, False, False): Weights(nearest=18.08, words=1.77, size=-0.45, border=-6.46),
+    (MINILM, False, False): Weights(nearest=18.08, words=1.77, size=-0.45, border=-5.80),
     (MUSE, False, False): Weights(nearest=12.24, sense=16.05, size=-0.64, border=-9.38),
     (MUSE, True, False): Weights(nearest=16.80, sense=21.67, size=-0.60, border=-15.38),
 }
