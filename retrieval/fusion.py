@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.index import Candidate
+from retrieval.index import FEW, Candidate
 
 Scores = npt.NDArray[np.float64]
 
@@ -30,10 +30,10 @@ FIRST, GENERAL = "minilm", "muse"
 # question's words, and the similarity by the embedder of English where both texts are in English; and what being in the
 # question's language adds to the first, which is taken off (`README.md`)
 MIXED_GENERAL, MIXED_COVERAGE, MIXED_FIRST, MIXED_OWN = 2.0, 1.2, 0.4, 0.35
-# All of that counts where the best chunk leaves out this share of the question's words, and the fewer of the two kinds are
-# this share of the candidates; else in proportion: a title is in its text word for word, and one document whose language was
-# told wrongly should change little. Where a candidate is named this far, none of it counts
-LEFT_OUT, FEWER, NAMED = 0.5, 0.05, 0.5
+# All of that counts where the best chunk leaves out this share of the question's words, for a title is in its text word for
+# word; where a candidate is named this far, none of it; and where chunks in the question's language, or in others, are this
+# share of the collection, none of it where they are as few as `FEW`
+LEFT_OUT, NAMED, FEWER = 0.5, 0.5, 0.05
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ def fuse(
     weight = np.array([known[kind] for kind in kinds])
     scores = weight * near + (1 - weight) * words
     if across.any() and not across.all() and {FIRST, GENERAL} == set(found[0].names):
-        fewer = min(float(across.mean()), 1 - float(across.mean()))
-        named = max(one.named for one in found)
-        counts = min(fewer / FEWER, 1.0) * min(max(left, 0.0) / LEFT_OUT, 1.0)
-        added = counts * max(1 - named / NAMED, 0.0) * _comparable(found, across, coverage)
+        fewer = (found[0].fewer - FEW) / (FEWER - FEW)
+        named = max(one.named for one in found) / NAMED
+        counts = float(np.prod(np.clip([fewer, left / LEFT_OUT, 1 - named], 0, 1)))
+        added = counts * _comparable(found, across, coverage)
         added -= added.min()
         scores = (scores + added) / (1 + added.max())
     fused: list[float] = scores.tolist()

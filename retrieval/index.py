@@ -36,6 +36,7 @@ __all__ = ["Candidate", "EachVectors", "IndexWriter", "SegmentIndex", "Vectors",
 FILTERS = 16  # that a segment remembers
 GROUPS = 8  # of languages, whose codes a segment holds in memory: a byte for each number
 MOST = 0.5  # of the live chunks
+FEW = 0.01  # of the live chunks: so many in another language may be a few documents whose language was told wrongly
 
 Propose = Callable[
     [str, "SegmentIndex", int, Vectors, int], list[str]
@@ -66,6 +67,8 @@ class Candidate(NamedTuple):
     similar: tuple[float | None, ...] = ()
     # how far the question names it: a number, a date or a label in it, or its file
     named: float = 0.0
+    # the share of live chunks that are in the question's language, or in others if these are fewer; the same of all candidates
+    fewer: float = 0.0
 
     @property
     def chunk_id(self) -> str:
@@ -226,13 +229,19 @@ class VersionIndex:
 
     def _kinds(self, language: str) -> dict[tuple[int, bool], list[str]]:
         """Return the languages of chunks, by which embedder compares them with a question and whether that is across."""
-        pair = len(self._embedders.names) > 1
+        apart = len(self._embedders.names) > 1 and self._fewer(language) >= FEW
         found: dict[tuple[int, bool], list[str]] = {}
         for spoken in self._languages:
             place = self._embedders.between(language, spoken)
-            across = pair and self._embedders.across(language, spoken)
+            across = apart and self._embedders.across(language, spoken)
             found.setdefault((place, across), []).append(spoken)
         return found
+
+    def _fewer(self, language: str) -> float:
+        """Return the share of live chunks that are in a language or in others, whichever are fewer."""
+        others = [one for one in self._languages if self._embedders.across(language, one)]
+        share = self._share(others)
+        return min(share, 1 - share)
 
     def _share(self, languages: Sequence[str]) -> float:
         """Return which share of the live chunks is in one of some languages."""
@@ -281,6 +290,7 @@ class VersionIndex:
             repeat(segment.near[self._telling].vectors), repeat(segment.words),
             [across for _, across, _ in asked], [name for _, _, name in asked],
             repeat(() if meaning is None else self._embedders.names), by_embedder, named,
+            repeat(0.0 if meaning is None else self._fewer(meaning.language)),
         )  # fmt: skip
         return list(map(Candidate._make, zip(*columns, strict=False)))
 

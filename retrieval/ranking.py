@@ -42,6 +42,8 @@ class SearchSettings(Settings):
     # the same where the shipped multilingual embedder is asked, times the share of the question's words, weighted by how
     # rare they are, that the best passage leaves out; and where question and passage are in two languages
     general_weight: float = Field(0.7, ge=0, le=1)
+    # (in a collection of several languages more is added to what these weights make of a passage, which none of them
+    # weighs: `retrieval.fusion`; with `lexical` off the similarity orders alone, with `dense` off BM25)
     across_weight: float = Field(0.65, ge=0, le=1)
     # what a passage gains that the question names, by a number, a date, a label or its file's name (`README.md`)
     named_weight: float = Field(0.4, ge=0, le=1)

@@ -1,10 +1,8 @@
 """A collection in two languages: passages of both are found, whichever the question is in, and no embedder runs in vain."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from adapt.embedder_pair import EmbedderPair
@@ -12,7 +10,7 @@ from adapt.embedding import HashEmbedder, load_embedder
 from adapt.workspace import Workspace
 from retrieval.collection import Collection
 from retrieval.fusion import FEWER, Weights, fuse
-from retrieval.index import Candidate
+from retrieval.index import FEW, Candidate
 from retrieval.ranking import rank
 from retrieval.search import SearchSettings
 
@@ -30,14 +28,14 @@ OFFICE = {
 def english(name: str, minilm: float, muse: float, lexical: float, coverage: float) -> Candidate:
     """Return a candidate in English for a question in English."""
     return Candidate(
-        name, minilm, lexical, coverage, "en", embedder="minilm", names=NAMES, similar=(minilm, muse)
+        name, minilm, lexical, coverage, "en", embedder="minilm", names=NAMES, similar=(minilm, muse), fewer=0.5
     )  # fmt: skip
 
 
 def spanish(name: str, muse: float, lexical: float = 0.0, coverage: float = 0.0) -> Candidate:
     """Return a candidate in Spanish for a question in English."""
     return Candidate(
-        name, muse, lexical, coverage, "es", across=True, embedder="muse", names=NAMES, similar=(0.0, muse)
+        name, muse, lexical, coverage, "es", across=True, embedder="muse", names=NAMES, similar=(0.0, muse), fewer=0.5
     )  # fmt: skip
 
 
@@ -123,19 +121,14 @@ def test_words_that_hold_the_whole_question_and_names_order_as_ever(
     assert fuse(found, WEIGHTS, KNOWN) == pytest.approx(fuse(without, WEIGHTS, KNOWN))
 
 
-def test_one_document_whose_language_was_told_wrongly_changes_the_others_little() -> None:
-    draw = np.random.default_rng(3)
-    many = [english(f"{n}", *0.5 * draw.random(2), 9 * n / 400, 0.4) for n in range(400)]
-    odd = spanish("odd", 0.1)
+def test_the_fewer_chunks_are_in_one_of_the_languages_the_less_is_added() -> None:
+    def gained(fewer: float) -> float:
+        """Return how much better a passage in the other language stands than one with a word of the question by chance."""
+        chance, far = english("chance", 0.25, 0.05, 9.0, 0.3), english("far", 0.0, 0.0, 0.0, 0.0)
+        ranked = scores(*(one._replace(fewer=fewer) for one in (chance, far, spanish("is", 0.4))))
+        return ranked["is"] - ranked["chance"]
 
-    def moved(found: list[Candidate]) -> float:
-        """Return how far places move, on average, by what is added."""
-        before = fuse([one._replace(names=()) for one in found], WEIGHTS, KNOWN)
-        places = [np.argsort(np.argsort(one)) for one in (before, fuse(found, WEIGHTS, KNOWN))]
-        return float(np.abs(places[0] - places[1]).mean() / len(found))
-
-    assert moved([*many, odd]) < 0.02
-    assert moved([*many, *[odd] * math.ceil(FEWER * 400 + 2)]) > 0.05
+    assert gained(0.0) == gained(FEW) < gained(0.03) < gained(FEWER) == gained(0.5)
 
 
 def test_a_chunk_in_no_known_language_counts_as_one_in_the_question_s() -> None:
@@ -240,6 +233,20 @@ def test_chunks_of_the_other_language_are_candidates_though_all_of_one_are_neare
     )
 
     assert sorted(one.language for one in found) == ["en", "es", "es", "es", "es", "es"]
+
+
+def test_one_chunk_in_the_other_language_of_many_is_found_as_ever(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    texts = {f"horario{n}.txt": f"La oficina número {n} abre a las nueve." for n in range(120)}
+    collection = made(workspace, tmp_path / "c", texts | {"bikes.txt": OFFICE["bikes.txt"]})
+
+    found = collection.index.candidates(
+        "¿Cuándo abre la oficina?", dense=True, lexical=False, limit=5
+    )
+
+    assert [one.language for one in found] == ["es"] * 5
+    assert found[0].fewer == pytest.approx(1 / 121)
 
 
 @pytest.mark.slow
