@@ -16,7 +16,7 @@ from adapt.choice.languages import Language
 
 DENIED = 0.01  # of the questions of the fit with an answer; people ask in words that are further from their documents
 RIDGE = 0.1  # scikit-learn's C, of standardised figures
-HARDLY = 0.005  # of the rows
+HARDLY = 0.01  # of the rows; chance makes twice that of 300
 LIKELY = (0.0, 0.02, 0.04, 0.08, 0.12, 0.18)  # per nat
 FEATURES = (*EVIDENCE, *MODEL_FIGURES)
 
