@@ -67,7 +67,7 @@ class Candidate(NamedTuple):
     similar: tuple[float | None, ...] = ()
     # how far the question names it: a number, a date or a label in it, or its file
     named: float = 0.0
-    # the share of live chunks that are in the question's language, or in others if these are fewer; the same of all candidates
+    # the share of live chunks in the question's language, or in others if these are fewer; the same for all candidates
     fewer: float = 0.0
 
     @property
