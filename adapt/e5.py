@@ -5,6 +5,7 @@ as slow as the encoders that the index has (`adapt.minilm`, `adapt.muse`): it re
 folder holds. Not here: the graph (`adapt.e5_graph`), the file (`adapt.e5_file`), what goes into one batch (`adapt.batches`).
 """
 
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,6 +23,7 @@ from adapt.e5_graph import open_session
 WEIGHTS = "e5-small-q4.bin"
 WINDOW = 512  # tokens, two special ones among them
 QUESTION, PASSAGE = "query: ", "passage: "  # what it was trained to read before each
+KEPT = 4_096  # vectors of texts, 6 MB: people ask more than once of the same documents
 LEADING = 3  # tokens before a text's own: the start, the word of the two above, the colon
 
 
@@ -39,6 +41,8 @@ class E5:
         self._positions = file.positions
         self._session = open_session(file.weights)
         self._pool = ThreadPoolExecutor(threads or cores(), "e5")
+        self._lock = threading.Lock()
+        self._kept: dict[str, Vectors] = {}  # by text, the oldest first
 
     def question(self, text: str) -> Vectors:
         """Return the vector of a question, of length 1, shape [384]."""
@@ -46,8 +50,18 @@ class E5:
         return found
 
     def passages(self, texts: Sequence[str]) -> Vectors:
-        """Return the vectors of texts that may answer, each of length 1, shape [n, 384]."""
-        return self._vectors([PASSAGE + text for text in texts])
+        """Return the vectors of texts that may answer, each of length 1, shape [n, 384]; the last `KEPT` are remembered."""
+        with self._lock:
+            known = {text: self._kept[text] for text in texts if text in self._kept}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
+        read = self._vectors([PASSAGE + text for text in missing])
+        found = dict(zip(missing, read, strict=True))
+        with self._lock:
+            self._kept |= found
+            for text in list(self._kept)[: max(0, len(self._kept) - KEPT)]:
+                del self._kept[text]
+        known |= found
+        return np.stack([known[text] for text in texts]) if texts else read
 
     def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return how close each text comes to a question, token by token, from -1 to 1 (`token_closeness`)."""

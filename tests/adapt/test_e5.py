@@ -80,6 +80,29 @@ def test_a_question_is_nearest_to_the_sentence_that_answers_it_in_its_language_a
 
 
 @pytest.mark.slow
+def test_what_was_read_is_remembered_until_too_much_was_read_since(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder, read = E5(package()), []
+    whole = E5._vectors
+
+    def counted(self: E5, texts: list[str]) -> np.ndarray:
+        read.extend(texts)
+        return whole(self, texts)
+
+    monkeypatch.setattr(E5, "_vectors", counted)
+    monkeypatch.setattr(e5, "KEPT", 2)
+
+    first = encoder.passages(["a", "b", "a"])
+    again = encoder.passages(["b", "a"])
+    encoder.passages(["c"])
+    encoder.passages(["a", "b"])
+
+    assert first[[1, 0]].tolist() == again.tolist()
+    assert [text.removeprefix("passage: ") for text in read] == ["a", "b", "c", "a"]
+
+
+@pytest.mark.slow
 def test_what_stands_behind_the_window_does_not_count(encoder: E5) -> None:
     start = "palabra " * 600
 
