@@ -269,6 +269,9 @@ def test_the_whole_recipe_runs_on_small_sets_and_writes_what_the_product_reads(
         write(data / "mlqa_es", f"dev-context-{told}-question-{asked}.json.gz", content)
     monkeypatch.setattr(sources, "COINED", 8)
     monkeypatch.setattr(recipe, "EPOCHS", 1)
+    monkeypatch.setattr(recipe, "MEASURED", 8)
+    for name in ("MOST", "FITTED"):
+        monkeypatch.setattr(recipe, name, {"tydiqa": 8, "squad_es": 8})
 
     everyday = data / "everyday.jsonl"
     everyday.write_text("\n".join(map(json.dumps, EVERYDAY)) + "\n", encoding="utf-8")
