@@ -156,13 +156,12 @@ class PromptBuilder:
         if not question.strip():
             raise AdaptError("the message is empty; write something to ask")
         reading = self._abilities.reads_whole and not plain
-        share = self._settings.source_share or (SHARE_READING if reading else SHARE)
-        changed = {"source_share": share, **({"system": ""} if plain else {})}
-        settings = self._settings.model_copy(update=changed)
+        settings = self._settings.model_copy(update={"system": ""}) if plain else self._settings
         whole = self._whole(question, history) if sources else Whole(question)
         # an adapter reads messages as its rows have them
         shown = whole.text if reading else question
-        draft = _Draft(self._model, settings, shown, tools)
+        share = settings.source_share or (SHARE_READING if reading else SHARE)
+        draft = _Draft(self._model, settings, shown, tools, share=share)
         for source in sources:
             draft.add_source(source, source.offer(whole.text, user=user))
         draft.add_history(history)
@@ -186,9 +185,12 @@ class _Draft:
         settings: PromptSettings,
         question: str,
         tools: Sequence[Tool],
+        *,
+        share: float,
     ) -> None:
         self._model = model
         self._settings = settings
+        self._share = share
         self._question = question
         self._tools = tuple(tools)
         self._sections: list[tuple[str, list[ContextPiece], str]] = []
@@ -214,8 +216,7 @@ class _Draft:
         kept: list[ContextPiece] = []
         before = self._tokens
         self._add_notices(source.heading, kept, offer.notices)
-        share = self._settings.source_share or SHARE
-        limit = min(self._budget, before + int(self._budget * share))
+        limit = min(self._budget, before + int(self._budget * self._share))
         for piece in offer.pieces:
             kept.append(piece)
             tokens = self._count()
