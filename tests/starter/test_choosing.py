@@ -228,7 +228,7 @@ class Counting:
 
 def test_what_was_read_is_not_read_again() -> None:
     counting = Counting()
-    tokens, texts = RememberedTokens(counting), RememberedTexts(counting)
+    tokens, texts = RememberedTokens(counting), RememberedTexts(counting.encode)
 
     for _ in range(2):
         assert tokens.states(tokens.tokens("one three")).tolist() == [[3], [5]]

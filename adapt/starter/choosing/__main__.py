@@ -1,4 +1,4 @@
-"""Makes `adapt/choice/head.safetensors` and `weights.json`: `python -m adapt.starter.choosing --data DIR`, 40 minutes.
+"""Makes `adapt/choice/head.safetensors` and `weights.json`: `python -m adapt.starter.choosing --data DIR`.
 
 The head is learned twice on half of the articles each, so that the weights are fitted on figures of articles that it has not
 seen, and once on all of them for use. The likelihoods of the starter are weighed on sets that it was not trained on.
@@ -44,7 +44,8 @@ MOST = {"tydiqa": 3_300, "squad_es": 2_200}  # questions of a set in an epoch
 FITTED = {"tydiqa": 700, "squad_es": 500}  # and in the fit
 LANGUAGES: tuple[Language, ...] = ("en", "es")
 EVERYDAY = "everyday"  # how the names of such sources begin
-# what those weigh together beside all others: of 0.1 to 3, each set left out in turn, the least that loses nothing on them
+# what those weigh together beside all others: of 0.1 to 3, each set left out in turn, the least that loses hardly an
+# answer on them
 EVERYDAY_WEIGHT = 0.3
 MEASURED = 300  # of each set that the starter's likelihood is taken of
 ANSWERED = (
@@ -59,7 +60,7 @@ class Recipe:
         self.sources = sources
         self.seed = seed
         self.tokens = RememberedTokens(load_token_encoder())
-        self.texts = RememberedTexts(load_muse(muse_folder()))
+        self.texts = RememberedTexts(load_muse(muse_folder()).encode)
         self.answers = RememberedAnswers(load_e5())
         with tempfile.TemporaryDirectory() as nowhere:
             self.starter = ModelRuntime(find_base("starter", Workspace(Path(nowhere) / "w")))

@@ -1,11 +1,11 @@
 """The encoders with a memory: passages are drawn again and again while weights are learned."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from adapt.choice.evidence import Encoder, Reader
+from adapt.choice.evidence import Reader
 from adapt.choice.match import TokenEncoder, Vectors
 
 
@@ -16,7 +16,7 @@ class RememberedTokens:
         self._encoder = encoder
         self._tokens: dict[str, list[int]] = {}
         self._states: dict[tuple[int, ...], npt.NDArray[np.float16]] = {}
-        self._texts = RememberedTexts(encoder)
+        self._texts = RememberedTexts(encoder.encode)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one vector of length 1 for each text."""
@@ -39,15 +39,16 @@ class RememberedTokens:
 class RememberedTexts:
     """An encoder of texts that reads each once."""
 
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
+    def __init__(self, read: Callable[[Sequence[str]], Vectors]) -> None:
+        """Take what reads texts."""
+        self._read = read
         self._vectors: dict[str, Vectors] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one vector of length 1 for each text."""
         missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         if missing:
-            self._vectors |= dict(zip(missing, self._encoder.encode(missing), strict=True))
+            self._vectors |= dict(zip(missing, self._read(missing), strict=True))
         return np.stack([self._vectors[text] for text in texts])
 
 
@@ -56,7 +57,7 @@ class RememberedAnswers:
 
     def __init__(self, encoder: Reader) -> None:
         self._encoder = encoder
-        self._vectors: dict[str, Vectors] = {}
+        self._texts = RememberedTexts(encoder.passages)
 
     def question(self, text: str) -> Vectors:
         """Return the vector of a question."""
@@ -64,7 +65,4 @@ class RememberedAnswers:
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Return one vector of length 1 for each text that may answer."""
-        missing = [text for text in dict.fromkeys(texts) if text not in self._vectors]
-        if missing:
-            self._vectors |= dict(zip(missing, self._encoder.passages(missing), strict=True))
-        return np.stack([self._vectors[text] for text in texts])
+        return self._texts.encode(texts)
