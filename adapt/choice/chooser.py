@@ -47,7 +47,8 @@ class Weights(BaseModel):
     asked: dict[str, LanguageWeights]
     data: dict[str, str]
     seed: int
-    right: dict[str, float]  # share right on parts that were left out of the fit
+    # share right on the rows of the fit, by heads that had not learned from their articles
+    right: dict[str, float]
 
 
 @dataclass(frozen=True)
