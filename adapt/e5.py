@@ -2,8 +2,8 @@
 
 It was trained to bring a question near the text that answers it, in about 100 languages and across them. On texts of 370
 characters it takes twice as long as the index's encoder of English (`adapt.minilm`) and ten times as long as the
-multilingual one (`adapt.muse`): it reads what a search has found, not what a folder holds. Not here: the graph (`adapt.e5_graph`), the
-file (`adapt.e5_file`), what goes into one batch (`adapt.batches`).
+multilingual one (`adapt.muse`): it reads what a search has found, not what a folder holds. Not here: the graph
+(`adapt.e5_graph`), the file (`adapt.e5_file`), what goes into one batch (`adapt.batches`).
 """
 
 import threading
