@@ -12,7 +12,13 @@ A programmer's mistake stays `ValueError` or `TypeError` and is printed with its
 """
 
 import difflib
+import reprlib
 from collections.abc import Iterable
+
+_REPR = reprlib.Repr()
+_REPR.maxlevel = 2  # the library's 6 levels of 6 entries are 46,656
+_REPR.maxdict = _REPR.maxlist = _REPR.maxtuple = 4
+_REPR.maxstring = _REPR.maxother = 60
 
 
 class AdaptError(Exception):
@@ -54,3 +60,8 @@ class WorkspaceError(AdaptError):
 
 class CancelledError(AdaptError):
     """The user stopped the work; what was published before stays, nothing half-made is left."""
+
+
+def quoted(value: object) -> str:
+    """Return a value that a person wrote as Python writes it: short, and at once even where YAML's aliases nest."""
+    return _REPR.repr(value)

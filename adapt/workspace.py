@@ -12,6 +12,7 @@ import os
 import re
 import uuid
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -64,6 +65,12 @@ def write_atomic(path: Path, text: str) -> None:
 def _is_ours(name: str) -> bool:
     """Return whether a file may stand in a workspace that is not made yet: settings, the mark that a process writes."""
     return name == "adapt.toml" or (name.startswith(".workspace.json.") and name.endswith(".tmp"))
+
+
+def sync_file(file: BinaryIO) -> None:
+    """Make what was written to a file durable."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(path: Path) -> None:

@@ -12,23 +12,21 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from pkgutil import resolve_name
 
 import torch
 from torch import Tensor
 
 from adapt.errors import ModelError, RecipeError
-from adapt.workspace import sync_folder
+from adapt.workspace import sync_file, sync_folder
 from merge.adapters import PREFIX, WEIGHTS, Adapter, Part
-from merge.coefficients import LINEAR
 from merge.deltas import DTYPES, read_finite
+from merge.dtypes import CODES, DType
 from merge.lora_config import CONFIG
 from merge.low_rank import Cost, Factors, total_cost, truncate
-from merge.plan import CODES
-from merge.recipe import DType
 from merge.specs import SPECS
-from merge.tensor_file import TensorRecord, sync_file, write_header
-from merge.terms import TermsOf
+from merge.tensor_file import TensorRecord, write_header
+from merge.terms import LINEAR, TermsOf
+from merge.whole_methods import FACTORED
 from merge.whole_tensors import one_thread
 
 
@@ -200,8 +198,9 @@ def _merged(sources: Sequence[Source], *, method: str, terms: TermsOf) -> Factor
     active = [source for source in sources if values.weights[source.place]]
     if not active or values.number("lambda") == 0:
         return None
-    merge = resolve_name(SPECS[method].function)
-    left, right = merge([s.factors() for s in active], values.only([s.place for s in active]))
+    left, right = FACTORED[method](
+        [s.factors() for s in active], values.only([s.place for s in active])
+    )
     return (left, right) if left.shape[1] else None
 
 

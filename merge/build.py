@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
@@ -137,7 +136,8 @@ def _fitted(
     if known is not None:
         weights = known.weights
     else:
-        fit = resolve_name("merge.row_methods:fit")
+        from merge.row_methods import fit  # torch: only where a model is fitted to rows
+
         weights = fit(resolved, calibration, terms=resolved.terms_of, progress=progress)
     return {name: weight.float().cpu().numpy() for name, weight in weights.items()}
 
@@ -145,12 +145,12 @@ def _fitted(
 def _write_adapter(resolved: Resolved, out: Path, limits: AdapterLimits) -> dict[str, JsonValue]:
     """Write the merge as one adapter, and return its largest rank and relative error.
 
-    It needs torch, whose import takes longer than merging a small model.
-
     Raises:
         RecipeError: an adapter is more than B·A.
     """
-    written = resolve_name("merge.as_adapter:write_adapter")(
+    from merge.as_adapter import write_adapter  # torch: its import takes longer than a small merge
+
+    written = write_adapter(
         resolved.adapters,
         out,
         method=resolved.recipe.merge_method,
@@ -191,7 +191,8 @@ def _rows(calibration: "Sequence[Domain]") -> list[JsonValue]:
     """Return what tells the rows that a model was fitted to."""
     if not calibration:
         return []
-    fingerprint = resolve_name("merge.search_rows:fingerprint")
+    from merge.search_rows import fingerprint  # torch: only where rows were used
+
     return [
         {
             "domain": domain.task.name,

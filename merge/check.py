@@ -27,7 +27,8 @@ from merge.check_sources import (
 from merge.check_tokens import check_tokens, has_tokenizer
 from merge.check_values import check_values
 from merge.checkpoint import Checkpoint, open_checkpoint
-from merge.plan import FLOATS, MergePlan, plan_merge
+from merge.dtypes import FLOATS
+from merge.plan import MergePlan, plan_merge
 from merge.recipe import Recipe, Source
 from merge.recipe_faults import cross_faults
 from merge.recipe_settings import layer_counts

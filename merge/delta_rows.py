@@ -16,8 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from adapt.errors import ModelError
 from merge.adapters import Adapter, Part
+from merge.dtypes import FLOATS
 from merge.float_codes import Array, decode
-from merge.plan import FLOATS
 from merge.tensor_file import ITEM_BYTES, TensorFile, TensorRecord
 
 # entries computed at once, a megabyte of float32: the caches like half of it better, but Python takes 60 µs per block, and

@@ -26,7 +26,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from merge.coefficients import LINEAR, task_arithmetic_coefficients
 from merge.delta_rows import Grid
 from merge.float_codes import Array
 from merge.sparsify import (
@@ -40,7 +39,7 @@ from merge.sparsify import (
     trimmed,
 )
 from merge.task_vectors import Source, TaskVector, folded
-from merge.terms import Terms
+from merge.terms import LINEAR, Terms, task_arithmetic_coefficients
 
 
 @dataclass(frozen=True)

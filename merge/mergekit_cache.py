@@ -15,9 +15,9 @@ from adapt.errors import ModelError
 from adapt.protocols import Progress
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace, sync_folder
+from merge.dtypes import DType
 from merge.mergekit_sources import FoundModel, content_key, hash_adapter
 from merge.plan import plan_merge
-from merge.recipe import DType
 from merge.specs import SPECS
 from merge.stream import write_model
 from merge.tensor_merger import TensorMerger

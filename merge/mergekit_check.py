@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from adapt.errors import WorkspaceError
 from adapt.workspace import Workspace, check_name
 from merge.checkpoint import Checkpoint
+from merge.dtypes import CODES
 from merge.mergekit_experts import expert_faults, extraction_faults, mixture_bytes
 from merge.mergekit_layers import (
     Piece,
@@ -29,7 +30,6 @@ from merge.mergekit_recipe import (
     OutputModule,
 )
 from merge.mergekit_sources import FoundModel, ModelName, find_model, noting
-from merge.plan import CODES
 from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 

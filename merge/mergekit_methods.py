@@ -7,7 +7,7 @@ The ranges are ours: what lies outside of them runs in mergekit and gives nonsen
 from dataclasses import dataclass
 from typing import Literal
 
-from merge.specs import Parameter
+from merge.method_spec import Parameter
 
 CHAT_TEMPLATES = ("alpaca", "chatml", "exaone", "llama3", "mistral")
 

@@ -2,35 +2,24 @@
 
 Pure functions; all tensors of a call have one shape and one dtype (float32 or float64), and so has the result. The
 arithmetic is `merge.entries`, which works by blocks; these are for tensors that are in memory anyway.
-Not here: methods that need whole matrices or factors (`merge.specs` says where each method is).
+Not here: methods that need whole matrices or factors (`merge.whole_methods`).
 """
 
-from collections.abc import Callable, Sequence
-from pkgutil import resolve_name
-from typing import cast
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from merge.coefficients import LINEAR, linear_coefficients, task_arithmetic_coefficients
 from merge.delta_rows import Grid, Places
 from merge.density import kept
 from merge.entries import RULES, merge_entries
 from merge.float_codes import Array
 from merge.sparsify import trimmed
-from merge.specs import SPECS
-from merge.terms import Terms
+from merge.terms import LINEAR, Terms, linear_coefficients, task_arithmetic_coefficients
 
 __all__ = ["LINEAR", "kept", "linear_coefficients", "task_arithmetic_coefficients"]
-
-Function = Callable[..., object]
-
-
-def function_of(method: str) -> Function:
-    """Return the function that `merge.specs` names for a method."""
-    return cast("Function", resolve_name(SPECS[method].function))
 
 
 def task_arithmetic(deltas: Sequence[Tensor], terms: Terms) -> Tensor:

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from adapt.errors import ModelError
 from merge.adapters import Adapter, Part, fit, refuse_ambiguous
 from merge.checkpoint import HEAD, Checkpoint
-from merge.recipe import DType
+from merge.dtypes import CODES, FLOATS, DType
 from merge.tensor_file import TensorRecord
-
-CODES: dict[DType, str] = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
-FLOATS = (*CODES.values(), "F64")
 
 
 @dataclass(frozen=True)

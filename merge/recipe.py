@@ -12,23 +12,25 @@ whether base and adapters exist and fit (`merge.check`).
 """
 
 import math
-import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Protocol
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PrivateAttr, ValidationError
 
 from adapt.errors import RecipeError
+from merge.dtypes import DType
+from merge.mergekit_recipe import MergekitRecipe
+from merge.mergekit_recipe import parse as parse_for_mergekit
+from merge.method_spec import MethodSpec, Parameter, Value
 from merge.recipe_faults import all_faults, cross_faults, explain, place, without_faulty_parameters
 from merge.recipe_forms import as_named, is_for_mergekit
 from merge.recipe_sections import HeldOut, HeldOutFile, Search, domain_of, with_paths
 from merge.recipe_settings import depth, evaluate
 from merge.recipe_yaml import Location, read_yaml
-from merge.specs import SPECS, MethodSpec, Parameter, Value
+from merge.specs import SPECS
 from merge.terms import Terms, TermsOf
 
-DType = Literal["bfloat16", "float16", "float32"]
 Name = Annotated[str, Field(strict=True, min_length=1)]
 
 
@@ -192,15 +194,6 @@ class Recipe(_RecipePart):
         return parameter.default
 
 
-class MergekitRecipe(Protocol):
-    """A recipe that mergekit runs: whole models, slices, mixtures of experts; `merge.mergekit_recipe` has its class."""
-
-    @property
-    def name(self) -> str:
-        """Return the name of the artifact to make; empty where the recipe gives none."""
-        ...
-
-
 def read_recipe(path: Path) -> Recipe | MergekitRecipe:
     """Return the recipe of a YAML file: a merge of adapters, which is ours, or anything else that mergekit can do.
 
@@ -211,10 +204,7 @@ def read_recipe(path: Path) -> Recipe | MergekitRecipe:
     values, lines, faults = read_yaml(path)
     values = with_paths(values, path.parent)
     if is_for_mergekit(values):
-        # by name, because what belongs to mergekit may import this module
-        parse = pkgutil.resolve_name("merge.mergekit_recipe:parse")
-        found: MergekitRecipe = parse(values, where=str(path), lines=lines, faults=faults)
-        return found
+        return parse_for_mergekit(values, where=str(path), lines=lines, faults=faults)
     return parse_recipe(values, where=str(path), lines=lines, faults=faults)
 
 

@@ -10,16 +10,17 @@ from typing import TypeGuard
 
 from pydantic_core import ErrorDetails
 
+from adapt.errors import quoted
+from merge.method_spec import MethodSpec, Parameter
 from merge.recipe_forms import MERGEKIT_METHODS
-from merge.recipe_quotes import quoted
 from merge.recipe_sections import section_faults
 from merge.recipe_settings import Faults, catches_all, is_plain, setting_faults
 from merge.recipe_yaml import Location
-from merge.specs import SPECS, MethodSpec, Parameter
+from merge.specs import SPECS
 
 KNOWN = {p.name: p for spec in SPECS.values() for p in spec.parameters}
 # where the method is wrong, its parameters are held against those of all methods
-_ANY = MethodSpec("no method", "", "", tuple(KNOWN.values()))
+_ANY = MethodSpec("no method", "", tuple(KNOWN.values()))
 Group = tuple[Location, Mapping[str, object]]
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from merge.method_spec import Value
 from merge.recipe import Recipe, parse_recipe
-from merge.specs import Value
 
 
 def recipe_from_flags(  # noqa: PLR0913  one for each flag

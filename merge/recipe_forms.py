@@ -7,7 +7,7 @@ and mixtures of experts go to mergekit. Works on the values as they were read; w
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from merge.recipe_quotes import quoted
+from adapt.errors import quoted
 from merge.recipe_settings import Faults
 from merge.recipe_yaml import Location
 from merge.specs import SPECS

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
-from merge.recipe_quotes import quoted
+from adapt.errors import quoted
+from merge.method_spec import Parameter, Value
 from merge.recipe_yaml import Location
-from merge.specs import Parameter, Value
 
 EVERYTHING = "*"
 Faults = list[tuple[Location, str]]

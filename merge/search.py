@@ -25,12 +25,12 @@ from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.workspace import Workspace
 from merge.check import Resolved
+from merge.method_spec import Value
 from merge.search_bench import Bench
 from merge.search_journal import Journal, Line, open_journal
 from merge.search_methods import METHODS, fit_seconds, rows_of, worth_fitting
 from merge.search_rows import Domain, Fitted, fingerprint
 from merge.search_space import Space, Trial, known_methods
-from merge.specs import Value
 from merge.unchanged import files_of
 
 RANDOM = 8  # random points after the starts, before the sampler learns

@@ -6,7 +6,8 @@ Where a method sums, its weights set the scale, so `lambda` is left at 1; where 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from merge.specs import SPECS, MethodSpec, Parameter, Value
+from merge.method_spec import MethodSpec, Parameter, Value
+from merge.specs import SPECS
 from merge.terms import Terms, TermsOf
 
 # Where to look for each number; beyond, merges on the starter were worse wherever tried. Others stay at their defaults.

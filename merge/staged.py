@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapt.errors import AdaptError, WorkspaceError
-from adapt.workspace import sync_folder
-from merge.tensor_file import sync_file
+from adapt.workspace import sync_file, sync_folder
 
 
 def check_free(target: Path) -> None:

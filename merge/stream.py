@@ -12,10 +12,10 @@ from pathlib import Path
 from adapt.artifacts import FileRecord
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from adapt.workspace import sync_folder
+from adapt.workspace import sync_file, sync_folder
 from merge.checkpoint import INDEX, SINGLE, Checkpoint
-from merge.plan import CODES, FLOATS, MergePlan, OutputTensor
-from merge.tensor_file import sync_file
+from merge.dtypes import CODES, FLOATS
+from merge.plan import MergePlan, OutputTensor
 from merge.tensor_merger import TensorMerger
 from merge.weight_files import write_weights
 

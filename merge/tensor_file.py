@@ -167,9 +167,3 @@ def header_bytes(records: Sequence[TensorRecord]) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)  # readers expect the data aligned to 8 bytes
     return len(text).to_bytes(8, "little") + text
-
-
-def sync_file(file: BinaryIO) -> None:
-    """Make what was written durable."""
-    file.flush()
-    os.fsync(file.fileno())

@@ -8,8 +8,7 @@ are `merge.whole_tensors`, imported only for them: the import of torch takes lon
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -88,9 +87,12 @@ class TensorMerger:
         Tensors are merged side by side instead: threads that wait for each other in every small product took ten times
         the processor time; and so the bytes cannot depend on their number.
         """
-        ours = "merge.whole_tensors:one_thread"
-        context = resolve_name(ours)() if self.is_whole else threadpool_limits(1)
-        return cast("AbstractContextManager[object]", context)
+        if not self.is_whole:
+            limits: AbstractContextManager[object] = threadpool_limits(1)
+            return limits
+        from merge.whole_tensors import one_thread  # torch: only where matrices are needed whole
+
+        return one_thread()
 
     def threads(self, most: int) -> int:
         """Return how many tensors may be merged at once: whole ones take memory."""
@@ -123,9 +125,9 @@ class TensorMerger:
         Raises:
             ModelError: as `pieces`.
         """
-        data = bytearray().join(self.pieces(output))
-        whole: Tensor = resolve_name("merge.deltas:tensor_of")(data, output.record)
-        return whole
+        from merge.deltas import tensor_of  # torch: only where a tensor is asked for
+
+        return tensor_of(bytearray().join(self.pieces(output)), output.record)
 
     def _blocks(self, tensor: OutputTensor, base: StoredRows) -> Iterator[tuple[slice, Array]]:
         """Yield the merged weight by blocks of rows."""
@@ -135,8 +137,11 @@ class TensorMerger:
             yield from ((rows, known[rows].astype(np.float64)) for rows in base.grid)
             return
         if changes and self.is_whole:
-            merged = resolve_name("merge.whole_tensors:merge_whole")
-            whole: Array = merged(self, tensor, changes)
+            from merge.whole_tensors import WholeWeight, merge_whole  # torch, as above
+
+            home = self.checkpoint.home[tensor.origin]
+            asked = WholeWeight(home, tensor, self.method, self.terms(tensor.record.name))
+            whole = merge_whole(asked, self.adapters, changes)
             yield from ((rows, whole[rows]) for rows in base.grid)
             return
         if not changes:

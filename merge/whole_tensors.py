@@ -1,12 +1,11 @@
 """One merged weight by a method that needs whole task vectors, or the factors of them.
 
-`dense`: f(deltas, base, terms) gets ΔW of every adapter, zeros for those that leave this weight alone, as mergekit does.
-`factors`: f(factors, terms) gets (left, right) of those that change it, in float64, the adapter's scaling in left.
+Not here: the methods (`merge.whole_methods`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,14 +15,20 @@ from adapt.errors import ModelError
 from merge.adapters import Adapter, Part
 from merge.deltas import delta, factors, read_tensor
 from merge.float_codes import Array
-from merge.methods import function_of
 from merge.plan import Change, OutputTensor
-from merge.specs import SPECS
-from merge.tensor_merger import TensorMerger
+from merge.tensor_file import TensorFile
 from merge.terms import Terms
+from merge.whole_methods import DENSE, FACTORED
 
-Dense = Callable[[Sequence[Tensor], Tensor, Terms], Tensor]
-Factored = Callable[[Sequence[tuple[Tensor, Tensor]], Terms], tuple[Tensor, Tensor]]
+
+@dataclass(frozen=True)
+class WholeWeight:
+    """A weight to merge: the file that holds the base's, what is written, and the method with its values for it."""
+
+    home: TensorFile
+    tensor: OutputTensor
+    method: str
+    terms: Terms
 
 
 @contextmanager
@@ -37,43 +42,42 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def merge_whole(merger: TensorMerger, tensor: OutputTensor, changes: Sequence[Change]) -> Array:
+def merge_whole(
+    asked: WholeWeight, adapters: Sequence[Adapter], changes: Sequence[Change]
+) -> Array:
     """Return W + ΔW as a matrix of rows, in float32, or float64 where the output or the base is wide.
 
     Raises:
         ModelError: the method needs factors, and an adapter changes this weight in another way.
     """
-    file = merger.checkpoint.home[tensor.origin]
-    stored = read_tensor(file, tensor.origin)
-    wide = tensor.record.dtype in ("F32", "F64") or stored.dtype == torch.float64
+    stored = read_tensor(asked.home, asked.tensor.origin)
+    wide = asked.tensor.record.dtype in ("F32", "F64") or stored.dtype == torch.float64
     base = stored.to(torch.float64 if wide else torch.float32)
-    terms = merger.terms(tensor.record.name)
-    function = function_of(merger.method)
-    if SPECS[merger.method].space == "dense":
+    if asked.method in DENSE:
         parts = {change.source: change.part for change in changes}
         deltas = [
             delta(adapter, parts[source], base) if source in parts else torch.zeros_like(base)
-            for source, adapter in enumerate(merger.adapters)
+            for source, adapter in enumerate(adapters)
         ]
-        merged = base + cast("Dense", function)(deltas, base, terms)
+        merged = base + DENSE[asked.method](deltas, base, asked.terms)
     else:
-        pairs = [_factors(merger, merger.adapters[c.source], c.part) for c in changes]
+        pairs = [_factors(asked.method, adapters[c.source], c.part) for c in changes]
         places = [change.source for change in changes]
         # as peft keeps them, (out, in), so that a method which tells left from right means the same on any base
         flips = changes[0].part.transposed
         given = [(right.T, left.T) if flips else (left, right) for left, right in pairs]
-        left, right = cast("Factored", function)(given, terms.only(places))
+        left, right = FACTORED[asked.method](given, asked.terms.only(places))
         product = left @ right
         merged = base + (product.T if flips else product).to(base.dtype)
     rows: Array = merged.reshape(base.shape[0] if base.dim() > 1 else 1, -1).numpy()
     return np.ascontiguousarray(rows)
 
 
-def _factors(merger: TensorMerger, adapter: Adapter, part: Part) -> tuple[Tensor, Tensor]:
+def _factors(method: str, adapter: Adapter, part: Part) -> tuple[Tensor, Tensor]:
     if not part.a or part.needs_base:
         raise ModelError(
             f"adapter '{adapter.reference}' changes {part.target} by more than B·A (DoRA, modules_to_save or a bias), "
-            f"which {merger.method} cannot merge; use task_arithmetic or ties"
+            f"which {method} cannot merge; use task_arithmetic or ties"
         )
     left, right = factors(adapter, part, dtype=torch.float64)
     return left * part.scaling, right

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from merge.adapters import PREFIX, WEIGHTS, Adapter, open_adapter
 from merge.as_adapter import WrittenAdapter, write_adapter
 from merge.lora_config import CONFIG
-from merge.specs import Value
+from merge.method_spec import Value
 from merge.terms import Terms, TermsOf
 from merge.whole_tensors import one_thread
 from tests.benchmarks.report import Row

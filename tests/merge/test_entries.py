@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from merge.adapters import open_adapter
 from merge.checkpoint import open_checkpoint
 from merge.delta_rows import Grid, Places
+from merge.dtypes import DType
 from merge.entries import RULES, merge_entries, needs_float64
 from merge.float_codes import Array
 from merge.plan import MergePlan, plan_merge
-from merge.recipe import DType
 from merge.tensor_merger import TensorMerger
 from merge.terms import Terms
 from merge.weight_files import write_weights

@@ -14,9 +14,8 @@ from merge.plan import MergePlan, plan_merge
 from merge.specs import SPECS
 from merge.tensor_merger import TensorMerger
 from merge.terms import Terms
+from merge.whole_methods import DENSE, FACTORED
 from tests.merge.conftest import Zoo, dense_deltas, steps_apart, weights
-
-HERE = "tests.merge.test_whole_tensors"
 
 
 def mean(deltas: Sequence[Tensor], base: Tensor, terms: Terms) -> Tensor:
@@ -32,9 +31,10 @@ def joined(factors: Sequence[tuple[Tensor, Tensor]], terms: Terms) -> tuple[Tens
 
 @pytest.fixture(autouse=True)
 def plain_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, like, function in (("mean", "sce", "mean"), ("joined", "tsv", "joined")):
-        spec = replace(SPECS[like], name=name, function=f"{HERE}:{function}")
-        monkeypatch.setitem(SPECS, name, spec)
+    for name, like in (("mean", "sce"), ("joined", "tsv")):
+        monkeypatch.setitem(SPECS, name, replace(SPECS[like], name=name))
+    monkeypatch.setitem(DENSE, "mean", mean)
+    monkeypatch.setitem(FACTORED, "joined", joined)
 
 
 def prepared(

@@ -8,8 +8,8 @@ import typer
 
 if TYPE_CHECKING:
     from adapt.evaluation import Task
+    from merge.method_spec import Value
     from merge.search import SearchSettings
-    from merge.specs import Value
 
 
 def search_of(
