@@ -8,7 +8,6 @@ and transformers are not imported without need. Any other model, a folder or a h
 
 import functools
 import hashlib
-import importlib
 import os
 import re
 import sys
@@ -295,10 +294,11 @@ def load_token_encoder() -> MiniLm:
 
 def _load_minilm(folder: Path) -> _Encoder:
     check_weights(folder / "model.safetensors", MINILM_SHA256)
-    if not _may_have_gpu() or not importlib.import_module("torch").cuda.is_available():
+    if not _may_have_gpu():
         return MiniLm(folder)
-    encoder: _Encoder = importlib.import_module("adapt.minilm_torch").TorchMiniLm(folder)
-    return encoder
+    from adapt.minilm_torch import TorchMiniLm, has_gpu  # torch takes 2 s
+
+    return TorchMiniLm(folder) if has_gpu() else MiniLm(folder)
 
 
 def _may_have_gpu() -> bool:

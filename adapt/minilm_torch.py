@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from transformers import AutoModel
 
 from adapt.batches import Vectors
 from adapt.bert_graph import WIDTH
@@ -14,13 +13,20 @@ from adapt.minilm import WordPieces, padded
 BATCH = 32  # texts of like length in one forward pass, as sentence-transformers has it; 16 to 64 measure the same
 
 
+def has_gpu() -> bool:
+    """Return whether torch sees a GPU."""
+    return torch.cuda.is_available()
+
+
 class TorchMiniLm(WordPieces):
     """The encoder: word pieces, BERT, mean over the tokens, length 1."""
 
     def __init__(self, folder: Path) -> None:
         """Read tokenizer and weights of a folder, onto the GPU where there is one."""
+        from transformers import AutoModel  # only who reads the weights pays for it
+
         super().__init__(folder)
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = "cuda" if has_gpu() else "cpu"
         model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         self._model = model.to(self._device).eval()
 

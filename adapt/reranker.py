@@ -5,7 +5,6 @@ Not here: which passages are reranked (`retrieval.search`).
 """
 
 import functools
-import importlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,9 +69,10 @@ def load_reranker(name: str) -> TextReranker:
 
 
 def _open(folder: Path) -> Any:
-    library = importlib.import_module("sentence_transformers")  # 6 s; only who needs it pays
+    from sentence_transformers import CrossEncoder  # 6 s; only who needs it pays
+
     try:
-        model = library.CrossEncoder(
+        model = CrossEncoder(
             str(folder),
             local_files_only=True,
             trust_remote_code=False,

@@ -1,7 +1,6 @@
 """Any model of sentence-transformers, a folder or a hub id, as an embedder's encoder. Not here: those that are shipped."""
 
 import hashlib
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,9 +22,10 @@ class SentenceTransformer:
         Raises:
             ModelError: it is none.
         """
-        library = importlib.import_module("sentence_transformers")  # 6 s; only who needs it pays
+        import sentence_transformers  # 6 s; only who needs it pays
+
         try:
-            self._model = library.SentenceTransformer(
+            self._model = sentence_transformers.SentenceTransformer(
                 str(folder),
                 local_files_only=True,
                 trust_remote_code=False,

@@ -1,11 +1,10 @@
-"""Files to documents: a table from the kind of content to its reader, and one sentence for what cannot be read.
+"""Files to documents: the reader of their kind of content, and one sentence for what cannot be read.
 
-Nothing that a document says is run, fetched or resolved. A reader is imported when the first file of its kind comes. Not
-here: which kind a file is (`retrieval.kinds`), chunks (`retrieval.chunking`).
+Nothing that a document says is run, fetched or resolved. Not here: which kind a file is
+(`retrieval.kinds`), which reader reads it (`retrieval.reader_table`), chunks (`retrieval.chunking`).
 """
 
 import hashlib
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from retrieval.crowded import SHORT_PART, count_parts, is_crowded
 from retrieval.encodings import decode
 from retrieval.html import declared_charset
 from retrieval.kinds import TEXT_KINDS, kind_of
+from retrieval.reader_table import bytes_reader, text_reader
 from retrieval.reading import RawFile, Reading
 
 READER_VERSION = (
@@ -28,26 +28,6 @@ PLAIN_KINDS = frozenset(
     ("text", "markdown", "code", "delimited")
 )  # whose text is all that they hold
 MAX_LEVEL = 2  # files within files within files
-READERS = {  # kind → module and function; those of TEXT_KINDS are also given the decoded text
-    "text": "retrieval.plain:read_text",
-    "markdown": "retrieval.plain:read_markdown",
-    "code": "retrieval.plain:read_code",
-    "notebook": "retrieval.plain:read_notebook",
-    "xml": "retrieval.plain:read_xml",
-    "html": "retrieval.html:read_page",
-    "delimited": "retrieval.delimited:read_delimited",
-    "pdf": "retrieval.pdf:read_pdf",
-    "word": "retrieval.word:read_word",
-    "legacy_word": "retrieval.legacy_word:read_legacy_word",
-    "slides": "retrieval.slides:read_slides",
-    "sheets": "retrieval.sheets:read_sheets",
-    "opendocument": "retrieval.opendocument:read_opendocument",
-    "rtf": "retrieval.rtf:read_rtf",
-    "epub": "retrieval.epub:read_epub",
-    "mail": "retrieval.mail:read_mail",
-    "outlook": "retrieval.outlook:read_outlook",
-    "archive": "retrieval.archive:read_archive",
-}
 
 
 def read(
@@ -98,9 +78,10 @@ class _Reader:
         kind = kind_of(raw)
         if kind == "pdf" and self._before_pdf is not None:
             self._before_pdf(len(raw.data))
-        module, _, function = READERS[kind].partition(":")
-        reader: Callable[..., Reading] = getattr(importlib.import_module(module), function)
-        reading = reader(raw, self._decoded(raw, kind)) if kind in TEXT_KINDS else reader(raw)
+        is_text = kind in TEXT_KINDS
+        reading = (
+            text_reader(kind)(raw, self._decoded(raw, kind)) if is_text else bytes_reader(kind)(raw)
+        )
         if not any(page.text.strip() for page in reading.pages):
             raise DataError(f"{raw.label}: holds no text; remove it or put text into it")
         return reading

@@ -1,6 +1,5 @@
 """Mail, books, RTF, OpenDocument, archives, tables, code and XML that the tests write themselves."""
 
-import importlib
 import json
 import zipfile
 from email.message import EmailMessage
@@ -10,7 +9,9 @@ import pytest
 
 from adapt.errors import DataError
 from retrieval.delimited import sniff
-from retrieval.readers import READERS, read
+from retrieval.kinds import TEXT_KINDS
+from retrieval.reader_table import OPENERS, bytes_reader, text_reader
+from retrieval.readers import read
 from tests.retrieval.conftest import write_pdf
 
 OFFICE = " ".join(
@@ -299,7 +300,9 @@ def test_what_bears_the_name_of_another_format_is_read_by_its_content(
     assert text_of(path) == sentence
 
 
-def test_every_reader_of_the_table_exists() -> None:
-    for target in READERS.values():
-        module, _, function = target.partition(":")
-        assert callable(getattr(importlib.import_module(module), function))
+def test_every_kind_of_text_has_a_reader_and_every_other_kind_as_well() -> None:
+    assert all(callable(text_reader(kind)) for kind in TEXT_KINDS)
+    assert {kind: bytes_reader(kind).__name__ for kind in OPENERS} == {
+        kind: f"read_{kind}" for kind in OPENERS
+    }
+    assert not TEXT_KINDS & set(OPENERS)

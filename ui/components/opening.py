@@ -1,7 +1,6 @@
 """Opens the workspace once per server, and loads what the first answer needs from then on."""
 
 import gc
-import importlib
 import logging
 import sys
 import threading
@@ -18,10 +17,6 @@ from ui.context import Context
 
 logger = logging.getLogger(__name__)
 
-# What actions import when they are first called: seconds of torch, transformers and llama-index.
-HEAVY = (
-    "adapt.models", "adapt.choice.answering", "adapt.embedding", "feedback.source", "retrieval.source",
-)  # fmt: skip
 IMPORTED = threading.Event()
 _WARM_UP = Grounding(((1, "The office opens at eight."),))
 
@@ -68,14 +63,18 @@ def wait_for_libraries() -> None:
             IMPORTED.wait()
 
 
+def _import_libraries() -> None:
+    """Import what actions import when they are first called: seconds of torch, transformers and llama-index."""
+    import retrieval.source  # noqa: F401
+
+
 def _warm_up(ctx: Context) -> None:
     """Load libraries, default model and embedder, and answer once; a fault of the model is said when a message needs it."""
     # Half a million objects of the libraries stay as long as the server: no collection need walk over them, while they are
     # made (0.8 s of 5.2) or later.
     gc.disable()
     try:
-        for name in HEAVY:
-            importlib.import_module(name)
+        _import_libraries()
         gc.freeze()
     finally:
         gc.enable()
