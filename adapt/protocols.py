@@ -145,7 +145,7 @@ class TextGenerator(Protocol):
     ) -> str:
         """Return the answer; `on_text` gets it piece by piece as it comes.
 
-        `grounding` is what it may quote, for models that are set to quote only (`adapt.grounding`).
+        `grounding` is what it may quote, for models that are set to quote only (`adapt.models.decoding.grounding`).
         """
         ...
 

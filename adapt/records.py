@@ -1,6 +1,6 @@
 """The values that cross from one folder to another: frozen, comparable, without behaviour.
 
-Not here: rows of the database (`feedback.store`) and the card of an artifact (`adapt.registry`).
+Not here: rows of the database (`feedback.store`) and the card of an artifact (`adapt.registry.registry`).
 """
 
 from dataclasses import dataclass, field
@@ -194,7 +194,7 @@ class Grounding:
 
     passages: tuple[tuple[int, str], ...] = ()
     uncited: tuple[str, ...] = ()
-    tools: tuple[dict[str, Any], ...] = ()  # as `adapt.tools` has them
+    tools: tuple[dict[str, Any], ...] = ()  # as `adapt.models.decoding.tools` has them
     absent: str = ""
     question: str = ""
     headings: tuple[str, ...] = ()

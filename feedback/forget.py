@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pydantic import JsonValue
 from sqlalchemy import select, text
 
-from adapt.database import Database
+from adapt.storage.database import Database
 from feedback.store import TurnRow
 
 GONE = "its document was removed"

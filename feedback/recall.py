@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from adapt.config import Settings
+from adapt.language.question_language import language_of_question
 from adapt.protocols import TextEmbedder
-from adapt.question_language import language_of_question
 from adapt.records import Feedback
+from adapt.workspace.settings import Settings
 from feedback.store import FeedbackStore
 
 MUSE = "muse"  # the name of the shipped multilingual embedder

@@ -11,9 +11,9 @@ from pydantic import JsonValue, TypeAdapter
 from sqlalchemy import JSON, ForeignKey, String, Text, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from adapt.database import Database, Table
 from adapt.errors import AdaptError, NotFoundError
 from adapt.records import Feedback, Message, Turn, TurnStatus
+from adapt.storage.database import Database, Table
 
 TITLE_LENGTH = 60
 STATUS: TypeAdapter[TurnStatus] = TypeAdapter(TurnStatus)

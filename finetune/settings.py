@@ -1,10 +1,10 @@
-"""Section `[finetune]`: what a person may set about a training; None and 0 mean that it is derived (`finetune.planning`)."""
+"""Section `[finetune]`: what a person may set about a training; None and 0 are derived (`finetune.planning.derive`)."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from adapt.config import Settings
+from adapt.workspace.settings import Settings
 
 
 class SftSettings(Settings):

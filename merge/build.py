@@ -1,7 +1,8 @@
 """From a recipe to an artifact: check, stage, write, evaluate, publish.
 
 A merge that fails, is stopped or is killed leaves nothing in the registry.
-Not here: the arithmetic (`merge.methods`), the writing (`merge.stream`, `merge.as_adapter`), what evaluation means.
+Not here: the arithmetic (`merge.methods.functions`), the writing (`merge.write.model`, `merge.write.adapter`), what
+evaluation means.
 """
 
 import json
@@ -13,25 +14,25 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
 
-from adapt.artifacts import Artifact, FileRecord
-from adapt.cards import CardText, shown, write_card
 from adapt.errors import ModelError, RecipeError
-from adapt.licences import join_licences
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from adapt.registry import Registry
-from adapt.workspace import Workspace
-from merge.check import DEFAULT_NAME, Resolved, resolve
-from merge.float_codes import Array
-from merge.origins import licences_of
-from merge.recipe import Recipe, Source
-from merge.stream import write_model
-from merge.tensor_file import read_tensor_file
-from merge.tensor_merger import TensorMerger
-from merge.unchanged import Watched, files_of
+from adapt.registry.artifacts import Artifact, FileRecord
+from adapt.registry.cards import CardText, shown, write_card
+from adapt.registry.licences import join_licences
+from adapt.registry.origins import licences_of
+from adapt.registry.registry import Registry
+from adapt.workspace.folder import Workspace
+from merge.check.resolve import DEFAULT_NAME, Resolved, resolve
+from merge.recipes.recipe import Recipe, Source
+from merge.weights.floats import Array
+from merge.weights.safetensors_file import read_tensor_file
+from merge.write.model import write_model
+from merge.write.source_stamps import Watched, files_of
+from merge.write.tensor import TensorMerger
 
 if TYPE_CHECKING:
-    from merge.search_rows import Domain, Fitted
+    from merge.fit.domains import Domain, Fitted
 
 CHANGED = "an adapter or the base was changed while it was being merged; run the merge again"
 Evaluate = Callable[[Path], Mapping[str, JsonValue]]
@@ -67,7 +68,7 @@ def merge(  # noqa: PLR0913  what is merged, into what, and three things that ma
             published.
 
     Raises:
-        AdaptError: something is missing or does not fit (see `merge.check`), or a weight came out as no number.
+        AdaptError: something is missing or does not fit (see `merge.check.resolve`), or a weight came out as no number.
     """
     if output == "adapter" and not recipe.spec.gives_adapter:
         raise RecipeError(
@@ -136,7 +137,7 @@ def _fitted(
     if known is not None:
         weights = known.weights
     else:
-        from merge.row_methods import fit  # torch: only where a model is fitted to rows
+        from merge.fit.fit import fit  # torch: only where a model is fitted to rows
 
         weights = fit(resolved, calibration, terms=resolved.terms_of, progress=progress)
     return {name: weight.float().cpu().numpy() for name, weight in weights.items()}
@@ -148,7 +149,9 @@ def _write_adapter(resolved: Resolved, out: Path, limits: AdapterLimits) -> dict
     Raises:
         RecipeError: an adapter is more than B·A.
     """
-    from merge.as_adapter import write_adapter  # torch: its import takes longer than a small merge
+    from merge.write.adapter import (
+        write_adapter,  # torch: its import takes longer than a small merge
+    )
 
     written = write_adapter(
         resolved.adapters,
@@ -191,7 +194,7 @@ def _rows(calibration: "Sequence[Domain]") -> list[JsonValue]:
     """Return what tells the rows that a model was fitted to."""
     if not calibration:
         return []
-    from merge.search_rows import fingerprint  # torch: only where rows were used
+    from merge.fit.domains import fingerprint  # torch: only where rows were used
 
     return [
         {

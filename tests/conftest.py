@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from adapt.bases import Base, find_base
-from adapt.models import ModelRuntime
-from adapt.registry import Registry
-from adapt.workspace import Workspace
+from adapt.models.runtime import ModelRuntime
+from adapt.registry.bases.find import Base, find_base
+from adapt.registry.registry import Registry
+from adapt.workspace.folder import Workspace
 from tests.tiny import make_adapter, make_base
 from ui.environment import prepare
 

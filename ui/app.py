@@ -1,6 +1,7 @@
-"""The app: `adapt ui` starts it (`ui.server`); `streamlit run ui/app.py -- WORKSPACE` does too. The frame around every page.
+"""The app: `adapt ui` starts it (`ui.server.process`); `streamlit run ui/app.py -- WORKSPACE` does too.
 
-Nothing is decided here or on the pages: what a person can do stands in `ui.actions`, what is kept in `ui.context`.
+The frame around every page. Nothing is decided here or on the pages: what a person can do stands in `ui.actions`, what
+is kept in `ui.context`.
 """
 
 from pathlib import Path

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from adapt.registry import Registry
-from adapt.workspace import Workspace
+from adapt.registry.registry import Registry
+from adapt.workspace.folder import Workspace
 
 if TYPE_CHECKING:
-    from adapt.bases import Base
-    from adapt.chat import ChatEngine, Generation
-    from adapt.database import Database
-    from adapt.jobs import Job, Jobs
-    from adapt.models import ModelRuntime
+    from adapt.chat.engine import ChatEngine, Generation
+    from adapt.jobs.jobs import Job, Jobs
+    from adapt.models.runtime import ModelRuntime
     from adapt.protocols import PassageReader, TextEmbedder
+    from adapt.registry.bases.find import Base
+    from adapt.storage.database import Database
     from feedback.store import FeedbackStore
 
 WATCHED = 100  # answers that a page may still look at; all of them are in the database
@@ -47,7 +47,7 @@ class Context:
     @property
     def database(self) -> "Database":
         """Return the database, opened at first use: many commands need none, and its libraries take half a second."""
-        from adapt.database import Database
+        from adapt.storage.database import Database
 
         with self._loading:
             if self._database is None:
@@ -67,7 +67,7 @@ class Context:
     @property
     def jobs(self) -> "Jobs":
         """Return the long work of this workspace."""
-        from adapt.jobs import Jobs
+        from adapt.jobs.jobs import Jobs
 
         with self._loading:
             if self._jobs is None:
@@ -77,7 +77,7 @@ class Context:
     @property
     def embedder(self) -> "TextEmbedder":
         """Return the shared embedder, loaded at first use."""
-        from adapt.embedding import load_embedder
+        from adapt.embedding.embedder import load_embedder
 
         with self._loading:
             if self._embedder is None:
@@ -87,7 +87,7 @@ class Context:
     @property
     def reader(self) -> "PassageReader":
         """Return what reads passages beside a question; it loads nothing before it is asked."""
-        from adapt.reader import ShippedReader
+        from adapt.embedding.passage_reader import ShippedReader
 
         with self._loading:
             if self._reader is None:
@@ -97,13 +97,13 @@ class Context:
     @property
     def embedder_name(self) -> str:
         """Return the name of the embedder that the workspace asks for."""
-        from adapt.embedding import EmbeddingSettings
+        from adapt.embedding.embedder import EmbeddingSettings
 
         return self.workspace.settings("embedding", EmbeddingSettings).model
 
     def runtime(self, base: "Base") -> "ModelRuntime":
         """Return the resident model of a base, loaded at first use."""
-        from adapt.models import GenerationSettings, ModelRuntime
+        from adapt.models.runtime import GenerationSettings, ModelRuntime
 
         with self._loading:
             if base.sha256 not in self._runtimes:
@@ -116,9 +116,9 @@ class Context:
 
     def engine(self, base: "Base") -> "ChatEngine":
         """Return a chat engine over a base."""
-        from adapt.chat import ChatEngine
-        from adapt.prompt import PromptSettings
-        from retrieval.citations import check
+        from adapt.chat.engine import ChatEngine
+        from adapt.chat.prompt import PromptSettings
+        from retrieval.prompt.citations import check
 
         settings = self.workspace.settings("prompt", PromptSettings)
         runtime = self.runtime(base)

@@ -16,8 +16,12 @@ allow_four_bit()
 
 from pydantic import JsonValue, TypeAdapter  # noqa: E402  the environment comes first
 
-from finetune.runs import TrainingRequest  # noqa: E402
-from ui import base_actions, document_actions, training_actions  # noqa: E402
+from finetune.runs.request import TrainingRequest  # noqa: E402
+from ui.actions import (  # noqa: E402
+    bases as base_actions,
+    documents as document_actions,
+    training as training_actions,
+)
 from ui.context import Context  # noqa: E402
 from ui.demo.run import run_demo  # noqa: E402
 

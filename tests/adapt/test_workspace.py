@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from adapt.config import Settings, read_section
 from adapt.errors import AdaptError, WorkspaceError
-from adapt.workspace import Workspace, default_path
+from adapt.workspace.folder import Workspace, default_path
+from adapt.workspace.settings import Settings, read_section
 
 
 class Sample(Settings):

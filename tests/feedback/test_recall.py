@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from adapt.database import Database
-from adapt.embedding import HashEmbedder, load_embedder
+from adapt.embedding.embedder import HashEmbedder, load_embedder
 from adapt.protocols import TextEmbedder
 from adapt.records import Turn
-from adapt.workspace import Workspace
+from adapt.storage.database import Database
+from adapt.workspace.folder import Workspace
 from feedback.recall import RecallSettings, recall
 from feedback.store import FeedbackStore
 

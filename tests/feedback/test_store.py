@@ -1,9 +1,9 @@
 import pytest
 
-from adapt.database import Database
 from adapt.errors import AdaptError, NotFoundError
 from adapt.records import Turn
-from adapt.workspace import Workspace
+from adapt.storage.database import Database
+from adapt.workspace.folder import Workspace
 from feedback.store import FeedbackStore
 
 

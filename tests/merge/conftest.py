@@ -21,8 +21,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from adapt.workspace import Workspace
-from merge.recipe import Recipe
+from adapt.workspace.folder import Workspace
+from merge.recipes.recipe import Recipe
 
 # peft 0.21 asks transformers for a name that transformers 5.23 has renamed
 PEFT_WARNING = "ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"

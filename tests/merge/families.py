@@ -10,10 +10,10 @@ from tokenizers import (
     decoders,
     models,
     normalizers,
+    pre_tokenizers as cuts,
     processors,
     trainers,
 )
-from tokenizers import pre_tokenizers as cuts
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
@@ -27,8 +27,8 @@ from transformers import (
     Qwen3Config,
 )
 
-from merge.gguf_tokenizer import PATTERNS
-from merge.golden import PROMPTS
+from merge.export.gguf.tokenizer import PATTERNS
+from merge.export.verify import PROMPTS
 from tests.tiny import TEMPLATE, TEXT
 
 CONFIGS: dict[str, type[PretrainedConfig]] = {

@@ -15,11 +15,11 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
-from adapt.bases import Base
-from adapt.evaluation import Task
-from adapt.loading import load_base
+from adapt.evaluation.likelihood import AnswerRow, encode_answers
+from adapt.evaluation.tasks import Task
+from adapt.models.loading import load_base
 from adapt.records import Example, Message
-from merge.likelihood import AnswerRow, encode_answers
+from adapt.registry.bases.find import Base
 
 NAMES = (
     "Ana",

@@ -12,17 +12,17 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 
-from adapt.artifacts import Artifact, sha256_file
-from adapt.bases import find_base
 from adapt.errors import AdaptError, ModelError, NotFoundError, RecipeError, WorkspaceError
-from adapt.licences import join_licences
 from adapt.records import ProgressEvent
-from adapt.registry import Registry
-from adapt.workspace import Workspace
+from adapt.registry.artifacts import Artifact, sha256_file
+from adapt.registry.bases.find import find_base
+from adapt.registry.licences import join_licences
+from adapt.registry.registry import Registry
+from adapt.workspace.folder import Workspace
 from merge.build import merge
-from merge.check import check
-from merge.recipe import Recipe
-from merge.recipe_flags import recipe_from_flags
+from merge.check.resolve import check
+from merge.recipes.from_flags import recipe_from_flags
+from merge.recipes.recipe import Recipe
 from tests.merge.conftest import Zoo, load
 
 
@@ -252,7 +252,7 @@ def test_a_full_disk_is_told_before_anything_is_written(
     workspace: Workspace, two: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = type("Usage", (), {"free": 10})
-    monkeypatch.setattr("merge.check.shutil.disk_usage", lambda _path: usage)
+    monkeypatch.setattr("merge.check.resolve.shutil.disk_usage", lambda _path: usage)
 
     with pytest.raises(WorkspaceError, match="are free; free some space"):
         merge(recipe_from_flags(["billing"], method="ties", name="x"), workspace=workspace)
@@ -314,9 +314,9 @@ def test_licences_are_joined_each_once() -> None:
 MERGE = """
 import sys
 from pathlib import Path
-from adapt.workspace import Workspace
+from adapt.workspace.folder import Workspace
 from merge.build import merge
-from merge.recipe_flags import recipe_from_flags
+from merge.recipes.from_flags import recipe_from_flags
 print("ready", flush=True)
 while True:
     recipe = recipe_from_flags(["billing", "travel"], method="ties", densities=[0.5], name="victim")

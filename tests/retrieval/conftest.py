@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapt.embedding import HashEmbedder, load_embedder
+from adapt.embedding.embedder import HashEmbedder, load_embedder
 from adapt.protocols import TextEmbedder
 
 

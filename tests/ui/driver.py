@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from adapt.records import Turn
 from ui.context import Context
-from ui.serving import server_command
+from ui.server.launch import server_command
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "ui" / "app.py"

@@ -9,7 +9,7 @@ from adapt.records import PassageView
 from tests.ui.shell import controls, terminal
 from ui.cli.output import Output
 from ui.components.passage import as_html
-from ui.passages import AFTER, BEFORE, GONE, note_of, place_of, surroundings
+from ui.display.passages import AFTER, BEFORE, GONE, note_of, place_of, surroundings
 
 WORDS = "The office opens at eight. " * 200
 VIEW = PassageView("handbook.pdf", 2, "Hours > Winter", WORDS, "It opens at nine.", WORDS)

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.ui.payloads import payloads, texts
+from tests.ui.pages.payloads import payloads, texts
 from tests.ui.shell import controls
-from ui.printable import printable, printable_json, printable_line, sentence
+from ui.display.printable import printable, printable_json, printable_line, sentence
 
 LETTERS = (
     "¿Qué? naïve Ünïcödé Ελληνικά русский עברית "

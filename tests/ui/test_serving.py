@@ -45,7 +45,7 @@ def test_a_stopped_app_leaves_no_server_behind(sent: signal.Signals, tmp_path: P
 def test_a_server_loads_what_the_first_answer_needs_before_anybody_visits(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", "starter")
     with served(workspace, tmp_path / "server.log"):
-        command = [sys.executable, "-m", "ui.server", str(workspace)]
+        command = [sys.executable, "-m", "ui.server.process", str(workspace)]
         (server,) = [
             p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[:4] == command
         ]

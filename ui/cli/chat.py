@@ -8,8 +8,8 @@ import typer
 from ui.cli.output import Output
 
 if TYPE_CHECKING:
-    from adapt.chat import Generation
-    from ui.actions import Question
+    from adapt.chat.engine import Generation
+    from ui.actions.chat import Question
     from ui.context import Context
 
 HELP = """Talk to a model, with your documents and your past feedback in the prompt.
@@ -50,8 +50,8 @@ def chat(
     once: Annotated[str | None, typer.Option(help="Ask this, print the answer, end.")] = None,
 ) -> None:
     """Parse, then talk."""
-    from adapt.tools import read_tools
-    from ui.actions import ChatSettings, Question
+    from adapt.models.decoding.tools import read_tools
+    from ui.actions.chat import ChatSettings, Question
 
     output: Output = ctx.obj
     context = output.open()
@@ -71,8 +71,8 @@ def chat(
 
 
 def _once(output: Output, context: "Context", question: "Question") -> None:
-    from retrieval.citations import cited
-    from ui.actions import ask
+    from retrieval.prompt.citations import cited
+    from ui.actions.chat import ask
 
     generation, session_id = ask(context, question)
     text = _stream(output, generation, show=not output.as_json)
@@ -118,7 +118,7 @@ def _stream(output: Output, generation: "Generation", *, show: bool) -> str:
 
 
 def _show_sources(output: Output, generation: "Generation") -> None:
-    from retrieval.citations import notes
+    from retrieval.prompt.citations import notes
 
     if generation.prompt.searched_by:
         output.say(f"searched for: {generation.prompt.searched}")
@@ -137,7 +137,7 @@ def _converse(output: Output, context: "Context", question: "Question") -> None:
     from dataclasses import replace
 
     from adapt.errors import AdaptError
-    from ui.actions import ask
+    from ui.actions.chat import ask
 
     output.say("Ask something. /good /bad /right TEXT /why /quit")
     last: Generation | None = None
@@ -163,7 +163,7 @@ def _converse(output: Output, context: "Context", question: "Question") -> None:
 def _command(
     output: Output, context: "Context", user: str, last: "Generation | None", line: str
 ) -> None:
-    from ui.actions import rate
+    from ui.actions.chat import rate
 
     word, _, rest = line.partition(" ")
     if last is None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ui.cli.output import Output, table
-from ui.printable import printable_line, sentence
+from ui.display.printable import printable_line, sentence
 
 feedback_app = typer.Typer(
     no_args_is_help=True, help="Ratings, comments and corrections of a user."
@@ -51,7 +51,7 @@ def rate(
 
     Example: adapt feedback rate TURN --rating -1 --correction "It opens at 8:00."
     """
-    from ui.actions import rate as run
+    from ui.actions.chat import rate as run
 
     output: Output = ctx.obj
     said = run(
@@ -85,7 +85,7 @@ def export(
     user: User = "me",
 ) -> None:
     """Write corrections as preference pairs and thumbs as labelled rows."""
-    from ui.actions import export_feedback
+    from ui.actions.chat import export_feedback
 
     output: Output = ctx.obj
     counts = export_feedback(output.open(), user, out)

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 @jobs_app.command("list")
 def list_jobs(ctx: typer.Context, user: UserOption = "") -> None:
     """Show all jobs, newest first, but those that read another user's documents."""
-    from ui.document_actions import visible_jobs
+    from ui.actions.documents import visible_jobs
 
     output: Output = ctx.obj
     context = output.open()

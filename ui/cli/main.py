@@ -11,23 +11,13 @@ import typer
 from filelock import Timeout
 
 from adapt.errors import AdaptError, CancelledError
-from adapt.workspace import default_path, locked_out
-from ui.cli import (
-    bases,
-    chat,
-    documents,
-    exporting,
-    feedback_commands,
-    ingest,
-    jobs,
-    merging,
-    models,
-    search,
-    starter,
-    system,
-    training,
-)
+from adapt.workspace.folder import default_path, locked_out
+from ui.cli import chat, feedback_commands, jobs, system
+from ui.cli.documents import commands as documents, ingest, search
+from ui.cli.merging import commands as merging, export as exporting
+from ui.cli.models import bases, models, starter
 from ui.cli.output import Output
+from ui.cli.training import commands as training
 from ui.environment import prepare
 
 EPILOG = (

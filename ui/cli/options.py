@@ -15,6 +15,6 @@ UserOption = Annotated[
 
 def acting_user(context: "Context", named: str) -> str:
     """Return the user that was named, else the workspace's."""
-    from ui.actions import ChatSettings
+    from ui.actions.chat import ChatSettings
 
     return named or context.workspace.settings("chat", ChatSettings).user

@@ -1,6 +1,6 @@
 """How a command speaks: data on stdout (text or one JSON object), messages and progress on stderr.
 
-All that is printed goes through here, and of all of it only our own styles act on a terminal (`ui.printable`).
+All that is printed goes through here, and of all of it only our own styles act on a terminal (`ui.display.printable`).
 """
 
 import io
@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from adapt.protocols import Progress
 from adapt.records import PassageView, ProgressEvent
-from ui.passages import note_of, place_of, surroundings
-from ui.printable import printable, printable_json, printable_line, sentence
+from ui.display.passages import note_of, place_of, surroundings
+from ui.display.printable import printable, printable_json, printable_line, sentence
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from adapt.artifacts import Artifact
-    from adapt.jobs import Job
+    from adapt.jobs.jobs import Job
+    from adapt.registry.artifacts import Artifact
     from ui.context import Context
 
 QUIET_SECONDS = 10.0  # where stderr is no terminal, a line at most this often
@@ -193,13 +193,11 @@ def _bars() -> Iterator[Progress]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
+        Progress as Bars,
         TaskID,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
-    )
-    from rich.progress import (
-        Progress as Bars,
     )
 
     columns = (

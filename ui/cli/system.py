@@ -10,7 +10,7 @@ from ui.cli.output import Output, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from adapt.evaluation import Scoreboard
+    from adapt.evaluation.tasks import Scoreboard
     from ui.demo.answers import AnswerReport
 
 DEMO = """Go the whole way once: two adapters, documents, feedback, two merges, and the scoreboard.
@@ -85,7 +85,7 @@ def ui(
     browser: Annotated[bool, typer.Option(help="Open a browser window.")] = True,
 ) -> None:
     """Open the app in the browser; it listens on this machine only."""
-    from ui.serving import serve
+    from ui.server.launch import serve
 
     output: Output = ctx.obj
     serve(output.open(), port=port, demo=demo, browser=browser, say=output.say)
@@ -102,8 +102,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Parse, evaluate, print."""
-    from ui.actions import evaluate as run
-    from ui.actions import read_task
+    from ui.actions.chat import evaluate as run, read_task
 
     output: Output = ctx.obj
     tasks = []
@@ -117,7 +116,7 @@ def evaluate(
 
 def doctor(ctx: typer.Context) -> None:
     """Say what this machine and workspace have, and what is wrong."""
-    from ui.doctor import examine
+    from ui.actions.doctor import examine
 
     output: Output = ctx.obj
     findings = examine(output.workspace)

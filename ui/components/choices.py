@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapt.artifacts import Artifact
-from adapt.bases import find_base
-from adapt.known_bases import known_ids
-from ui.actions import ChatSettings
-from ui.base_actions import is_here
+from adapt.registry.artifacts import Artifact
+from adapt.registry.bases.find import find_base
+from adapt.registry.bases.known import known_ids
+from ui.actions.bases import is_here
+from ui.actions.chat import ChatSettings
 from ui.context import Context
-from ui.printable import printable_line
+from ui.display.printable import printable_line
 
 DEMO_COLLECTION = "demo"
 

@@ -2,12 +2,12 @@
 
 import streamlit as st
 
-from adapt.jobs import Job
+from adapt.jobs.jobs import Job
 from adapt.records import ProgressEvent
+from ui.actions.documents import visible_jobs
 from ui.components.person import current_user
 from ui.components.safe import errors_shown, plain
 from ui.context import Context
-from ui.document_actions import visible_jobs
 
 REFRESH_SECONDS = 2
 

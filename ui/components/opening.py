@@ -8,11 +8,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from adapt.bases import find_base
 from adapt.errors import AdaptError
 from adapt.records import Grounding, Message
-from adapt.workspace import default_path
-from ui import actions
+from adapt.registry.bases.find import find_base
+from adapt.workspace.folder import default_path
+from ui.actions import chat as chat_actions
 from ui.context import Context
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def wait_for_libraries() -> None:
 
 def _import_libraries() -> None:
     """Import what actions import when they are first called: seconds of torch, transformers and llama-index."""
-    import retrieval.source  # noqa: F401
+    import retrieval.prompt.source  # noqa: F401
 
 
 def _warm_up(ctx: Context) -> None:
@@ -80,7 +80,7 @@ def _warm_up(ctx: Context) -> None:
         gc.enable()
         IMPORTED.set()
     try:
-        settings = ctx.workspace.settings("chat", actions.ChatSettings)
+        settings = ctx.workspace.settings("chat", chat_actions.ChatSettings)
         base = find_base(settings.model, ctx.workspace)
         ctx.engine(base)
         ctx.embedder.embed(["warm up"])

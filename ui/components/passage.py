@@ -10,8 +10,8 @@ import streamlit as st
 
 from adapt.records import PassageView
 from ui.components.safe import plain
-from ui.passages import note_of, place_of, surroundings
-from ui.printable import printable
+from ui.display.passages import note_of, place_of, surroundings
+from ui.display.printable import printable
 
 MOST = 100_000  # characters of a fold: a page of a text file may be the whole of it
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui.actions import ChatSettings
+from ui.actions.chat import ChatSettings
 from ui.components import talk
 from ui.components.safe import plain
 from ui.context import Context

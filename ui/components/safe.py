@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import streamlit as st
 
 from adapt.errors import AdaptError
-from ui.printable import printable, sentence
+from ui.display.printable import printable, sentence
 
 PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
 # Links, emoji and arrows are looked for after the Markdown is parsed, when backslashes are gone: an invisible joiner parts

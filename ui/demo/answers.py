@@ -12,8 +12,8 @@ from pydantic import JsonValue
 
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from retrieval.citations import cited
-from ui import actions
+from retrieval.prompt.citations import cited
+from ui.actions import chat as chat_actions
 from ui.demo.questions import NaturalQuestion, is_refusal
 from ui.demo.run import COLLECTION
 
@@ -145,10 +145,10 @@ def ask_natural(
     for number, one in enumerate(questions):
         progress(ProgressEvent("ask", number, len(questions), one.question))
         session_id = sessions.get(one.language, "") if together else ""
-        asked = actions.Question(
+        asked = chat_actions.Question(
             one.question, user=USER, session_id=session_id, model=MODEL, collection=collection
         )
-        generation, sessions[one.language] = actions.ask(ctx, asked)
+        generation, sessions[one.language] = chat_actions.ask(ctx, asked)
         answer = generation.wait()
         pieces = generation.prompt.cited
         passages = [pieces[place - 1].passage for place in cited(answer, pieces)]

@@ -16,9 +16,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapt.errors import DataError
-from adapt.grounding import REFUSALS
-from retrieval.marks import MARK
-from retrieval.source import ABSENT
+from adapt.models.decoding.grounding import REFUSALS
+from retrieval.prompt.marks import MARK
+from retrieval.prompt.source import ABSENT
 
 QUESTIONS = Path(__file__).with_name("data") / "questions.jsonl"
 MAX_WORDS = (

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
-from adapt.artifacts import Artifact, sha256_file
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from ui import actions, merge_actions, training_actions
+from adapt.registry.artifacts import Artifact, sha256_file
+from ui.actions import chat as chat_actions, merging as merge_actions, training as training_actions
+from ui.actions.documents import IngestRequest, ingest
 from ui.context import Context
-from ui.document_actions import IngestRequest, ingest
 
 if TYPE_CHECKING:
-    from adapt.evaluation import Scoreboard
-    from retrieval.collection import IngestReport
+    from adapt.evaluation.tasks import Scoreboard
+    from retrieval.collections.collection import IngestReport
 
 DATA = Path(__file__).with_name("data")
 DOMAINS = ("support", "dates")
@@ -171,15 +171,15 @@ def _converse(ctx: Context, progress: Progress) -> tuple[tuple[Exchange, ...], s
     script = json.loads((DATA / "chat.json").read_text(encoding="utf-8"))
     user = f"{script['user']}-{time.strftime('%Y%m%d-%H%M%S')}"
     asked = script["follow_up"]["question"]
-    follow_up = actions.Question(asked, user=user, collection=COLLECTION)
+    follow_up = chat_actions.Question(asked, user=user, collection=COLLECTION)
     before = _system(ctx, follow_up)
     exchanges = []
     for number, turn in enumerate(script["turns"], start=1):
-        question = actions.Question(turn["question"], user=user, collection=COLLECTION)
-        generation, _ = actions.ask(ctx, question)
+        question = chat_actions.Question(turn["question"], user=user, collection=COLLECTION)
+        generation, _ = chat_actions.ask(ctx, question)
         answer = generation.wait()
         rating, comment, correction = _judge(turn, answer)
-        actions.rate(
+        chat_actions.rate(
             ctx,
             generation.turn_id,
             user=user,
@@ -202,14 +202,14 @@ def _judge(turn: Mapping[str, str], answer: str) -> tuple[int, str, str]:
     return -1, "", turn["answer"]
 
 
-def _system(ctx: Context, question: actions.Question) -> str:
-    return actions.preview(ctx, question).messages[0].content
+def _system(ctx: Context, question: chat_actions.Question) -> str:
+    return chat_actions.preview(ctx, question).messages[0].content
 
 
 def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> Artifact:
     """Return the domain's newest adapter if it was trained on these rows and this base, else train one."""
-    from adapt.bases import find_base
-    from finetune.runs import TrainingRequest
+    from adapt.registry.bases.find import find_base
+    from finetune.runs.request import TrainingRequest
     from finetune.settings import SftSettings
 
     train, test = DATA / domain / "train.jsonl", DATA / domain / "test.jsonl"
@@ -236,7 +236,7 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
 
 
 def _merge(ctx: Context, name: str, adapters: tuple[Artifact, ...], progress: Progress) -> Artifact:
-    from merge.recipe_flags import recipe_from_flags
+    from merge.recipes.from_flags import recipe_from_flags
 
     method = MERGES[name]
     recipe = recipe_from_flags(
@@ -263,11 +263,11 @@ def _evaluate(
 ) -> "Scoreboard":
     """Run base, adapters and merges on both held-out sets, and store each merge's line in its card."""
     tasks = [
-        actions.read_task(domain, DATA / domain / "test.jsonl", metric="exact")
+        chat_actions.read_task(domain, DATA / domain / "test.jsonl", metric="exact")
         for domain in DOMAINS
     ]
     names = [artifact.reference for artifact in (*adapters, *merges)]
-    board = actions.evaluate(ctx, names, tasks, progress=progress)
+    board = chat_actions.evaluate(ctx, names, tasks, progress=progress)
     metrics: Mapping[str, JsonValue] = board.as_metrics()
     for artifact in merges:
         ctx.registry.add_metrics(artifact.reference, {"tasks": metrics[artifact.reference]})

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from ui.components import talk
-from ui.components.asking import ask
+from ui.components.chat.asking import ask
+from ui.components.chat.settings_panel import show_settings
+from ui.components.chat.turn import show_question, show_turns
+from ui.components.chat.welcome import show_welcome
 from ui.components.opening import open_context, wait_for_libraries, workspace_path
 from ui.components.person import current_user
-from ui.components.settings_panel import show_settings
-from ui.components.turn import show_question, show_turns
-from ui.components.welcome import show_welcome
 
 ctx = open_context(workspace_path())
 user = current_user()

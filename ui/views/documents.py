@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from ui.components.collection import (
+from ui.actions.documents import collections, open_collection
+from ui.components.documents.collection import (
     show_access,
     show_contents,
     show_removal,
     show_search,
     show_versions,
 )
+from ui.components.documents.upload import show_upload
 from ui.components.opening import open_context, wait_for_libraries, workspace_path
 from ui.components.person import current_user
 from ui.components.safe import errors_shown
-from ui.components.upload import show_upload
-from ui.document_actions import collections, open_collection
 
 ctx = open_context(workspace_path())
 user = current_user()

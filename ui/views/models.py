@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from ui.components.artifact import describe, show_artifact
-from ui.components.base_list import show_bases
+from ui.components.models.artifact import describe, show_artifact
+from ui.components.models.base_list import show_bases
 from ui.components.opening import open_context, workspace_path
 from ui.components.safe import errors_shown, show_table
 

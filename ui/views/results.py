@@ -2,9 +2,9 @@
 
 import streamlit as st
 
+from ui.components.models.scoreboard import newest_result, read_board, show_board, show_recovered
 from ui.components.opening import open_context, workspace_path
 from ui.components.safe import errors_shown, plain
-from ui.components.scoreboard import newest_result, read_board, show_board, show_recovered
 
 ctx = open_context(workspace_path())
 

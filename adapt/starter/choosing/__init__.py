@@ -1,1 +1,1 @@
-"""How the weights of `adapt.choice` are made: questions with their sentences, a learned match of tokens, and a fit."""
+"""Makes the weights of `adapt.models.choice`: questions with their sentences, a learned match of tokens, and a fit."""

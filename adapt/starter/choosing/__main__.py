@@ -1,9 +1,9 @@
-"""Makes `adapt/choice/head.safetensors` and `weights.json`: `python -m adapt.starter.choosing --data DIR`.
+"""Makes `adapt/models/choice/head.safetensors` and `weights.json`: `python -m adapt.starter.choosing --data DIR`.
 
 The head is learned twice on half of the articles each, so that the weights are fitted on figures of articles that it has not
 seen, and once on all of them for use. The likelihoods of the starter are weighed on sets that it was not trained on.
 Questions from Wikipedia share more words with what answers them than those that people ask of a house's own papers, so the
-weights want both: `--everyday FILE`, which `python -m tests.benchmarks.everyday FILE` writes.
+weights want both: `--everyday FILE`, which `python -m tests.benchmarks.answers.everyday FILE` writes.
 """
 
 import argparse
@@ -19,24 +19,24 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from adapt.bases import find_base
-from adapt.candidates import Candidate
-from adapt.choice.chooser import WEIGHTS, LanguageWeights, Weights
-from adapt.choice.evidence import EVIDENCE, FOREIGN, MODEL_FIGURES, Evidence
-from adapt.choice.languages import Language
-from adapt.choice.likelihood import likelihoods
-from adapt.choice.match import HEAD, MatchHead, TokenMatch, unit
-from adapt.embedding import load_e5, load_muse, load_token_encoder, muse_folder
-from adapt.models import ModelRuntime
+from adapt.embedding.embedder import load_e5, load_muse, load_token_encoder, muse_folder
+from adapt.models.choice.chooser import WEIGHTS, LanguageWeights, Weights
+from adapt.models.choice.evidence import EVIDENCE, FOREIGN, MODEL_FIGURES, Evidence
+from adapt.models.choice.likelihood import likelihoods
+from adapt.models.choice.match import HEAD, MatchHead, TokenMatch, unit
+from adapt.models.choice.wording.languages import Language
+from adapt.models.decoding.candidates import Candidate
+from adapt.models.rendering import encode, render
+from adapt.models.runtime import ModelRuntime
 from adapt.records import Message
-from adapt.rendering import encode, render
+from adapt.registry.bases.find import find_base
 from adapt.starter.choosing.fit import Row, fit_answered, fit_choice, fit_model, share_right
 from adapt.starter.choosing.head import Sample, learn
 from adapt.starter.choosing.items import Item, QuestionSet, fold_of
 from adapt.starter.choosing.sources import Sources, read_sources
 from adapt.starter.choosing.states import RememberedAnswers, RememberedTexts, RememberedTokens
-from adapt.starter.recipe.exercise import render_system
-from adapt.workspace import Workspace
+from adapt.starter.recipe.exercises.exercise import render_system
+from adapt.workspace.folder import Workspace
 
 FOLDS = 2
 EPOCHS = 4

@@ -1,7 +1,8 @@
-"""Fits what each figure of `adapt.choice.evidence` weighs, and how sure the best candidate makes of an answer: scikit-learn.
+"""Fits what each figure of `adapt.models.choice.evidence` weighs, and how sure the best candidate makes of an answer.
 
-What weighs for a candidate: logistic regression on the differences between the right candidate and each other one of its
-question (pairs of one question weigh one together). Whether there is an answer: the same on the figures of the best.
+What weighs for a candidate: scikit-learn's logistic regression on the differences between the right candidate and each
+other one of its question (pairs of one question weigh one together). Whether there is an answer: the same on the figures
+of the best.
 """
 
 from collections.abc import Sequence
@@ -11,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from adapt.choice.evidence import EVIDENCE, MODEL_FIGURES, Figures
-from adapt.choice.languages import Language
+from adapt.models.choice.evidence import EVIDENCE, MODEL_FIGURES, Figures
+from adapt.models.choice.wording.languages import Language
 
 DENIED = 0.01  # of the questions of the fit with an answer; people ask in words that are further from their documents
 RIDGE = 0.1  # scikit-learn's C, of standardised figures

@@ -1,4 +1,4 @@
-"""Learns `adapt.choice.match.MatchHead`: a map of tokens under which the sentence that answers matches its question best."""
+"""Learns `adapt.models.choice.match.MatchHead`: a map of tokens by which the right sentence matches its question best."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from adapt.choice.match import MatchHead
+from adapt.models.choice.match import MatchHead
 
 Vectors = npt.NDArray[np.float32]
 # a question's tokens, each candidate's, and which answers

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from adapt.candidates import Candidate, find_candidates
-from adapt.choice.languages import Language
+from adapt.models.choice.wording.languages import Language
+from adapt.models.decoding.candidates import Candidate, find_candidates
 from adapt.records import Grounding
-from adapt.starter.recipe.exercise import Source
-from adapt.starter.recipe.questions import Paragraph, Reader
-from adapt.starter.recipe.scenes import fact_scene, quote_scene
+from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.scenes import fact_scene, quote_scene
+from adapt.starter.recipe.texts.questions import Paragraph, Reader
 
 PASSAGES = 3
 PASSAGE_LENGTH = 800  # characters

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapt.candidates import find_candidates
 from adapt.errors import DataError
+from adapt.models.decoding.candidates import find_candidates
 from adapt.records import Grounding
 from adapt.starter.choosing.items import Item, QuestionSet, coined, is_development
-from adapt.starter.recipe.batches import make_source
-from adapt.starter.recipe.corpus import read_corpus
-from adapt.starter.recipe.questions import Reader, build_reader, read_squad
+from adapt.starter.recipe.texts.corpus import read_corpus
+from adapt.starter.recipe.texts.questions import Reader, build_reader, read_squad
+from adapt.starter.recipe.training.batches import make_source
 
 RECIPE = ("text_en_openstax", "text_es_openstax", "tydiqa_en", "squad_es")
 MLQA = "mlqa_es"
@@ -79,7 +79,7 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
 
 
 def read_everyday(path: Path) -> Iterator[Item]:
-    """Yield the items of a file that `python -m tests.benchmarks.everyday` writes.
+    """Yield the items of a file that `python -m tests.benchmarks.answers.everyday` writes.
 
     Raises:
         DataError: a line's answer is none of what may be said.

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from adapt.choice.evidence import Reader
-from adapt.choice.match import TokenEncoder, Vectors
+from adapt.models.choice.evidence import Reader
+from adapt.models.choice.match import TokenEncoder, Vectors
 
 
 class RememberedTokens:

@@ -14,20 +14,20 @@ from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
 from adapt.errors import AdaptError, DataError
-from adapt.starter.recipe.batches import Stream, make_source
-from adapt.starter.recipe.copying import CopyProbe
-from adapt.starter.recipe.corpus import Corpus, read_corpus
-from adapt.starter.recipe.embeddings import token_vectors
-from adapt.starter.recipe.files import write_json
-from adapt.starter.recipe.initialise import (
+from adapt.starter.recipe.texts.corpus import Corpus, read_corpus
+from adapt.starter.recipe.training.batches import Stream, make_source
+from adapt.starter.recipe.training.copying import CopyProbe
+from adapt.starter.recipe.training.embeddings import token_vectors
+from adapt.starter.recipe.training.files import write_json
+from adapt.starter.recipe.training.initialise import (
     TOKEN_FROM,
     configuration,
     standard_model,
     starting_model,
 )
-from adapt.starter.recipe.record import RunRecord, read_curve, read_record
-from adapt.starter.recipe.tokenizer import END, PAD, train_tokenizer
-from adapt.starter.recipe.train import BEGINNING, TrainSettings, read_probes, train
+from adapt.starter.recipe.training.record import RunRecord, read_curve, read_record
+from adapt.starter.recipe.training.tokenizer import END, PAD, train_tokenizer
+from adapt.starter.recipe.training.train import BEGINNING, TrainSettings, read_probes, train
 
 VECTOR_PIECES = 6000  # of text, for the token vectors: about 5M tokens
 SPENT = ("minutes", "step", "tokens")  # of a probe, counted from a run's beginning

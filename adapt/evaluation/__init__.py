@@ -1,0 +1,1 @@
+"""Held-out runs and what they prove: metrics, likelihoods, paired bootstrap."""

@@ -1,0 +1,1 @@
+"""Long work: in worker processes of this machine, or on a Ray cluster."""

@@ -1,0 +1,1 @@
+"""Answers while they are decoded: held to passages or to tools, and streamed."""

@@ -1,0 +1,1 @@
+"""Where heads of attention are taught to look."""

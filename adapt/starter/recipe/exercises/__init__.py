@@ -1,0 +1,1 @@
+"""What the starter practises: exercises over the texts, by kind."""

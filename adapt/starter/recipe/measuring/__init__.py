@@ -1,0 +1,1 @@
+"""What the trained starter can do, and its card."""

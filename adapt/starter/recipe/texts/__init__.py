@@ -1,0 +1,1 @@
+"""The texts that the starter reads: corpora, facts, passages, questions."""

@@ -1,0 +1,1 @@
+"""From texts and exercises to weights: tokenizer, batches, optimiser, record."""

@@ -1,0 +1,1 @@
+"""The database with its migrations, and files that are there complete or not at all."""

@@ -1,0 +1,90 @@
+"""New files and folders that are there complete or not at all: made beside their place, made durable, renamed.
+
+What a killed process left under the staged name is removed by the next one that writes there.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from adapt.errors import AdaptError, WorkspaceError
+from adapt.workspace.folder import sync_file, sync_folder
+
+
+def check_free(target: Path) -> None:
+    """Find out whether a new file or folder can be made at a path.
+
+    Raises:
+        AdaptError: something is there already; an empty folder is not counted.
+    """
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if target.exists() or target.is_symlink():
+        raise AdaptError(f"{target}: exists; name another one with --out")
+
+
+@contextmanager
+def staged_file(target: Path) -> Iterator[Path]:
+    """Yield a path beside the target, which becomes the target at the end and is removed after a failure.
+
+    Raises:
+        AdaptError: the target exists.
+        WorkspaceError: the disk is full.
+    """
+    check_free(target)
+    with _staged(target) as staged:
+        yield staged
+        _sync(staged)
+        if target.is_dir():
+            target.rmdir()
+        staged.replace(target)
+
+
+@contextmanager
+def staged_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the target, which becomes the target at the end and is removed after a failure.
+
+    Raises:
+        AdaptError: the target exists and is not an empty folder.
+        WorkspaceError: the disk is full.
+    """
+    check_free(target)
+    with _staged(target) as staged:
+        staged.mkdir()
+        yield staged
+        for file in sorted(path for path in staged.rglob("*") if path.is_file()):
+            _sync(file)
+        if target.is_dir():
+            target.rmdir()
+        staged.rename(target)
+
+
+@contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    staged = target.with_name(f".{target.name}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(staged)
+        yield staged
+        sync_folder(target.parent)
+    except OSError as error:
+        if error.errno != 28:
+            raise
+        raise WorkspaceError(
+            f"{target.parent}: the disk is full; free some space and run the same command again"
+        ) from error
+    finally:
+        _remove(staged)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        sync_file(file)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

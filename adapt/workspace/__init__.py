@@ -1,0 +1,1 @@
+"""The one folder in which everything lies, and its settings."""

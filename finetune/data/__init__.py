@@ -1,0 +1,1 @@
+"""Dataset files to rows, and rows to training and held-out parts."""

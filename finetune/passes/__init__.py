@@ -1,0 +1,1 @@
+"""Forward passes: rows packed, adapters trained side by side on one base."""

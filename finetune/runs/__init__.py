@@ -1,0 +1,1 @@
+"""Runs: asked for, prepared, carried out, resumed; one domain or many."""

@@ -1,0 +1,1 @@
+"""The training itself: losses, schedule, checkpoints, interrupts."""

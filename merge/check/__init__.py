@@ -1,0 +1,1 @@
+"""A recipe compared with what is here, before a weight is read."""

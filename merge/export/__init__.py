@@ -1,0 +1,1 @@
+"""Published models in the form that their next engine opens."""

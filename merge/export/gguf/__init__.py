@@ -1,0 +1,1 @@
+"""GGUF files for llama.cpp: weights, tokenizer and chat template in one."""

@@ -1,0 +1,1 @@
+"""Methods that fit the model to rows of each adapter's domain."""

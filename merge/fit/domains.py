@@ -1,0 +1,81 @@
+"""The rows of a search: whose they are, what tells one set from another, and that none of them is a test row."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from adapt.errors import AdaptError
+from adapt.evaluation.tasks import Task
+from adapt.records import Example
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Weights that a search fitted to rows, by name, and the SHA-256 of what they are of: the base, each adapter's files."""
+
+    weights: Mapping[str, "Tensor"]
+    base: str
+    adapters: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What one adapter is for: rows of a task, and its place among the adapters of the recipe."""
+
+    task: Task
+    adapter: int
+
+
+def halves(domains: Sequence[Domain]) -> tuple[list[Domain], list[Domain]]:
+    """Return rows to fit to and rows to judge by: every other one of each domain, so that none is in both.
+
+    Raises:
+        AdaptError: a domain has a single row.
+    """
+    for domain in domains:
+        if len(domain.task.examples) < 2:
+            raise AdaptError(
+                f"'{domain.task.name}' has one validation row, and half of them are fitted to: give more, or rows under "
+                "calibration (--calibration ADAPTER=FILE)"
+            )
+    fitted = [replace(d, task=replace(d.task, examples=d.task.examples[::2])) for d in domains]
+    judged = [replace(d, task=replace(d.task, examples=d.task.examples[1::2])) for d in domains]
+    return fitted, judged
+
+
+def fingerprint(examples: Sequence[Example]) -> str:
+    """Return one hash over what examples say."""
+    said = [[(m.role, m.content) for m in example.messages] for example in examples]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def refuse_shared_rows(
+    seen: Sequence[Task], tests: Sequence[Task], *, role: str = "validation"
+) -> None:
+    """Refuse a merge that sees test rows: it would be measured on what it was chosen by, or fitted to.
+
+    Args:
+        role: of the rows that it sees, for the text.
+
+    Raises:
+        AdaptError: a prompt is in both; the text names the tasks and counts the rows.
+    """
+    for task in seen:
+        asked = {_prompt(example) for example in task.examples}
+        for test in tests:
+            shared = sum(_prompt(example) in asked for example in test.examples)
+            if shared:
+                raise AdaptError(
+                    f"{shared} of the test rows of '{test.name}' are among the {role} rows of '{task.name}'; "
+                    "a merge may not see the rows that prove it: give other rows"
+                )
+
+
+def _prompt(example: Example) -> tuple[str, ...]:
+    shown = example.prompt or example.messages
+    return tuple(" ".join(message.content.split()).casefold() for message in shown)

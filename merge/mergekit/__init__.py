@@ -1,0 +1,1 @@
+"""mergekit, run in a process of its own."""

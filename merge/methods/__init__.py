@@ -1,0 +1,1 @@
+"""Merge methods: what each takes, and the arithmetic."""

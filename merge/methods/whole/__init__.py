@@ -1,0 +1,1 @@
+"""Methods that need whole task vectors, or the factors of them."""

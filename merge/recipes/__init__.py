@@ -1,0 +1,1 @@
+"""Recipes: read from YAML or flags, every fault told with its field and line."""

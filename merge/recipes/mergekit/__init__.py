@@ -1,0 +1,1 @@
+"""Recipes that only mergekit can run: whole models, slices, mixtures of experts."""

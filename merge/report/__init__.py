@@ -1,0 +1,1 @@
+"""How a merge compares with its base and its parents, and what to do about it."""

@@ -1,0 +1,1 @@
+"""The search for the recipe that does best on held-out rows."""

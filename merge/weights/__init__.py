@@ -1,0 +1,1 @@
+"""Weights in files: checkpoints, adapters, and task vectors read block by block."""

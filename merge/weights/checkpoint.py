@@ -1,0 +1,124 @@
+"""`Checkpoint`: the weights of a base model's folder by name, without loading any of them.
+
+Not here: which folder a base's name means (`adapt.registry.bases.find`).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from adapt.errors import ModelError
+from merge.weights.safetensors_file import TensorFile, TensorRecord, read_tensor_file
+
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+HEAD = "lm_head.weight"
+# the last parts of the input embedding's name, over the decoder families of transformers
+EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A base model's folder: configuration, weight files in order, and where each tensor lies."""
+
+    folder: Path
+    config: dict[str, object]
+    files: tuple[TensorFile, ...]
+    home: dict[str, TensorFile]
+
+    def record(self, name: str) -> TensorRecord:
+        """Return dtype, shape and place of a tensor."""
+        return self.home[name].tensors[name]
+
+    @property
+    def bytes(self) -> int:
+        """Return the size of all weights."""
+        return sum(r.bytes for file in self.files for r in file.tensors.values())
+
+    @property
+    def embedding(self) -> str | None:
+        """Return the name of the input embedding, or None where it cannot be told."""
+        found = [name for name in self.home if name.endswith(EMBEDDINGS)]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def is_tied(self) -> bool:
+        """Return whether the output head is the input embedding; without a head of its own it must be."""
+        said = self.config.get("tie_word_embeddings")
+        return bool(said) if HEAD in self.home and said is not None else HEAD not in self.home
+
+    def find(self, name: str) -> str | None:
+        """Return this checkpoint's name for a weight of the loaded model, or None.
+
+        A checkpoint may lack the first part of the name (GPT-2: `transformer.h.0…` is `h.0…`).
+        """
+        if name in self.home:
+            return name
+        short = name.partition(".")[2]
+        return short if short in self.home else None
+
+
+def open_checkpoint(folder: Path) -> Checkpoint:
+    """Return a base model's weights by name.
+
+    Raises:
+        ModelError: the folder has no readable configuration or weights, a shard is missing or damaged, or the weights
+            are quantised.
+    """
+    config = read_object(folder / "config.json")
+    if config.get("quantization_config"):
+        raise ModelError(
+            f"{folder}: the weights are quantised, and adapters cannot be added to them exactly; "
+            "name the base in bf16, fp16 or fp32"
+        )
+    files = tuple(read_tensor_file(folder / name) for name in _weight_files(folder))
+    home: dict[str, TensorFile] = {}
+    for file in files:
+        for name in file.tensors:
+            if name in home:
+                raise ModelError(
+                    f"{folder}: '{name}' is in {home[name].path.name} and in {file.path.name}; "
+                    "the folder mixes two sets of weights"
+                )
+            home[name] = file
+    return Checkpoint(folder, config, files, home)
+
+
+def _weight_files(folder: Path) -> list[str]:
+    """Return the files that transformers would load, and no others that lie beside them."""
+    if (folder / INDEX).is_file():
+        weight_map = read_object(folder / INDEX).get("weight_map")
+        if not isinstance(weight_map, dict) or not weight_map:
+            raise ModelError(f"{folder / INDEX}: has no weight_map; download the base again")
+        names = sorted({str(name) for name in weight_map.values()})
+        bad = [n for n in names if Path(n).name != n or not n.endswith(".safetensors")]
+        if bad:
+            raise ModelError(f"{folder / INDEX}: names '{bad[0]}', which is no file of this folder")
+        missing = [n for n in names if not (folder / n).is_file()]
+        if missing:
+            raise ModelError(f"{folder}: {missing[0]} is missing; download the base again")
+        return names
+    if (folder / SINGLE).is_file():
+        return [SINGLE]
+    found = sorted(p.name for p in folder.glob("*.safetensors"))
+    if len(found) != 1:
+        raise ModelError(f"{folder}: has neither {SINGLE} nor {INDEX}; is it a model folder?")
+    return found
+
+
+def read_object(path: Path) -> dict[str, object]:
+    """Return the JSON object of a file.
+
+    Raises:
+        ModelError: the file is missing, or holds none.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such file; is it a model folder?") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not readable JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path}: not a JSON object")
+    return cast("dict[str, object]", value)

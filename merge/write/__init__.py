@@ -1,0 +1,1 @@
+"""The merged weights, written tensor by tensor: a model or an adapter."""

@@ -1,0 +1,1 @@
+"""A collection as its users have it: opened, searched, shared, removed."""

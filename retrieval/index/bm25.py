@@ -1,0 +1,342 @@
+"""BM25 over the chunks of a collection.
+
+What depends on the whole collection (its size, mean length, in how many chunks a term is) is reckoned when a question comes,
+from the chunks that are live then: so the scores are those of one index of all live chunks, whatever ingests they came by.
+"""
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from retrieval.index.postings import Held, Rows, Scores
+from retrieval.index.word_index import LexicalSegment, Live, Postings
+from retrieval.language.compounds import Compounds
+from retrieval.language.forms.normal_form import SIGN
+from retrieval.language.terms import Asked, asked
+
+K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9, 0.4 (`README.md`)
+# A chunk counts with its document, whose words say what it is about, and with the document's first chunk, which opens it.
+# Measured in `README.md`; a document's length counts in full, for long ones hold more words of any kind.
+OF_DOCUMENT, OF_OPENING = 2.0, 0.5
+DOCUMENT_B = 1.0
+# What stands in the headings above a chunk, or in the name of its file, says what it is about
+OF_FIELDS = (
+    1.0,
+    0.5,
+    1.0,
+)  # of text, headings, file's name; chosen on feedbackqa's validation set and leyes_uy
+# the same of numbers, dates, codes and labels: a heading with "Article 12" is the article, a text speaks of it
+OF_FIELDS_NAMED = (1.0, 2.0, 1.0)
+FIELD_B = (
+    1.0  # a path of ten headings says less by each; 0.5 cost 0.002 on leyes_uy, 0.001 on feedbackqa
+)
+HEADINGS, TITLE = 1, 2  # their places among the fields
+IN_TEXT = 0.25  # how far a text names what it holds, for 1 of a heading
+FEW, MANY = (
+    3,
+    0.2,
+)  # chunks, and a share of them: what so many hold, "COVID-19", tells none from the others
+LEAST_OF_NAME = 2  # words of a file's name that name it; one alone, "notes", may be meant otherwise
+WORDS = 512  # that an index remembers: those that are in every other question are the long ones to reckon
+
+
+class LivePart:
+    """A segment, and which of its chunks are live, shape [n]; what of them BM25 asks for."""
+
+    def __init__(self, segment: LexicalSegment, keys: Mapping[str, str]) -> None:
+        """Take the segment and the keys of the documents that are live in it."""
+        self.segment = segment
+        self.live = segment.live(keys)
+        self.size = int(self.live.sum())
+        self.lengths = segment.lengths.astype(np.float32)
+        self.headings = segment.headings.astype(np.float32)
+        self.titles = segment.titles.astype(np.float32)
+        self.of_document = segment.keys
+        whole = np.bincount(segment.keys, segment.lengths, minlength=segment.documents)
+        self.document_lengths = whole.astype(np.float32)
+        self.live_documents = np.zeros(segment.documents, np.bool_)
+        self.live_documents[segment.keys[self.live]] = True
+        self.mask = None if self.size == len(self.live) else self.live
+        self._document_mask = None if self.live_documents.all() else self.live_documents
+
+    def holding(self, rows: Rows) -> int:
+        """Return how many of these chunks are live."""
+        return len(rows) if self.mask is None else int(self.mask.take(rows).sum())
+
+    def holding_documents(self, rows: Rows) -> int:
+        """Return how many of these documents are live."""
+        mask = self._document_mask
+        return len(rows) if mask is None else int(mask.take(rows).sum())
+
+
+@dataclass(frozen=True)
+class Found:
+    """A word of a question: its weight (idf), and for each segment the chunks that hold it, ascending."""
+
+    weight: float
+    rows: tuple[Rows, ...]
+    fielded: tuple[Rows, ...]  # those that hold it in a heading or the file's name
+    titled: tuple[Rows, ...]  # those that hold it in the file's name
+    named: float = 0.0  # how far it tells some chunks from the others, where the question names it
+
+
+@dataclass(frozen=True)
+class Added:
+    """What a word adds to the scores of chunks and of documents: for each segment who holds it, ascending, and how much."""
+
+    idf: float
+    chunks: tuple[Postings, ...]
+    documents: tuple[Postings, ...]
+    fielded: tuple[
+        Rows, ...
+    ]  # of what is named, the chunks that hold it in a heading or the file's name
+    titled: tuple[Rows, ...]  # those that hold it in the file's name
+
+
+@dataclass(frozen=True)
+class Scored:
+    """For each segment the live chunks that share a word with the question, ascending, and their scores; and the words."""
+
+    rows: list[Rows]
+    scores: list[Scores]
+    words: list[Found]
+    titles: list[Rows]  # how many words the name of each chunk's file has
+
+    def of(self, part: int, rows: Rows) -> Scores:
+        """Return the scores of some chunks, 0 for those that share no word, shape [n]."""
+        places, inside = _within(self.rows[part], rows)
+        found = np.zeros(len(rows), np.float32)
+        found[inside] = self.scores[part][places[inside]]
+        return found
+
+    def coverage(self, part: int, rows: Rows) -> Scores:
+        """Return which share of the question some chunks hold, its words weighted by rarity; 0 to 1, shape [n]."""
+        whole = sum(word.weight for word in self.words)
+        held = np.zeros(len(rows), np.float32)
+        for word in self.words:
+            held += np.float32(word.weight) * _within(word.rows[part], rows)[1]
+        return held / np.float32(whole) if whole else held
+
+    def named(self, part: int, rows: Rows) -> Scores:
+        """Return how far the question names some chunks, in [0, 1]: 1 where it says the whole name of one's file.
+
+        Else the mean over what it names: 1 where a heading or the file's name holds it, `IN_TEXT` where the text does.
+        """
+        every = [word for word in self.words if word.named]
+        named = np.zeros(len(rows), np.float32)
+        for word in every:
+            inside = _within(word.rows[part], rows)[1]
+            fielded = _within(word.fielded[part], rows)[1]
+            named += np.where(fielded, 1.0, IN_TEXT * inside) * word.named / len(every)
+        said = np.zeros(len(rows), np.int32)
+        for word in self.words:
+            if not word.named and len(word.titled[part]):
+                said += _within(word.titled[part], rows)[1]
+        of_name: Rows = self.titles[part].take(rows)
+        named[(of_name >= LEAST_OF_NAME) & (said >= of_name)] = 1.0
+        return named
+
+
+class Bm25:
+    """The lexical index of one version of a collection: BM25 (Robertson and Zaragoza 2009) with an idf that is above 0.
+
+    A chunk's score is its own, `OF_DOCUMENT` times its document's and `OF_OPENING` times that of its document's first chunk.
+    """
+
+    def __init__(self, parts: Sequence[LivePart]) -> None:
+        self._parts = parts
+        self._size = sum(part.size for part in parts)
+        self._documents = sum(int(part.live_documents.sum()) for part in parts)
+        total, headings, titles = (
+            sum(float(lengths[part.live].sum()) for part, lengths in zip(parts, field, strict=True))
+            for field in (
+                [part.lengths for part in parts],
+                [part.headings for part in parts],
+                [part.titles for part in parts],
+            )
+        )
+        size = max(self._size, 1)
+        self._norms = [
+            (
+                _norms(part.lengths, total / size, B),
+                _norms(part.headings, headings / size, FIELD_B),
+                _norms(part.titles, titles / size, FIELD_B),
+            )
+            for part in parts
+        ]
+        mean = total / max(self._documents, 1)
+        self._document_norms = [
+            (_norms(part.document_lengths, mean, DOCUMENT_B),) for part in parts
+        ]
+        self._openings = [part.segment.openings for part in parts]
+        self._shares = _shares(parts)
+        segments = [part.segment for part in parts]
+        self._compounds = Compounds(
+            (word for one in segments for word in one.compounds()),
+            lambda term: any(one.holds(term) for one in segments),
+        )
+        self._word = functools.lru_cache(maxsize=WORDS)(self._add)
+
+    def score(self, question: str, masks: Sequence[Live | None] | None = None) -> Scored:
+        """Return the scores of chunks for a question.
+
+        Args:
+            masks: of each segment, which chunks count; None for all that are live. How rare a word is they do not change.
+        """
+        words, added, times = [], [], []
+        for one in self._asked(question):
+            word = self._word(one.terms, one.named)
+            found = tuple(rows for rows, _ in word.chunks)
+            # neither is a lack: what is named in a way that nothing here is written in, for its words count already,
+            # and what names nothing in another language
+            if (one.named or one.small) and not any(map(len, found)):
+                continue
+            added.append(word)
+            times.append(one.times)
+            words.append(
+                Found(
+                    one.times * word.idf,
+                    found,
+                    word.fielded,
+                    word.titled,
+                    self._told(found) if one.named else 0.0,
+                )
+            )
+        rows, scores = [], []
+        for place, mask in enumerate(masks or [part.mask for part in self._parts]):
+            held, score = self._together(place, added, times, mask)
+            rows.append(held)
+            scores.append(score)
+        return Scored(rows, scores, words, [part.segment.titles for part in self._parts])
+
+    def _asked(self, question: str) -> list[Asked]:
+        """Return what a question asks for, its words with the compounds that are made with them, or in their parts."""
+        every = asked(question, self._shares)
+        if not self._compounds:
+            return every
+        found = []
+        for one in every:
+            words = [] if one.named else sorted(one.terms)
+            made = [other for word in words for other in self._compounds.made_with(word)]
+            found.append(replace(one, terms=one.terms.union(made)) if made else one)
+            if not made and not any(
+                map(len, (rows for rows, _ in self._word(one.terms, one.named).chunks))
+            ):
+                parts = next(filter(None, map(self._compounds.parts, words)), None)
+                if parts is not None:
+                    found[-1:] = [replace(one, terms=frozenset({part})) for part in parts]
+        return found
+
+    def _told(self, rows: Sequence[Rows]) -> float:
+        """Return how far something named tells those that hold it from the others: 1 for few, 0 for `MANY` of all."""
+        return min(max(1 - (sum(map(len, rows)) - FEW) / (MANY * self._size), 0.0), 1.0)
+
+    def _together(
+        self, place: int, words: Sequence[Added], times: Sequence[int], mask: Live | None
+    ) -> tuple[Rows, Scores]:
+        """Return the chunks of a segment that share a word, and their scores with those of document and opening."""
+        part = self._parts[place]
+        own = _summed([one.chunks[place] for one in words], len(part.live))
+        asked = [
+            (rows, score if count == 1 else score * np.float32(count))
+            for (rows, score), count in zip(
+                (one.documents[place] for one in words), times, strict=True
+            )
+        ]
+        about = OF_DOCUMENT * _summed(asked, len(part.live_documents))
+        about += OF_OPENING * own.take(self._openings[place])
+        rows = np.flatnonzero(own != 0)  # of truth values: numpy looks for those much faster
+        if mask is not None:
+            rows = rows[mask[rows]]
+        found = own.take(rows)
+        found += about.take(part.of_document.take(rows))
+        return rows.astype(np.int32), found.astype(np.float32)
+
+    def _add(self, group: frozenset[str], named: bool) -> Added:
+        """Reckon what a word adds, whatever it is asked with; those that were asked last are remembered (`_word`)."""
+        held = [part.segment.postings(group) for part in self._parts]
+        chunks, documents = [one for one, _ in held], [one for _, one in held]
+        both = list(zip(self._parts, chunks, documents, strict=True))
+        named = named or any(SIGN in term for term in group)
+        fields = OF_FIELDS_NAMED if named else OF_FIELDS
+        idf = _idf(self._size, sum(part.holding(one.rows) for part, one, _ in both))
+        holding = sum(part.holding_documents(one.rows) for part, _, one in both)
+        weight = _idf(self._documents, holding)
+        return Added(
+            idf,
+            _weighted(chunks, self._norms, [idf * (K1 + 1) * one for one in fields]),
+            _weighted(documents, self._document_norms, [weight * (K1 + 1)]),
+            tuple(_within_field(one, HEADINGS, TITLE) for one in chunks) if named else (),
+            tuple(_within_field(one, TITLE) for one in chunks),
+        )
+
+
+def _within_field(held: Held, *fields: int) -> Rows:
+    """Return who holds a word in one of some fields."""
+    counts = functools.reduce(np.bitwise_or, (held.counts[field] for field in fields))
+    rows: Rows = held.rows[counts != 0]
+    return rows
+
+
+def _weighted(
+    held: Sequence[Held], norms: Sequence[tuple[Scores, ...]], weights: Sequence[float]
+) -> tuple[Postings, ...]:
+    """Return who holds a word, and what it adds to each one's score by its fields, the first of which most hold it in."""
+    added = []
+    for one, fields in zip(held, norms, strict=True):
+        score = _saturated(one.counts[0].astype(np.float32), fields[0].take(one.rows), weights[0])
+        for counts, norm, weight in zip(one.counts[1:], fields[1:], weights[1:], strict=True):
+            at = np.flatnonzero(counts != 0)  # of truth values: numpy looks for those much faster
+            if len(at):
+                norms_at = norm.take(one.rows.take(at))
+                score[at] += _saturated(counts.take(at).astype(np.float32), norms_at, weight)
+        added.append((one.rows, score))
+    return tuple(added)
+
+
+def _saturated(counts: Scores, norms: Scores, weight: float) -> Scores:
+    norms += counts
+    np.divide(counts, norms, out=norms)
+    norms *= np.float32(weight)
+    return norms
+
+
+def _summed(added: Sequence[Postings], size: int) -> npt.NDArray[np.float64]:
+    """Return the sums of what words add, shape [size]."""
+    if not added:
+        return np.zeros(size)
+    # in the types that bincount would make of them, at once
+    rows = np.concatenate([rows for rows, _ in added], dtype=np.intp)
+    parts = np.concatenate([part for _, part in added], dtype=np.float64)
+    return np.bincount(rows, parts, minlength=size).astype(np.float64, copy=False)
+
+
+def _within(held: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:
+    """Return where rows stand among ascending ones, and which of them do."""
+    places = held.searchsorted(rows)
+    if not len(held):
+        return places, np.zeros(len(rows), np.bool_)
+    # one after the last is compared with the last, which it is not
+    return places, held.take(places, mode="clip") == rows
+
+
+def _norms(lengths: Scores, mean: float, b: float) -> Scores:
+    return (K1 * (1 - b + b * lengths / max(mean, 1e-9))).astype(np.float32)
+
+
+def _idf(size: int, holding: int) -> float:
+    return math.log1p((size - holding + 0.5) / (holding + 0.5))
+
+
+def _shares(parts: Sequence[LivePart]) -> dict[str, float]:
+    """Return the share of live chunks in each language."""
+    found: dict[str, float] = {}
+    whole = max(sum(part.size for part in parts), 1)
+    for part in parts:
+        for language, count in part.segment.languages(part.live).items():
+            found[language] = found.get(language, 0.0) + count / whole
+    return {language: share for language, share in found.items() if share}

@@ -1,0 +1,376 @@
+"""What a search ranks chunks by: one version's vectors, words and texts, held open; each part scores every live chunk.
+
+Similarities are exact: no live vector is left out (`retrieval.index.vectors`), unless a Chroma server proposes for a large
+collection (`retrieval.index.chroma`): then what it proposes is compared.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from adapt.errors import WorkspaceError
+from adapt.records import Chunk
+from retrieval.index.bm25 import Bm25, LivePart, Scored
+from retrieval.index.filters import Filter, Mask, allowed
+from retrieval.index.k_largest import best
+from retrieval.index.meaning import Embedders, Meaning
+from retrieval.index.texts import ChunkTexts, TextWriter
+from retrieval.index.vectors import (
+    EachVectors,
+    NearVectors,
+    Rows,
+    Vectors,
+    embedders,
+    nearest,
+    save,
+    similarities,
+)
+from retrieval.index.word_index import LexicalSegment, LexicalWriter
+
+__all__ = ["Candidate", "EachVectors", "IndexWriter", "SegmentIndex", "Vectors", "VersionIndex"]
+
+FILTERS = 16  # that a segment remembers
+GROUPS = 8  # of languages, whose codes a segment holds in memory: a byte for each number
+MOST = 0.5  # of the live chunks
+FEW = 0.01  # of the live chunks: so many in another language may be a few documents whose language was told wrongly
+
+Propose = Callable[
+    [str, "SegmentIndex", int, Vectors, int], list[str]
+]  # (its name, it, place of the embedder, vector, how many) → chunk ids
+
+
+class Candidate(NamedTuple):
+    """A chunk that may answer, with its score by each part that ran; `coverage` is the share of the question's words.
+
+    `similar` is the similarity by each embedder, in the order of `names`, None for one that no chunk is asked of; `dense` is
+    that of `embedder`, the one that was asked for chunks of its language. `across` is whether that is another language than
+    the question's.
+
+    Two are told apart by `chunk_id`, which is written out when it is asked for, as `vector` is read then: of a few hundred
+    candidates a handful is shown.
+    """
+
+    name: str | int  # its id, or its place in `words`
+    dense: float | None
+    lexical: float | None
+    coverage: float = 0.0
+    language: str = ""
+    vectors: Vectors | None = None  # its segment's, of one embedder for all candidates of a search
+    words: LexicalSegment | None = None
+    across: bool = False
+    embedder: str = ""
+    names: tuple[str, ...] = ()
+    similar: tuple[float | None, ...] = ()
+    # how far the question names it: a number, a date or a label in it, or its file
+    named: float = 0.0
+    # the share of live chunks in the question's language, or in others if these are fewer; the same for all candidates
+    fewer: float = 0.0
+
+    @property
+    def chunk_id(self) -> str:
+        """Return its id."""
+        if self.words is None or isinstance(self.name, str):
+            return str(self.name)
+        return self.words.id(self.name)
+
+    @property
+    def vector(self) -> Vectors | None:
+        """Return its own vector."""
+        if self.vectors is None or isinstance(self.name, str):
+            return None
+        own: Vectors = self.vectors[self.name]
+        return own
+
+
+class IndexWriter:
+    """Takes what is written into a segment, then writes its words, vectors and texts beside it."""
+
+    def __init__(self) -> None:
+        self._words = LexicalWriter()
+        self._texts = TextWriter()
+        self._vectors: list[EachVectors] = []
+
+    def add(self, chunks: Sequence[Chunk], vectors: EachVectors) -> None:
+        """Take chunks with their vectors."""
+        self._words.add(chunks)
+        self._texts.add(chunks)
+        self._vectors.append(vectors)
+
+    def save(self, folder: Path) -> None:
+        """Write the files of a segment."""
+        self._words.save(folder)
+        self._texts.save(folder)
+        for embedder, vectors in enumerate(zip(*self._vectors, strict=True)):
+            save(folder, np.concatenate(vectors), embedder)
+
+
+class SegmentIndex:
+    """The words, vectors and texts of one segment, open."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open them.
+
+        Raises:
+            WorkspaceError: a file is missing or damaged.
+        """
+        if not folder.is_dir():
+            raise WorkspaceError(f"{folder}: missing; restore it or ingest the documents again")
+        self.words = LexicalSegment(folder)
+        self.near = [NearVectors(folder, embedder) for embedder in range(embedders(folder))]
+        self.texts = ChunkTexts(folder)
+        if len({len(self.words.lengths), len(self.texts), *map(len, self.near)}) > 1:
+            raise WorkspaceError(
+                f"{folder}: its files do not belong together; ingest the documents into a new collection"
+            )
+        self._allowed: dict[Filter, Mask] = {}
+        self._groups: dict[tuple[int, tuple[str, ...]], tuple[Rows, NearVectors]] = {}
+
+    def chunks(self, rows: Sequence[int]) -> list[Chunk]:
+        """Return the chunks at these places."""
+        return [self.texts.get(row) for row in rows]
+
+    def page_of(self, row: int) -> list[Chunk]:
+        """Return the chunks of the page that a chunk is of, in reading order."""
+        names = ("document", "revision", "part")
+        columns = [self.texts.column(name) for name in names]
+        same = np.logical_and.reduce([column == column[row] for column in columns])
+        chunks = self.chunks(np.flatnonzero(same).tolist())
+        return sorted(chunks, key=lambda one: one.start)
+
+    def group(self, embedder: int, languages: tuple[str, ...]) -> tuple[Rows, NearVectors]:
+        """Return the chunks in some languages, ascending, and their vectors by an embedder; a few such are kept."""
+        known = self._groups.get((embedder, languages))
+        if known is None:
+            if len(self._groups) >= GROUPS:
+                self._groups = {}
+            rows = np.flatnonzero(self.allowed(Filter(languages=languages))).astype(np.int32)
+            known = self._groups[embedder, languages] = rows, self.near[embedder].only(rows)
+        return known
+
+    def allowed(self, only: Filter) -> Mask:
+        """Return which chunks a filter lets through, shape [n]."""
+        known = self._allowed.get(only)
+        if known is None:
+            if len(self._allowed) >= FILTERS:
+                self._allowed = {}
+            known = self._allowed[only] = allowed(self.texts, only)
+        return known
+
+
+class VersionIndex:
+    """The index of one version of a collection. Safe to share between threads: nothing of it changes."""
+
+    def __init__(
+        self,
+        segments: Mapping[str, SegmentIndex],
+        live: Mapping[str, Mapping[str, str]],
+        propose: Propose | None = None,
+        embedders: Embedders | None = None,
+    ) -> None:
+        """Take the segments, the keys of the live documents of each, and whose vectors they are.
+
+        Args:
+            propose: proposes chunks; None: all are compared.
+            embedders: None for one that need not be named.
+        """
+        self._names = list(segments)
+        self._segments = list(segments.values())
+        self._parts = [LivePart(one.words, live[name]) for name, one in segments.items()]
+        self._bm25 = Bm25(self._parts)
+        self._propose = propose
+        self._embedders = embedders or Embedders()
+        self._spoken = [part.segment.languages(part.live) for part in self._parts]
+        languages = {one for spoken in self._spoken for one, count in spoken.items() if count}
+        self._languages = sorted(languages)
+        named = [one for one in self._languages if one] or [""]
+        # whose vectors tell whether two chunks say the same
+        self._telling = self._embedders.between(named[0], named[-1])
+
+    def candidates(
+        self,
+        question: str,
+        meaning: Meaning | None,
+        *,
+        lexical: bool,
+        limit: int,
+        only: Filter | None = None,
+    ) -> list[Candidate]:
+        """Return the `limit` best chunks of each part that runs, each with its scores by all of them.
+
+        Where there is more than one embedder, each gives the `limit` best of the chunks that it is asked for in the
+        question's language, and as many in others: texts in one language are more similar, and would leave none of these.
+
+        Args:
+            meaning: of the question, where the dense part runs.
+            only: which chunks are looked at; None for all.
+        """
+        masks = self._masks(only)
+        scored = self._bm25.score(question, masks) if lexical else None
+        chosen = [np.zeros(0, np.int32) for _ in self._parts]
+        if scored is not None:
+            places = best(scored.scores, limit)
+            chosen = [rows[at] for rows, at in zip(scored.rows, places, strict=True)]
+        if meaning is not None:
+            for (embedder, _), languages in self._kinds(meaning.language).items():
+                near = self._near(meaning, embedder, masks, languages, limit, narrowed=bool(only))
+                chosen = [np.union1d(*both) for both in zip(chosen, near, strict=True)]
+        found: list[Candidate] = []
+        for part, rows in enumerate(chosen):
+            found += self._candidates(part, rows, meaning, scored)
+        return found
+
+    def asked(self, language: str) -> set[int]:
+        """Return the places of the embedders that a question in a language needs."""
+        return {embedder for embedder, _ in self._kinds(language)}
+
+    def _kinds(self, language: str) -> dict[tuple[int, bool], list[str]]:
+        """Return the languages of chunks, by which embedder compares them with a question and whether that is across."""
+        apart = len(self._embedders.names) > 1 and self._fewer(language) >= FEW
+        found: dict[tuple[int, bool], list[str]] = {}
+        for spoken in self._languages:
+            place = self._embedders.between(language, spoken)
+            across = apart and self._embedders.across(language, spoken)
+            found.setdefault((place, across), []).append(spoken)
+        return found
+
+    def _fewer(self, language: str) -> float:
+        """Return the share of live chunks that are in a language or in others, whichever are fewer."""
+        others = [one for one in self._languages if self._embedders.across(language, one)]
+        share = self._share(others)
+        return min(share, 1 - share)
+
+    def _share(self, languages: Sequence[str]) -> float:
+        """Return which share of the live chunks is in one of some languages."""
+        inside = sum(spoken.get(one, 0) for spoken in self._spoken for one in languages)
+        return inside / max(sum(part.size for part in self._parts), 1)
+
+    def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
+        """Return the live chunks of these ids; what is not of this version is left out."""
+        found = {}
+        for one in ids:
+            for segment, part in zip(self._segments, self._parts, strict=True):
+                row = segment.words.row(one)
+                if row is not None and part.live[row]:
+                    found[one] = segment.texts.get(row)
+        return found
+
+    def _masks(self, only: Filter | None) -> list[Mask | None]:
+        if not only:
+            return [part.mask for part in self._parts]
+        return [
+            one.allowed(only) & part.live
+            for one, part in zip(self._segments, self._parts, strict=True)
+        ]
+
+    def _candidates(
+        self, part: int, rows: Rows, meaning: Meaning | None, scored: Scored | None
+    ) -> list[Candidate]:
+        segment, count = self._segments[part], len(rows)
+        languages = segment.words.spoken(rows)
+        similar = self._similar(segment, rows, meaning)
+        by_embedder = list(zip(*similar, strict=True)) if meaning is not None else [()] * count
+        how = {one: self._how(meaning, one) for one in set(languages)}
+        asked = [how[language] for language in languages]
+        lexical: list[float | None] = [None] * count
+        coverage, named = [0.0] * count, [0.0] * count
+        if scored is not None:
+            lexical = scored.of(part, rows).tolist()
+            coverage = scored.coverage(part, rows).tolist()
+            named = scored.named(part, rows).tolist()
+        dense: list[float | None] = [None] * count
+        if meaning is not None:
+            dense = [similar[place][at] for at, (place, _, _) in enumerate(asked)]
+        # by columns, for a few hundred are made for each question
+        columns = (
+            rows.tolist(), dense, lexical, coverage, languages,
+            repeat(segment.near[self._telling].vectors), repeat(segment.words),
+            [across for _, across, _ in asked], [name for _, _, name in asked],
+            repeat(() if meaning is None else self._embedders.names), by_embedder, named,
+            repeat(0.0 if meaning is None else self._fewer(meaning.language)),
+        )  # fmt: skip
+        return list(map(Candidate._make, zip(*columns, strict=False)))
+
+    def _similar(
+        self, segment: SegmentIndex, rows: Rows, meaning: Meaning | None
+    ) -> list[list[float | None]]:
+        """Return the similarities of some chunks by each embedder, None for one that is not asked."""
+        if meaning is None:
+            return []
+        asked = self.asked(meaning.language)
+        found: list[list[float | None]] = []
+        for place, near in enumerate(segment.near):
+            if place in asked:
+                close = similarities(near.vectors.take(rows, axis=0), meaning.by(place))
+                found.append(np.clip(close, -1.0, 1.0).tolist())
+            else:
+                found.append([None] * len(rows))
+        return found
+
+    def _how(self, meaning: Meaning | None, spoken: str) -> tuple[int, bool, str]:
+        """Return which embedder is asked for chunks of a language, whether that is across languages, and its name."""
+        if meaning is None:
+            return 0, False, ""
+        place = self._embedders.between(meaning.language, spoken)
+        across = self._embedders.across(meaning.language, spoken)
+        return place, across, self._embedders.names[place]
+
+    def _near(
+        self,
+        meaning: Meaning,
+        embedder: int,
+        masks: Sequence[Mask | None],
+        languages: Sequence[str],
+        limit: int,
+        *,
+        narrowed: bool,
+    ) -> list[Rows]:
+        """Return the rows of the nearest chunks that count and are in one of some languages, by one embedder."""
+        vector, share = meaning.by(embedder), self._share(languages)
+        # Chroma knows neither filters nor languages: it is asked where most chunks count
+        if self._propose is not None and not narrowed and share >= MOST:
+            return self._proposed_near(vector, embedder, masks, languages, math.ceil(limit / share))
+        if len(languages) == len(self._languages):
+            return nearest([one.near[embedder] for one in self._segments], vector, masks, limit)
+        groups = [one.group(embedder, tuple(languages)) for one in self._segments]
+        inside = [
+            None if mask is None else mask[rows]
+            for mask, (rows, _) in zip(masks, groups, strict=True)
+        ]
+        near = nearest([part for _, part in groups], vector, inside, limit)
+        return [rows[places] for (rows, _), places in zip(groups, near, strict=True)]
+
+    def _proposed_near(
+        self,
+        vector: Vectors,
+        embedder: int,
+        masks: Sequence[Mask | None],
+        languages: Sequence[str],
+        limit: int,
+    ) -> list[Rows]:
+        spoken = Filter(languages=tuple(languages))
+        rows = []
+        for place, (segment, mask) in enumerate(zip(self._segments, masks, strict=True)):
+            inside = segment.allowed(spoken)
+            counts = inside if mask is None else mask & inside
+            rows.append(self._proposed(place, embedder, vector, limit, counts))
+        close = [
+            similarities(one.near[embedder].vectors[held], vector)
+            for one, held in zip(self._segments, rows, strict=True)
+        ]
+        return [held[at] for held, at in zip(rows, best(close, limit), strict=True)]
+
+    def _proposed(
+        self, place: int, embedder: int, vector: Vectors, limit: int, counts: Mask
+    ) -> Rows:
+        propose, part, one = self._propose, self._parts[place], self._segments[place]
+        if propose is None:
+            return np.zeros(0, np.int32)
+        # with as many more as are dead, `limit` live ones are among them, wherever the dead rank
+        wanted = min(len(part.live), limit + len(part.live) - part.size)
+        ids = propose(self._names[place], one, embedder, vector, wanted)
+        rows = [row for i in ids if (row := one.words.row(i)) is not None and counts[row]]
+        return np.array(sorted(rows), np.int32)

@@ -1,0 +1,131 @@
+"""Files to documents ready to be written: read in a child process, cut, embedded in groups, kept until they are seen.
+
+Not here: which files (`retrieval.ingest.ingest`), and other machines (`retrieval.ingest.ray`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from adapt.protocols import TextEmbedder
+from adapt.records import Chunk, Document
+from retrieval.chunks.cut import CHUNKER_VERSION, HEADING_TOKENS, ChunkSettings, chunk
+from retrieval.index.version_index import EachVectors
+from retrieval.ingest.prepared import Prepared, Source, Staged, Text
+from retrieval.readers.read import READER_VERSION
+from retrieval.sandbox.limits import ReaderLimits
+from retrieval.sandbox.pool import ReaderPool
+
+GROUP = 512  # chunks embedded together: enough to sort by length, few enough to lose on a kill
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that could not be read, and why in one sentence."""
+
+    source: Source
+    reason: str
+
+
+@dataclass
+class _Group:
+    """Documents that are embedded together, in order; those without vectors are still to be embedded."""
+
+    items: list[tuple[Source, Text, EachVectors | None]] = field(default_factory=list)
+    waiting: int = 0
+
+    def add(self, source: Source, text: Text, vectors: EachVectors | None) -> None:
+        self.items.append((source, text, vectors))
+        self.waiting += len(text.chunks)
+
+
+class Preparer:
+    """Prepares files in one way: with one embedder and one way to cut."""
+
+    def __init__(
+        self,
+        staged: Path,
+        embedder: TextEmbedder,
+        settings: ChunkSettings,
+        limits: ReaderLimits | None = None,
+    ) -> None:
+        self.cut = f"{READER_VERSION}.{CHUNKER_VERSION}.{settings.tokens}+{settings.overlap}"
+        self._staged = Staged(staged, f"{self.cut}\0{embedder.identity}")
+        self._embedder = embedder
+        self._settings = settings
+        self._limits = limits
+
+    def prepare(self, sources: Sequence[Source]) -> Iterator[Prepared | Unread]:
+        """Yield each file's document, or why there is none, in order; what was prepared before is taken up."""
+        kept = {source.name for source in sources if self._staged.holds(source)}
+        fresh = [source for source in sources if source.name not in kept]
+        group = _Group()
+        with ReaderPool(limits=self._limits) as pool:
+            results = pool.read((source.name, source.path) for source in fresh)
+            for source in sources:
+                if source.name in kept:
+                    found = self._staged.load(source)
+                    group.add(source, found.text, found.vectors)
+                else:
+                    result = next(results)
+                    if result.document is None:
+                        yield Unread(source, result.error)
+                        continue
+                    group.add(source, self._cut(result.document), None)
+                if group.waiting >= GROUP:
+                    yield from self._embedded(group)
+                    group = _Group()
+            yield from self._embedded(group)
+
+    def vectors(self, chunks: Sequence[Chunk]) -> EachVectors:
+        """Return the vectors of chunks, by each embedder."""
+        groups = [
+            self._texts(chunks[start : start + GROUP]) for start in range(0, len(chunks), GROUP)
+        ]
+        return tuple(
+            np.concatenate([one.embed_array(texts) for texts in groups or [[]]])
+            for one in self._embedder.parts
+        )
+
+    def _cut(self, document: Document) -> Text:
+        chunks = chunk(
+            document,
+            self._settings,
+            count_tokens=self._embedder.count_tokens,
+            count_all=self._embedder.count_tokens_batch,
+        )
+        return Text(
+            name=document.name,
+            revision=document.sha256,
+            title=document.title,
+            pages=len(document.pages),
+            warnings=document.warnings,
+            chunks=tuple(chunks),
+        )
+
+    def _embedded(self, group: _Group) -> Iterator[Prepared]:
+        """Embed what has no vectors yet, keep it, and yield all documents in order."""
+        fresh = [one for _, text, vectors in group.items if vectors is None for one in text.chunks]
+        made = self.vectors(fresh)
+        start = 0
+        for source, text, vectors in group.items:
+            if vectors is not None:
+                yield Prepared(text, vectors)
+                continue
+            own = tuple(one[start : start + len(text.chunks)] for one in made)
+            prepared = Prepared(text, own)
+            start += len(text.chunks)
+            self._staged.save(source, prepared)
+            yield prepared
+
+    def _texts(self, chunks: Sequence[Chunk]) -> list[str]:
+        """Return what is embedded: a chunk from the middle of a section tells little without its heading."""
+        counts = self._embedder.count_tokens_batch([one.heading for one in chunks])
+        return [
+            f"{one.heading}\n{one.text}"
+            if one.heading and tokens <= HEADING_TOKENS and not one.text.startswith("#")
+            else one.text
+            for one, tokens in zip(chunks, counts, strict=True)
+        ]

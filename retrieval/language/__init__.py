@@ -1,0 +1,1 @@
+"""Text to terms: stems, stop words, compounds, and expressions in one form."""

@@ -1,0 +1,1 @@
+"""Passages in the prompt: fenced, numbered, cited, and whether they hold the answer."""

@@ -1,0 +1,153 @@
+"""Messages (eml): who, to whom, when, about what, the text, and what is attached as pages of its own."""
+
+import email
+import email.policy
+import re
+from email.errors import MessageError
+from email.message import EmailMessage, Message
+from email.policy import Policy
+from typing import Any
+
+from adapt.errors import DataError
+from adapt.records import Page
+from retrieval.readers.encodings import clean, decode
+from retrieval.readers.raw_file import RawFile, Reading
+from retrieval.readers.web.html import read_html
+
+HEADERS = ("Subject", "From", "To", "Cc", "Date")
+MAX_LEVEL = 1  # what is attached to a message that is itself attached is not read
+MAX_ATTACHED = 200
+MAX_PARTS = 2_000  # each takes the parser 0.3 ms
+START = re.compile(
+    rb"\s*(?:From [^\n]+\n)?(?:[A-Za-z][\w-]*:[^\n]*\n(?:[ \t][^\n]*\n)*){2,}", re.MULTILINE
+)
+TELLING = re.compile(
+    rb"^(?:from|to|subject|date|mime-version|received|return-path|message-id):",
+    re.IGNORECASE | re.MULTILINE,
+)
+FAULTS = (MessageError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+
+
+def is_message(data: bytes) -> bool:
+    """Say whether a file begins with the headers of a message."""
+    head = data[:8192].replace(b"\r\n", b"\n")
+    start = START.match(head)
+    return start is not None and len({m.lower() for m in TELLING.findall(start.group(0))}) >= 3
+
+
+def read_mail(raw: RawFile) -> Reading:
+    """Return a message: its head and text as the first page, each attachment that can be read as further ones.
+
+    Raises:
+        DataError: it cannot be taken apart, or has too many parts.
+    """
+    try:
+        message = email.message_from_bytes(raw.data, _Parts(raw), policy=email.policy.default)
+        head = [(name, _header(message, name)) for name in HEADERS]
+        body, is_markup = _body(message)
+        attached = _attached(message)
+    except FAULTS as error:
+        raise raw.damaged("message", error) from error
+    return assemble(raw, head, body, attached, is_markup=is_markup)
+
+
+class _Parts:
+    """Makes the parts of a message while it is parsed, up to so many."""
+
+    def __init__(self, raw: RawFile) -> None:
+        self._raw = raw
+        self._made = 0
+
+    def __call__(self, policy: "Policy[Any]" = email.policy.default) -> EmailMessage:
+        self._made += 1
+        if self._made > MAX_PARTS:
+            raise DataError(
+                f"{self._raw.label}: a message of more than {MAX_PARTS:,} parts; save what matters of it as files"
+            )
+        return EmailMessage(policy)
+
+
+def assemble(
+    raw: RawFile,
+    head: list[tuple[str, str]],
+    body: str,
+    attached: list[tuple[str, bytes]],
+    *,
+    is_markup: bool,
+) -> Reading:
+    """Return a message of any format, given its head, its text and what is attached: (name, bytes)."""
+    lines = "\n".join(f"{name}: {value}" for name, value in head if value)
+    text = clean(f"{lines}\n\n{body.strip()}").strip()
+    pages = [Page(text, form="markdown" if is_markup else "plain")]
+    warnings: list[str] = []
+    for name, data in attached[:MAX_ATTACHED] if raw.level <= MAX_LEVEL else []:
+        try:
+            inner = raw.read_inside(raw.inside(name, data))
+        except DataError as error:
+            warnings.append(f"attachment not read: {error}")
+            continue
+        warnings += inner.warnings
+        for page in inner.pages:
+            heading = f"{name} > {page.heading}" if page.heading else name
+            pages.append(Page(page.text, page.number, heading, page.form))
+    return Reading(pages, dict(head).get("Subject", ""), warnings)
+
+
+def _header(message: Message, name: str) -> str:
+    try:
+        value = message.get(name)
+    except FAULTS:
+        value = dict(message.raw_items()).get(name)  # as it stands in the file
+    return " ".join(clean(str(value or "")).split())
+
+
+def _body(message: EmailMessage) -> tuple[str, bool]:
+    """Return the text, and whether it came from markup; the plain one is taken where it says something."""
+    plain: list[str] = []
+    markup: list[str] = []
+    for part in message.walk():
+        kind = part.get_content_type()
+        if part.is_multipart() or _name(part) or kind not in ("text/plain", "text/html"):
+            continue
+        text = _text(part)
+        (plain if kind == "text/plain" else markup).append(text)
+    whole = "\n\n".join(plain).strip()
+    if whole or not markup:
+        return whole, False
+    return "\n\n".join(read_html(text)[0] for text in markup), True
+
+
+def _text(part: Message) -> str:
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return str(payload or "")
+    charset = part.get_content_charset() or ""
+    return decode(payload, declared=charset) or payload.decode("latin-1")
+
+
+def _name(part: Message) -> str:
+    """Return the name of what is attached; empty for a part of the message itself."""
+    try:
+        name = part.get_filename() or ""
+    except FAULTS:
+        name = ""
+    disposition = str(part.get("Content-Disposition", "")).strip().lower()
+    return name or ("attachment" if disposition.startswith("attachment") else "")
+
+
+def _attached(message: EmailMessage) -> list[tuple[str, bytes]]:
+    found = []
+    for part in message.walk():
+        kind = part.get_content_type()
+        if kind == "message/rfc822":
+            inner = part.get_payload()
+            first = inner[0] if isinstance(inner, list) and inner else None
+            whole = first.as_bytes() if isinstance(first, Message) else b""
+            found.append((_name(part) or "message.eml", whole))
+        name = _name(part)
+        if part.is_multipart() or not name or kind.startswith(("image/", "audio/", "video/")):
+            continue
+        payload = part.get_payload(decode=True)
+        if isinstance(payload, bytes) and payload.strip():
+            found.append((name, payload))
+    return found

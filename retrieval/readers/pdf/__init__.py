@@ -1,0 +1,1 @@
+"""PDF: words, lines, columns, paragraphs, tables, scanned pages."""

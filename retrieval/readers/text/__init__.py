@@ -1,0 +1,1 @@
+"""Plain text, Markdown, code, notebooks, XML and delimited tables."""

@@ -1,0 +1,1 @@
+"""ZIP archives: opened within limits, and read file by file."""

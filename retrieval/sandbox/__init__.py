@@ -1,0 +1,1 @@
+"""Readers run in child processes with limits, so that a hostile file harms nothing."""

@@ -1,0 +1,1 @@
+"""Versions of a collection: segments, manifests, and one version held open."""

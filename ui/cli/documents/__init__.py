@@ -1,0 +1,1 @@
+"""`adapt ingest`, `adapt search` and what is done with collections."""

@@ -1,0 +1,1 @@
+"""`adapt merge` and `adapt export`."""

@@ -1,0 +1,1 @@
+"""`adapt models`, `adapt bases` and what the starter is measured by."""

@@ -1,0 +1,1 @@
+"""`adapt finetune` and its runs."""

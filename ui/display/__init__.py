@@ -1,0 +1,1 @@
+"""Text of documents and models made fit to be shown."""

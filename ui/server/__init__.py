@@ -1,0 +1,1 @@
+"""The Streamlit server: its process, and how it is started."""
