@@ -23,8 +23,21 @@ def test_an_init_file_is_a_docstring_and_nothing_else() -> None:
         assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
-def test_no_module_has_more_than_400_lines() -> None:
-    assert names([p for p in SOURCES if len(p.read_text().splitlines()) > 400]) == []
+def test_no_module_has_more_than_300_lines() -> None:
+    assert names([p for p in SOURCES if len(p.read_text().splitlines()) > 300]) == []
+
+
+def test_no_folder_of_code_has_more_than_14_entries() -> None:
+    folders = {p.parent for p in [*SOURCES, *(ROOT / "tests").rglob("*.py")]}
+    entries = {f: [e for e in f.iterdir() if e.name != "__pycache__"] for f in folders}
+
+    assert {str(f.relative_to(ROOT)): len(e) for f, e in entries.items() if len(e) > 14} == {}
+
+
+def test_no_module_is_imported_by_a_string() -> None:
+    by_string = ("importlib.import_module(", "resolve_name(", "__import__(")
+
+    assert names([p for p in SOURCES if any(w in p.read_text() for w in by_string)]) == []
 
 
 def test_no_module_is_a_drawer() -> None:

@@ -77,7 +77,7 @@ class Context:
     @property
     def embedder(self) -> "TextEmbedder":
         """Return the shared embedder, loaded at first use."""
-        from adapt.embedding.embedder import load_embedder
+        from adapt.embedding.load import load_embedder
 
         with self._loading:
             if self._embedder is None:
@@ -97,7 +97,7 @@ class Context:
     @property
     def embedder_name(self) -> str:
         """Return the name of the embedder that the workspace asks for."""
-        from adapt.embedding.embedder import EmbeddingSettings
+        from adapt.embedding.load import EmbeddingSettings
 
         return self.workspace.settings("embedding", EmbeddingSettings).model
 

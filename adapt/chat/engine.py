@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapt.chat.prompt import Prompt, PromptBuilder, PromptSettings
+from adapt.chat.account import Prompt
+from adapt.chat.prompt import PromptBuilder, PromptSettings
 from adapt.errors import AdaptError
 from adapt.models.choice.knowledge import without_knowledge
 from adapt.models.decoding.tools import Tool

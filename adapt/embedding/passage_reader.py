@@ -6,7 +6,7 @@ is fitted to its weights.
 
 from collections.abc import Sequence
 
-from adapt.embedding.embedder import shared_e5
+from adapt.embedding.shipped import shared_e5
 
 
 class ShippedReader:

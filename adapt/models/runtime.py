@@ -5,8 +5,8 @@ into a prompt (`adapt.chat.prompt`), training (`finetune`).
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,17 +15,16 @@ from peft import PeftModel
 from transformers import LogitsProcessorList, PreTrainedModel, StoppingCriteriaList
 
 from adapt.errors import ModelError
+from adapt.models.attached import AttachedAdapters
 from adapt.models.choice.opening import Opening
 from adapt.models.decoding.candidates import split_words
 from adapt.models.decoding.streaming import StopOnEvent, TextCallback
-from adapt.models.loading import LARGE_PARAMETERS, check_safetensors, first_line, load_base
+from adapt.models.loading import LARGE_PARAMETERS, load_base
 from adapt.models.rendering import encode, render
 from adapt.records import Abilities, Grounding, Message
 from adapt.registry.artifacts import Artifact
 from adapt.registry.bases.find import STARTER, Base
 from adapt.workspace.settings import Settings
-
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 
 class GenerationSettings(Settings):
@@ -45,9 +44,7 @@ class ModelRuntime:
         self.base = base
         self.settings = settings or GenerationSettings()
         self._model, self.tokenizer = load_base(base)
-        self._peft: PeftModel | None = None
-        self._attached: dict[str, tuple[str, Path]] = {}
-        self._turn = threading.Lock()
+        self._adapters = AttachedAdapters(self._model, base.id)
 
     @property
     def context_length(self) -> int:
@@ -58,7 +55,7 @@ class ModelRuntime:
     @property
     def adapters(self) -> list[str]:
         """Return the names of the attached adapters."""
-        return list(self._attached)
+        return self._adapters.names
 
     def attach_artifact(self, artifact: Artifact) -> str:
         """Attach a published adapter under its `name@version` and return that.
@@ -83,45 +80,11 @@ class ModelRuntime:
         Raises:
             ModelError: the folder is no adapter in safetensors, it is damaged, or it does not fit the base.
         """
-        if self._attached.get(name, ("", None))[1] == folder:
-            return
-        weights = folder / ADAPTER_WEIGHTS
-        if not weights.is_file():
-            raise ModelError(
-                f"{folder}: no {ADAPTER_WEIGHTS}; is it a LoRA adapter in safetensors?"
-            )
-        check_safetensors([weights])
-        # peft uses the name as a module's key, which may hold no dot; `billing@1.2` may.
-        key = f"adapter{len(self._attached)}"
-        with self._turn:
-            try:
-                if self._peft is None:
-                    self._peft = PeftModel.from_pretrained(
-                        self._model, folder, adapter_name=key, local_files_only=True
-                    )
-                else:
-                    self._peft.load_adapter(folder, adapter_name=key, local_files_only=True)
-            except (ValueError, RuntimeError, KeyError, OSError, TypeError) as error:
-                raise ModelError(
-                    f"adapter {name} does not fit base '{self.base.id}': {first_line(error)}"
-                ) from error
-            self._peft.eval()
-            self._attached[name] = (key, folder)
+        self._adapters.attach(name, folder)
 
-    @contextmanager
-    def active(self, adapter: str | None) -> Iterator[PreTrainedModel | PeftModel]:
-        """Yield the model with one adapter, or none, switched on; others wait."""
-        if adapter is not None and adapter not in self._attached:
-            raise ValueError(f"adapter {adapter} is not attached")
-        with self._turn, torch.inference_mode():
-            if self._peft is None:
-                yield self._model
-            elif adapter is None:
-                with self._peft.disable_adapter():
-                    yield self._peft
-            else:
-                self._peft.set_adapter(self._attached[adapter][0], inference_mode=True)
-                yield self._peft
+    def active(self, adapter: str | None) -> AbstractContextManager[PreTrainedModel | PeftModel]:
+        """Return a context of the model with one adapter, or none, switched on; others wait."""
+        return self._adapters.active(adapter)
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """Return the length in tokens of the prompt that these messages make."""

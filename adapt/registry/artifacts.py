@@ -100,3 +100,20 @@ class Aliases(BaseModel):
     names: dict[str, int] = {}
     history: list[int] = []
     highest: int = 0
+
+
+def file_faults(artifact: Artifact) -> list[str]:
+    """Return what of an artifact's files is not as its card has it, one sentence each; every file is hashed again."""
+    files, where = artifact.card.files, artifact.reference
+    found = (one for one in artifact.path.rglob("*") if one.is_file())
+    present = {one.relative_to(artifact.path).as_posix() for one in found} - {CARD}
+    faults = [f"{where}: {name} is missing" for name in sorted(files.keys() - present)]
+    faults += [f"{where}: {name} is not in its card" for name in sorted(present - files.keys())]
+    changed = (
+        name
+        for name in sorted(present & files.keys())
+        if sha256_file(artifact.path / name) != files[name].sha256
+    )
+    return faults + [
+        f"{where}: {name} was changed after publication (SHA-256 differs)" for name in changed
+    ]

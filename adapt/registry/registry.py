@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from pydantic import JsonValue, ValidationError
 
 from adapt.errors import AdaptError, NotFoundError, WorkspaceError
-from adapt.registry.artifacts import CARD, Aliases, Artifact, Card, Kind, sha256_file
+from adapt.registry.artifacts import CARD, Aliases, Artifact, Card, Kind, file_faults
 from adapt.registry.staging import Staging
 from adapt.workspace.folder import NAME, Workspace, check_name, sync_folder, write_atomic
 
@@ -241,19 +241,10 @@ class Registry:
         return faults
 
     def _faults(self, name: str, number: int) -> builtins.list[str]:
-        path = self._root / name / str(number)
         try:
-            card = self._read(name, number).card
+            return file_faults(self._read(name, number))
         except WorkspaceError as error:
             return [str(error)]
-        present = {p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()} - {CARD}
-        where = f"{name}@{number}"
-        faults = [f"{where}: {f} is missing" for f in sorted(card.files.keys() - present)]
-        faults += [f"{where}: {f} is not in its card" for f in sorted(present - card.files.keys())]
-        for file in sorted(present & card.files.keys()):
-            if sha256_file(path / file) != card.files[file].sha256:
-                faults.append(f"{where}: {file} was changed after publication (SHA-256 differs)")
-        return faults
 
     def _folders(self) -> builtins.list[str]:
         return sorted(

@@ -18,7 +18,8 @@ from merge.methods.trial import Trial
 from merge.report.measure import Yardstick
 from merge.report.report import Advice, DomainResult, advise
 from merge.search.candidates import rows_of
-from merge.search.search import SearchSettings, search
+from merge.search.outcome import SearchSettings
+from merge.search.search import search
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ from the chunks that are live then: so the scores are those of one index of all 
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from retrieval.index.live_words import Found, LivePart, Scored
 from retrieval.index.postings import Held, Rows, Scores
-from retrieval.index.word_index import LexicalSegment, Live, Postings
+from retrieval.index.word_index import Live, Postings
 from retrieval.language.compounds import Compounds
 from retrieval.language.forms.normal_form import SIGN
 from retrieval.language.terms import Asked, asked
@@ -35,53 +36,11 @@ FIELD_B = (
     1.0  # a path of ten headings says less by each; 0.5 cost 0.002 on leyes_uy, 0.001 on feedbackqa
 )
 HEADINGS, TITLE = 1, 2  # their places among the fields
-IN_TEXT = 0.25  # how far a text names what it holds, for 1 of a heading
 FEW, MANY = (
     3,
     0.2,
 )  # chunks, and a share of them: what so many hold, "COVID-19", tells none from the others
-LEAST_OF_NAME = 2  # words of a file's name that name it; one alone, "notes", may be meant otherwise
 WORDS = 512  # that an index remembers: those that are in every other question are the long ones to reckon
-
-
-class LivePart:
-    """A segment, and which of its chunks are live, shape [n]; what of them BM25 asks for."""
-
-    def __init__(self, segment: LexicalSegment, keys: Mapping[str, str]) -> None:
-        """Take the segment and the keys of the documents that are live in it."""
-        self.segment = segment
-        self.live = segment.live(keys)
-        self.size = int(self.live.sum())
-        self.lengths = segment.lengths.astype(np.float32)
-        self.headings = segment.headings.astype(np.float32)
-        self.titles = segment.titles.astype(np.float32)
-        self.of_document = segment.keys
-        whole = np.bincount(segment.keys, segment.lengths, minlength=segment.documents)
-        self.document_lengths = whole.astype(np.float32)
-        self.live_documents = np.zeros(segment.documents, np.bool_)
-        self.live_documents[segment.keys[self.live]] = True
-        self.mask = None if self.size == len(self.live) else self.live
-        self._document_mask = None if self.live_documents.all() else self.live_documents
-
-    def holding(self, rows: Rows) -> int:
-        """Return how many of these chunks are live."""
-        return len(rows) if self.mask is None else int(self.mask.take(rows).sum())
-
-    def holding_documents(self, rows: Rows) -> int:
-        """Return how many of these documents are live."""
-        mask = self._document_mask
-        return len(rows) if mask is None else int(mask.take(rows).sum())
-
-
-@dataclass(frozen=True)
-class Found:
-    """A word of a question: its weight (idf), and for each segment the chunks that hold it, ascending."""
-
-    weight: float
-    rows: tuple[Rows, ...]
-    fielded: tuple[Rows, ...]  # those that hold it in a heading or the file's name
-    titled: tuple[Rows, ...]  # those that hold it in the file's name
-    named: float = 0.0  # how far it tells some chunks from the others, where the question names it
 
 
 @dataclass(frozen=True)
@@ -95,50 +54,6 @@ class Added:
         Rows, ...
     ]  # of what is named, the chunks that hold it in a heading or the file's name
     titled: tuple[Rows, ...]  # those that hold it in the file's name
-
-
-@dataclass(frozen=True)
-class Scored:
-    """For each segment the live chunks that share a word with the question, ascending, and their scores; and the words."""
-
-    rows: list[Rows]
-    scores: list[Scores]
-    words: list[Found]
-    titles: list[Rows]  # how many words the name of each chunk's file has
-
-    def of(self, part: int, rows: Rows) -> Scores:
-        """Return the scores of some chunks, 0 for those that share no word, shape [n]."""
-        places, inside = _within(self.rows[part], rows)
-        found = np.zeros(len(rows), np.float32)
-        found[inside] = self.scores[part][places[inside]]
-        return found
-
-    def coverage(self, part: int, rows: Rows) -> Scores:
-        """Return which share of the question some chunks hold, its words weighted by rarity; 0 to 1, shape [n]."""
-        whole = sum(word.weight for word in self.words)
-        held = np.zeros(len(rows), np.float32)
-        for word in self.words:
-            held += np.float32(word.weight) * _within(word.rows[part], rows)[1]
-        return held / np.float32(whole) if whole else held
-
-    def named(self, part: int, rows: Rows) -> Scores:
-        """Return how far the question names some chunks, in [0, 1]: 1 where it says the whole name of one's file.
-
-        Else the mean over what it names: 1 where a heading or the file's name holds it, `IN_TEXT` where the text does.
-        """
-        every = [word for word in self.words if word.named]
-        named = np.zeros(len(rows), np.float32)
-        for word in every:
-            inside = _within(word.rows[part], rows)[1]
-            fielded = _within(word.fielded[part], rows)[1]
-            named += np.where(fielded, 1.0, IN_TEXT * inside) * word.named / len(every)
-        said = np.zeros(len(rows), np.int32)
-        for word in self.words:
-            if not word.named and len(word.titled[part]):
-                said += _within(word.titled[part], rows)[1]
-        of_name: Rows = self.titles[part].take(rows)
-        named[(of_name >= LEAST_OF_NAME) & (said >= of_name)] = 1.0
-        return named
 
 
 class Bm25:
@@ -313,15 +228,6 @@ def _summed(added: Sequence[Postings], size: int) -> npt.NDArray[np.float64]:
     rows = np.concatenate([rows for rows, _ in added], dtype=np.intp)
     parts = np.concatenate([part for _, part in added], dtype=np.float64)
     return np.bincount(rows, parts, minlength=size).astype(np.float64, copy=False)
-
-
-def _within(held: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:
-    """Return where rows stand among ascending ones, and which of them do."""
-    places = held.searchsorted(rows)
-    if not len(held):
-        return places, np.zeros(len(rows), np.bool_)
-    # one after the last is compared with the last, which it is not
-    return places, held.take(places, mode="clip") == rows
 
 
 def _norms(lengths: Scores, mean: float, b: float) -> Scores:

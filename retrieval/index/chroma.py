@@ -15,7 +15,8 @@ from pydantic import Field
 
 from adapt.errors import RecipeError, WorkspaceError
 from adapt.workspace.settings import Settings
-from retrieval.index.version_index import SegmentIndex, Vectors
+from retrieval.index.segment_index import SegmentIndex
+from retrieval.index.version_index import Vectors
 
 TOKEN = "ADAPT_CHROMA_TOKEN"  # noqa: S105  the variable's name
 BATCH = 1_000

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.errors import AdaptError, ModelError
 from adapt.jobs.ray_cluster import connected
 from adapt.protocols import Progress, TextEmbedder, no_progress

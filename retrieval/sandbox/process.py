@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -22,7 +21,8 @@ from pydantic import TypeAdapter
 
 from adapt.errors import AdaptError, DataError
 from adapt.records import Document
-from retrieval.sandbox.limits import MB, OCR_PAGE_SECONDS, WALL, ReaderLimits
+from retrieval.sandbox.clock import Clock
+from retrieval.sandbox.limits import MB, OCR_PAGE_SECONDS, ReaderLimits
 from retrieval.sandbox.messages import SMALL, FrameError, receive, receive_bytes, send
 
 ROOT = Path(__file__).parents[2]
@@ -42,17 +42,6 @@ Cause = Literal["", "time", "memory", "stopped", "nonsense"]
 LOGGER = logging.getLogger(__name__)
 
 
-@dataclass
-class _Clock:
-    """When the file that is being read has had its time: `processor` in seconds of computing, `wall` in all."""
-
-    started: float
-    wall: float
-    processor: float
-    seconds: float
-    ocr: bool = False
-
-
 class ReaderProcess:
     """A child that reads one file after another; its owner starts another when this one is not `usable` any more.
 
@@ -63,7 +52,7 @@ class ReaderProcess:
     def __init__(self, limits: ReaderLimits) -> None:
         self._limits = limits
         self._lock = threading.Lock()  # what is killed must still be there, and at the same file
-        self._clock: _Clock | None = None
+        self._clock: Clock | None = None
         self._cause: Cause = ""
         self._peak = 0
         self._worn = False
@@ -127,7 +116,7 @@ class ReaderProcess:
             self._peak = max(self._peak, memory)
             if memory > self._limits.memory_mb * MB:
                 self._kill("memory")
-            elif time.monotonic() > clock.wall or processor > clock.processor:
+            elif clock.is_over(now=time.monotonic(), processor=processor):
                 self._kill("time")
 
     def stop(self) -> None:
@@ -202,29 +191,20 @@ class ReaderProcess:
     def _set_clock(self, seconds: float) -> None:
         processor, now = _processor(self._seen), time.monotonic()
         with self._lock:
-            self._clock = _Clock(now, now + WALL * seconds, processor + seconds, seconds)
+            self._clock = Clock.of(seconds, now=now, processor=processor)
 
     def _lengthen(self, seconds: float) -> None:
         """Give the file that is being read so much time in all."""
         with self._lock:
             if self._clock is not None:
-                more = max(0.0, seconds - self._clock.seconds)
-                self._clock.seconds += more
-                self._clock.processor += more
-                self._clock.wall += WALL * more
+                self._clock.lengthen(seconds)
 
     def _allow_ocr(self) -> None:
-        """A page is about to be recognised: it has its own time, within what all pages of a file have.
-
-        The time is tesseract's; for itself the child gets what an ordinary file has, to draw the next page.
-        """
+        """Give the page that is about to be recognised its time."""
         processor, now = _processor(self._seen), time.monotonic()
         with self._lock:
             if self._clock is not None:
-                clock, last = self._clock, self._clock.started + self._limits.ocr_seconds
-                clock.ocr = True
-                clock.wall = max(clock.wall, min(now + OCR_PAGE_SECONDS, last))
-                clock.processor = max(clock.processor, processor + self._limits.seconds)
+                self._clock.allow_ocr(self._limits, now=now, processor=processor)
 
     def _stop_clock(self) -> None:
         with self._lock:
@@ -241,7 +221,7 @@ class ReaderProcess:
             with contextlib.suppress(ProcessLookupError):  # all of it is gone
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _obituary(self, path: Path, cause: Cause, clock: _Clock | None) -> str:
+    def _obituary(self, path: Path, cause: Cause, clock: Clock | None) -> str:
         """Return the sentence for a file at which the process has ended."""
         code = self._process.returncode or 0
         signalled = signal.Signals(-code).name if code < 0 else ""
@@ -259,7 +239,7 @@ class ReaderProcess:
         return f"{path}: its reader {how} ({signalled or f'exit code {code}'}); save it anew with another program"
 
 
-def _too_slow(path: Path, clock: _Clock | None) -> str:
+def _too_slow(path: Path, clock: Clock | None) -> str:
     if clock is not None and clock.ocr:
         return f"{path}: recognising its scanned pages takes too long; run it through OCR first, or split it"
     seconds = f"over {clock.seconds:.2g} s" if clock is not None else "too long"

@@ -18,9 +18,9 @@ from adapt.embedding.reranker import load_reranker
 from adapt.errors import DataError, RecipeError
 from adapt.records import Chunk, Passage
 from adapt.workspace.settings import Settings
-from retrieval.index.bm25 import IN_TEXT
 from retrieval.index.fields import indexed_text
 from retrieval.index.filters import Filter
+from retrieval.index.live_words import IN_TEXT
 from retrieval.index.version_index import Candidate
 from retrieval.search.fusion import Weights, fuse, similarities, similarity
 from retrieval.search.near_duplicates import Seen, spread

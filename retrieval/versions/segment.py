@@ -9,8 +9,9 @@ from pathlib import Path
 
 from adapt.records import Chunk
 from adapt.workspace.folder import sync_folder
+from retrieval.index.segment_index import IndexWriter, SegmentIndex
 from retrieval.index.texts import ChunkTexts
-from retrieval.index.version_index import EachVectors, IndexWriter, SegmentIndex
+from retrieval.index.version_index import EachVectors
 
 BATCH = 1_000  # chunks
 

@@ -18,7 +18,8 @@ from adapt.records import Chunk
 from retrieval.index.chroma import ChromaServer, ChromaSettings
 from retrieval.index.filters import Filter
 from retrieval.index.meaning import Embedders, Meaning
-from retrieval.index.version_index import Candidate, SegmentIndex, Vectors, VersionIndex
+from retrieval.index.segment_index import SegmentIndex
+from retrieval.index.version_index import Candidate, Vectors, VersionIndex
 from retrieval.versions.manifest import Manifest, load, load_kept, named_segments
 from retrieval.versions.names import MANIFEST
 from retrieval.versions.next_version import live_chunks

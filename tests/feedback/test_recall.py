@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder, load_embedder
+from adapt.embedding.hash_embedder import HashEmbedder
+from adapt.embedding.load import load_embedder
 from adapt.protocols import TextEmbedder
 from adapt.records import Turn
 from adapt.storage.database import Database

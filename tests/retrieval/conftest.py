@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder, load_embedder
+from adapt.embedding.hash_embedder import HashEmbedder
+from adapt.embedding.load import load_embedder
 from adapt.protocols import TextEmbedder
 
 

@@ -18,7 +18,7 @@ from adapt.workspace.settings import Settings
 from ui.actions.documents import open_collection
 
 if TYPE_CHECKING:
-    from adapt.chat.prompt import Prompt
+    from adapt.chat.account import Prompt
     from adapt.evaluation.tasks import Scoreboard, Scores, Task
     from adapt.registry.bases.find import Base
     from ui.context import Context

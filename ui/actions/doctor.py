@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from adapt.embedding.embedder import EmbeddingSettings, load_embedder
+from adapt.embedding.load import EmbeddingSettings, load_embedder
 from adapt.errors import AdaptError
 from adapt.registry.bases.find import find_base
 from adapt.registry.registry import Registry

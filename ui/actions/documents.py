@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from adapt.chat.prompt import AccountEntry
+from adapt.chat.account import AccountEntry
 from adapt.errors import AdaptError
 from adapt.protocols import Progress, no_progress
 from adapt.records import PassageView

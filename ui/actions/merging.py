@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from merge.recipes.recipe import Recipe
     from merge.report.advice import Advised
     from merge.report.geometry import Analysis
-    from merge.search.search import Found, SearchSettings
+    from merge.search.outcome import Found, SearchSettings
     from ui.context import Context
 
 
@@ -152,7 +152,8 @@ def _search(
     """Return what a search found, and the rows that its methods on rows fitted the model to."""
     from merge.fit.domains import refuse_shared_rows
     from merge.search.candidates import methods_for_adapter, rows_of
-    from merge.search.search import SearchSettings, search
+    from merge.search.outcome import SearchSettings
+    from merge.search.search import search
 
     settings = held.search or SearchSettings()
     if form == "adapter":
@@ -227,7 +228,7 @@ def held_by(recipe: "Recipe") -> Held:
     learned = [read_task(name, Path(held.file)) for name, held in recipe.calibration.items()]
     if recipe.search is None:
         return Held(tests, calibration=learned)
-    from merge.search.search import SearchSettings
+    from merge.search.outcome import SearchSettings
 
     said = recipe.search
     validation = [read_task(name, Path(held.file)) for name, held in said.validation.items()]
@@ -280,7 +281,7 @@ def analyse_adapters(
     from merge.check.resolve import resolve
     from merge.report.advice import find_advice
     from merge.report.geometry import analyse
-    from merge.search.search import SearchSettings
+    from merge.search.outcome import SearchSettings
 
     resolved = resolve(recipe, workspace=ctx.workspace)
     geometry = analyse(resolved.checkpoint, resolved.adapters, resolved.plan)

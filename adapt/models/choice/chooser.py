@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from adapt.embedding.embedder import load_muse, load_token_encoder, muse_folder, shared_e5
+from adapt.embedding.shipped import load_muse, load_token_encoder, muse_folder, shared_e5
 from adapt.models.choice.evidence import EVIDENCE, FOREIGN, MODEL_FIGURES, Evidence, Figures
 from adapt.models.choice.likelihood import Likelihoods
 from adapt.models.choice.match import MatchHead, TokenMatch

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from adapt.embedding.embedder import load_e5, load_muse, load_token_encoder, muse_folder
+from adapt.embedding.shipped import load_e5, load_muse, load_token_encoder, muse_folder
 from adapt.models.choice.chooser import WEIGHTS, LanguageWeights, Weights
 from adapt.models.choice.evidence import EVIDENCE, FOREIGN, MODEL_FIGURES, Evidence
 from adapt.models.choice.likelihood import likelihoods

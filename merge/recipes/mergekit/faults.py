@@ -1,4 +1,4 @@
-"""What is wrong between the fields of a recipe for mergekit; mergekit itself finds most of it late or never.
+"""What is wrong between the fields of a merge of whole models; mergekit itself finds most of it late or never.
 
 Works on the values as they were read, so that one wrong field does not hide what is wrong in another; wrong types are
 pydantic's. Not here: one parameter's value (`merge.recipes.mergekit.parameters`), and the models themselves
@@ -6,18 +6,15 @@ pydantic's. Not here: one parameter's value (`merge.recipes.mergekit.parameters`
 """
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
 
 from merge.recipes.mergekit.catalogue import CHAT_TEMPLATES, METHODS, MergekitMethod
+from merge.recipes.mergekit.fields import Sources, entries_of, is_mapping, mapping_of, plus_faults
 from merge.recipes.mergekit.parameters import Scope, parameter_faults
 from merge.recipes.parameters import Faults
 from merge.recipes.yaml_lines import Location
-
-Sources = Sequence[tuple[Location, Mapping[str, object]]]
 
 
 @dataclass(frozen=True)
@@ -57,81 +54,31 @@ def merge_faults(values: Mapping[str, object]) -> Faults:
     return [*faults, *_dtype_faults(values), *_tokenizer_faults(values)]
 
 
-def moe_faults(values: Mapping[str, object]) -> Faults:
-    """Return the faults of a mixture of experts."""
-    faults: Faults = []
-    experts = _entries(values, "experts", ())
-    shared = _entries(values, "shared_experts", ())
-    for location, expert in (*experts, *shared):
-        if ("source_model" in expert) == ("adapter" in expert):
-            faults.append((location, "needs either 'source_model' or 'adapter'"))
-        faults += _plus_faults((*location, "source_model"), expert.get("source_model"))
-    if len(experts) == 1:
-        faults.append((("experts",), "is one expert only; a mixture needs two or more"))
-    wanted = values.get("experts_per_token", 2)
-    if experts and isinstance(wanted, int) and wanted > len(experts):
-        faults.append(
-            (
-                ("experts_per_token",) if "experts_per_token" in values else ("experts",),
-                f"is {wanted}, but there are {len(experts)} experts",
-            )
-        )
-    if len(shared) > 1:
-        faults.append((("shared_experts",), "has more than one; mergekit writes one at most"))
-    if values.get("architecture") == "deepseek":
-        faults.append(
-            (("architecture",), "deepseek opens with code from the hub only, which is not run here")
-        )
-    return [*faults, *_prompt_faults(values, experts, shared)]
-
-
-def extraction_faults(values: Mapping[str, object]) -> Faults:
-    """Return the faults of an extraction."""
-    inner = values.get("extract_lora")
-    if not _is_mapping(inner):
-        return []
-    faults: Faults = []
-    for key in ("model", "base_model"):
-        faults += _plus_faults(("extract_lora", key), inner.get(key))
-    if inner.get("model") == inner.get("base_model") is not None:
-        faults.append(
-            (("extract_lora", "model"), "is the base model itself; there is no difference")
-        )
-    for key in ("include", "exclude"):
-        patterns = inner.get(key)
-        for i, pattern in enumerate(patterns if isinstance(patterns, list) else []):
-            try:
-                re.compile(str(pattern))
-            except re.error as error:
-                faults.append((("extract_lora", key, i), f"is no regular expression ({error})"))
-    return faults
-
-
 def _groups(values: Mapping[str, object]) -> Iterator[_Group]:
     """Yield all that is merged: the models, or each slice, of the whole or of each module."""
-    top = Scope(("parameters",), _mapping(values.get("parameters")))
+    top = Scope(("parameters",), mapping_of(values.get("parameters")))
     base = values.get("base_model")
     yield from _groups_of(values, (), base, (top,))
-    modules = _mapping(values.get("modules"))
+    modules = mapping_of(values.get("modules"))
     for name, module in modules.items():
-        if _is_mapping(module):
+        if is_mapping(module):
             location = ("modules", name)
-            own = Scope((*location, "parameters"), _mapping(module.get("parameters")))
+            own = Scope((*location, "parameters"), mapping_of(module.get("parameters")))
             yield from _groups_of(module, location, base, (own, top))
 
 
 def _groups_of(
     part: Mapping[str, object], location: Location, base: object, scopes: tuple[Scope, ...]
 ) -> Iterator[_Group]:
-    models = _entries(part, "models", location)
+    models = entries_of(part, "models", location)
     if models:
         yield _Group((*location, "models"), models, base, ("base_model",), False, scopes)
-    for at, piece in _entries(part, "slices", location):
-        own = Scope((*at, "parameters"), _mapping(piece.get("parameters")))
+    for at, piece in entries_of(part, "slices", location):
+        own = Scope((*at, "parameters"), mapping_of(piece.get("parameters")))
         base_at = (*at, "base_model") if "base_model" in piece else ("base_model",)
         yield _Group(
             at,
-            _entries(piece, "sources", at),
+            entries_of(piece, "sources", at),
             piece.get("base_model", base),
             base_at,
             True,
@@ -142,13 +89,7 @@ def _groups_of(
 def _source_faults(location: Location, source: Mapping[str, object]) -> Faults:
     if ("model" in source) == ("adapter" in source):
         return [(location, "needs either 'model' or 'adapter'")]
-    return _plus_faults((*location, "model"), source.get("model"))
-
-
-def _plus_faults(location: Location, name: object) -> Faults:
-    if isinstance(name, str) and name.count("+") > 1:
-        return [(location, "has more than one '+'; write base+adapter")]
-    return []
+    return plus_faults((*location, "model"), source.get("model"))
 
 
 def _slice_faults(group: _Group) -> Faults:
@@ -231,7 +172,7 @@ def _group_parameter_faults(method: MergekitMethod, group: _Group) -> Faults:
     named = [
         (
             location,
-            Scope((*location, "parameters"), _mapping(source.get("parameters"))),
+            Scope((*location, "parameters"), mapping_of(source.get("parameters"))),
             source.get("model", source.get("adapter")) == group.base,
         )
         for location, source in group.sources
@@ -253,9 +194,9 @@ def _tokenizer_faults(values: Mapping[str, object]) -> Faults:
         faults.append((("tokenizer_source",), "and tokenizer cannot both be given; keep one"))
     if values.get("tokenizer_source") == "base" and "base_model" not in values:
         faults.append((("tokenizer_source",), "is 'base', and there is no base_model"))
-    tokens = _mapping(_mapping(values.get("tokenizer")).get("tokens"))
+    tokens = mapping_of(mapping_of(values.get("tokenizer")).get("tokens"))
     for token, setting in tokens.items():
-        if _is_mapping(setting) and "source" in setting:
+        if is_mapping(setting) and "source" in setting:
             faults += _token_faults(("tokenizer", "tokens", token, "source"), setting["source"])
     template = values.get("chat_template")
     if (
@@ -272,8 +213,8 @@ def _tokenizer_faults(values: Mapping[str, object]) -> Faults:
 def _token_faults(location: Location, source: object) -> Faults:
     if isinstance(source, str):
         return []
-    kind = source.get("kind") if _is_mapping(source) else None
-    if not _is_mapping(source) or kind not in ("zero", "model_token"):
+    kind = source.get("kind") if is_mapping(source) else None
+    if not is_mapping(source) or kind not in ("zero", "model_token"):
         return [(location, "should be a model's name, or a mapping with kind: zero or model_token")]
     if kind == "zero":
         return []
@@ -281,37 +222,3 @@ def _token_faults(location: Location, source: object) -> Faults:
     if not isinstance(source.get("model"), str) or len(named) != 1:
         return [(location, "model_token needs 'model', and either 'token' or 'token_id'")]
     return []
-
-
-def _prompt_faults(values: Mapping[str, object], experts: Sources, shared: Sources) -> Faults:
-    """Return what the router would lack: prompts, and different ones for each expert."""
-    if values.get("gate_mode") == "random":
-        return []
-    faults: Faults = [
-        (
-            location,
-            "has no positive_prompts, from which its gate is made; only gate_mode: random needs none",
-        )
-        for location, expert in (*experts, *shared)
-        if not expert.get("positive_prompts")
-    ]
-    prompts = [(e.get("positive_prompts"), e.get("negative_prompts") or []) for _, e in experts]
-    if len(prompts) > 1 and not faults and all(p == prompts[0] for p in prompts):
-        faults.append(
-            (("experts",), "all have the same prompts, so the router could not tell them apart")
-        )
-    return faults
-
-
-def _entries(part: Mapping[str, object], key: str, location: Location) -> Sources:
-    listed = part.get(key)
-    entries = listed if isinstance(listed, list) else []
-    return [((*location, key, i), e) for i, e in enumerate(entries) if _is_mapping(e)]
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if _is_mapping(value) else {}
-
-
-def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
-    return isinstance(value, Mapping)

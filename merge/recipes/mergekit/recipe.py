@@ -22,7 +22,8 @@ from pydantic_core import ErrorDetails
 from adapt.errors import RecipeError
 from adapt.workspace.settings import Settings
 from merge.recipes.faults import all_faults, explain, place
-from merge.recipes.mergekit.faults import extraction_faults, merge_faults, moe_faults
+from merge.recipes.mergekit.expert_faults import extraction_faults, moe_faults
+from merge.recipes.mergekit.faults import merge_faults
 from merge.recipes.mergekit.model_names import with_short_names, without_parameters
 from merge.recipes.sections import HeldOutFile, section_faults
 from merge.recipes.yaml_lines import Location

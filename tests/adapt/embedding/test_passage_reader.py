@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import shared_e5
 from adapt.embedding.encoders.e5 import PASSAGE, QUESTION, token_closeness
 from adapt.embedding.passage_reader import ShippedReader
+from adapt.embedding.shipped import shared_e5
 
 TEXTS = ["The office opens at nine.", "A refund takes five days.", "word " * 900, ""]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from adapt.embedding.embedder import load_token_encoder
+from adapt.embedding.shipped import load_token_encoder
 from adapt.models.choice.chooser import Chooser, load_chooser, load_weights
 from adapt.models.choice.evidence import EVIDENCE, MODEL_FIGURES
 from adapt.models.choice.likelihood import likelihoods

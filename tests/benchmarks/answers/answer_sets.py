@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.records import Passage
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection

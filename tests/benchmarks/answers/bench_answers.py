@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapt.chat.engine import Request
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.embedding.passage_reader import ShippedReader
 from adapt.protocols import PassageReader, TextEmbedder
 from adapt.records import ContextPiece, Offer, Passage

@@ -6,7 +6,7 @@ The documents are made here (`named_documents`); ingest, search and embedder are
 import tempfile
 from pathlib import Path
 
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.protocols import TextEmbedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from adapt.embedding.embedder import load_embedder, shared_e5
 from adapt.embedding.encoders.batches import Vectors
 from adapt.embedding.encoders.e5 import PASSAGE, QUESTION, token_closeness
+from adapt.embedding.load import load_embedder
+from adapt.embedding.shipped import shared_e5
 from adapt.protocols import TextEmbedder
 from adapt.records import Passage
 from adapt.registry.artifacts import sha256_file

@@ -15,7 +15,7 @@ from merge.fit.domains import Domain
 from merge.recipes.from_flags import recipe_from_flags
 from merge.report.advice import Advised, find_advice
 from merge.report.report import Advice
-from merge.search.search import SearchSettings
+from merge.search.outcome import SearchSettings
 from tests.benchmarks.report import Row
 from tests.merge.planted import Known, Planted, pairs, plant
 

@@ -31,7 +31,7 @@ from merge.recipes.from_flags import recipe_from_flags
 from merge.report.measure import Held, measure
 from merge.report.recovered import Share, mean_recovered
 from merge.report.report import DomainResult, Report
-from merge.search.search import SearchSettings
+from merge.search.outcome import SearchSettings
 from merge.write.model import copy_companions
 from tests.benchmarks.finetune.bench_domains import DOMAINS, METRICS, MOST_TESTED
 from tests.benchmarks.report import Row

@@ -9,9 +9,10 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from adapt.embedding.embedder import load_embedder, load_muse, minilm_folder, muse_folder
 from adapt.embedding.encoders.minilm import MiniLm, WordPieces
 from adapt.embedding.encoders.minilm_torch import BATCH, TorchMiniLm
+from adapt.embedding.load import load_embedder
+from adapt.embedding.shipped import load_muse, minilm_folder, muse_folder
 from retrieval.search.evaluate import judge
 from tests.benchmarks.report import Row
 from tests.benchmarks.retrieval.bench_search import Set, _scifact

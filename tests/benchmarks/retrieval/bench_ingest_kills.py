@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
 from retrieval.versions.manifest import named_segments

@@ -24,8 +24,9 @@ from adapt.language.question_language import language_of_question
 from adapt.records import Chunk
 from retrieval.index.filters import Filter
 from retrieval.index.meaning import Embedders, Meaning
+from retrieval.index.segment_index import IndexWriter, SegmentIndex
 from retrieval.index.vectors import EachVectors, nearest
-from retrieval.index.version_index import Candidate, IndexWriter, SegmentIndex, VersionIndex
+from retrieval.index.version_index import Candidate, VersionIndex
 from retrieval.search.search import run as search
 from tests.benchmarks.report import Row
 from tests.benchmarks.retrieval import passages
@@ -47,7 +48,8 @@ import json, sys, time
 start = time.perf_counter()
 from pathlib import Path
 import numpy as np
-from retrieval.index.version_index import SegmentIndex, VersionIndex
+from retrieval.index.version_index import VersionIndex
+from retrieval.index.segment_index import SegmentIndex
 from retrieval.index.meaning import Meaning
 from retrieval.search.search import rank, SearchSettings
 imported = time.perf_counter()

@@ -16,7 +16,7 @@ import chromadb
 import numpy as np
 from chromadb.config import Settings as ChromaSettings
 
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
 from retrieval.search.search import SearchSettings

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
 from tests.benchmarks.report import Row

@@ -24,8 +24,9 @@ from llama_index.core.node_parser import SentenceSplitter
 from llama_index.vector_stores.chroma import ChromaVectorStore
 from pydantic import PrivateAttr
 
-from adapt.embedding.embedder import load_embedder, minilm_folder
 from adapt.embedding.encoders.minilm import WordPieces
+from adapt.embedding.load import load_embedder
+from adapt.embedding.shipped import minilm_folder
 from adapt.workspace.folder import Workspace
 from retrieval.chunks.cut import ChunkSettings
 from retrieval.collections.collection import Collection

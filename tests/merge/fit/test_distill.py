@@ -29,7 +29,9 @@ from merge.search import candidates as search_methods
 from merge.search.bench import Bench
 from merge.search.candidates import METHODS, fit_seconds, worth_fitting
 from merge.search.journal import Line
-from merge.search.search import Found, SearchSettings, next_start, search
+from merge.search.loop import next_start
+from merge.search.outcome import Found, SearchSettings
+from merge.search.search import search
 from tests.merge.fit.test_regmean import DOMAINS, FAMILIES, WORDS, recipe_of, task, two, written
 from tests.merge.planted import train
 from tests.tiny import SHAPE, make_base

@@ -21,7 +21,8 @@ from merge.methods.trial import Space, Trial
 from merge.recipes.from_flags import recipe_from_flags
 from merge.search.bench import Bench
 from merge.search.journal import open_journal
-from merge.search.search import Found, SearchSettings, search
+from merge.search.outcome import Found, SearchSettings
+from merge.search.search import search
 from merge.write.tensor import TensorMerger
 from tests.merge.conftest import make_adapter as any_adapter, make_base as tied_base
 from tests.merge.planted import train

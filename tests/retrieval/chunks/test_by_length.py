@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.records import Document, Page, PageForm
 from retrieval.chunks.by_length import FEW_PARTS, cut_by_length, is_crowded
 from retrieval.chunks.cut import ChunkSettings, chunk

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk, Document, Page, PageForm
 from retrieval.chunks.cut import HEADING_TOKENS, ChunkSettings, chunk

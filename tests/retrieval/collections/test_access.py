@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.errors import AdaptError, NotFoundError, WorkspaceError
 from adapt.workspace.folder import Workspace
 from retrieval.collections.access import Access, private

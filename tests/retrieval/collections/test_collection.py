@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.errors import AdaptError, DataError, NotFoundError, RecipeError, WorkspaceError
 from adapt.protocols import TextEmbedder
 from adapt.records import ProgressEvent

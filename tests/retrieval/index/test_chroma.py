@@ -11,7 +11,7 @@ import chromadb
 import pytest
 from chromadb.api import ClientAPI
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.embedding.pair import EmbedderPair
 from adapt.errors import RecipeError, WorkspaceError
 from adapt.workspace.folder import Workspace

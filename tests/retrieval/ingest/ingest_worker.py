@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
 from retrieval.search.search import SearchSettings

@@ -9,7 +9,7 @@ import pytest
 ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
 from ray.cluster_utils import Cluster  # noqa: E402
 
-from adapt.embedding.embedder import HashEmbedder  # noqa: E402
+from adapt.embedding.hash_embedder import HashEmbedder  # noqa: E402
 from adapt.errors import ModelError  # noqa: E402
 from adapt.records import ProgressEvent  # noqa: E402
 from adapt.workspace.folder import Workspace  # noqa: E402

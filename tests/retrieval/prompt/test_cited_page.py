@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.records import Chunk, Document, Page
 from adapt.workspace.folder import Workspace
 from retrieval.chunks.cut import ChunkSettings, chunk

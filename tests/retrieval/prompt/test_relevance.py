@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.embedding.passage_reader import ShippedReader
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk, Passage

@@ -6,7 +6,7 @@ import pytest
 
 from adapt.chat.engine import ChatEngine, Request
 from adapt.chat.prompt import PromptSettings
-from adapt.embedding.embedder import load_embedder
+from adapt.embedding.load import load_embedder
 from adapt.models.runtime import ModelRuntime
 from adapt.storage.database import Database
 from adapt.workspace.folder import Workspace

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder, load_embedder
+from adapt.embedding.hash_embedder import HashEmbedder
+from adapt.embedding.load import load_embedder
 from adapt.embedding.pair import EmbedderPair
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.errors import AdaptError
 from adapt.protocols import TextGenerator
 from adapt.records import Chunk, Grounding, Message

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder, load_embedder
+from adapt.embedding.hash_embedder import HashEmbedder
+from adapt.embedding.load import load_embedder
 from adapt.embedding.pair import EmbedderPair
 from adapt.errors import WorkspaceError
 from adapt.workspace.folder import Workspace

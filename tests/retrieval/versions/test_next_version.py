@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.errors import NotFoundError, WorkspaceError
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection

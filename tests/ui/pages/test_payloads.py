@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from rich.text import Text
 
+from adapt.chat.account import AccountEntry, Prompt
 from adapt.chat.engine import Generation
-from adapt.chat.prompt import AccountEntry, Prompt
-from adapt.embedding.embedder import HashEmbedder
+from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.errors import DataError
 from adapt.records import Chunk, ContextPiece, Message, Passage, ProgressEvent, Turn
 from adapt.registry.artifacts import BaseRecord, DataRecord

@@ -15,7 +15,7 @@ from ui.cli.output import Output, table
 if TYPE_CHECKING:
     from merge.recipes.mergekit.recipe import MergekitRecipe
     from merge.recipes.recipe import Recipe
-    from merge.search.search import SearchSettings
+    from merge.search.outcome import SearchSettings
     from ui.actions.merging import Held
 
 HELP = """Merge adapters of one base into one deployable model. Examples:

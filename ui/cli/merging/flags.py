@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from adapt.evaluation.tasks import Task
     from merge.methods.spec import Value
-    from merge.search.search import SearchSettings
+    from merge.search.outcome import SearchSettings
 
 
 def search_of(
@@ -20,7 +20,7 @@ def search_of(
         return None
     if not validation:
         raise typer.BadParameter("a search needs --validation ADAPTER=FILE")
-    from merge.search.search import SearchSettings
+    from merge.search.outcome import SearchSettings
 
     if minutes is None and trials is None:
         return SearchSettings()

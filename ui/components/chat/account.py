@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 from pydantic import JsonValue, TypeAdapter
 
-from adapt.chat.prompt import AccountEntry
+from adapt.chat.account import AccountEntry
 from adapt.records import CleanedAnswer, ContextPiece, Message, PassageView
 from retrieval.prompt.citations import cited, notes
 from ui.components.passage import show_passage

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import streamlit as st
 
+from adapt.chat.account import AccountEntry
 from adapt.chat.engine import Generation
-from adapt.chat.prompt import AccountEntry
 from adapt.records import PassageView, Turn
 from ui.actions.documents import open_cited
 from ui.components.chat.account import read_account, show_account, show_citations, show_warnings
