@@ -127,8 +127,8 @@ class Context:
         )
 
     def start_job(self, kind: str, *, title: str, settings: Mapping[str, JsonValue]) -> "Job":
-        """Start work of a kind that `ui.worker` knows in a process of its own, and return its job."""
-        command = [sys.executable, "-m", "ui.worker", str(self.workspace.path)]
+        """Start work of a kind that `ui.server.worker` knows in a process of its own, and return its job."""
+        command = [sys.executable, "-m", "ui.server.worker", str(self.workspace.path)]
         return self.jobs.start(kind, title=title, settings=settings, command=command)
 
     def keep(self, generation: "Generation") -> None:

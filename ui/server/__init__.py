@@ -1,1 +1,1 @@
-"""The Streamlit server: its process, and how it is started."""
+"""Processes of their own: the Streamlit server and how it is started, and the worker behind a job."""

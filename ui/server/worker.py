@@ -1,4 +1,4 @@
-"""The process behind a job: `python -m ui.worker WORKSPACE JOB`; it does the work and writes its events."""
+"""The process behind a job: `python -m ui.server.worker WORKSPACE JOB`; it does the work and writes its events."""
 
 import os
 import sys
