@@ -146,7 +146,7 @@ def derive_learning_rate(hidden_size: int) -> float:
     """Return the peak learning rate for a base of this width.
 
     2e-4 at 2,048 as QLoRA (arXiv:2305.14314) uses for 7B models; below, it rises as the width falls, faster than the
-    1 / width of muP (arXiv:2203.03466), to what was best at 256 (`finetune/README.md`); bounded to [1e-4, 5e-3].
+    1 / width of muP (arXiv:2203.03466), to what was best at 256 (`finetune/NOTES.md`); bounded to [1e-4, 5e-3].
     """
     rate: float = 2e-4 * (2048 / hidden_size) ** 1.5
     return min(max(rate, 1e-4), 5e-3)

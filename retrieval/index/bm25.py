@@ -19,9 +19,9 @@ from retrieval.language.compounds import Compounds
 from retrieval.language.forms.normal_form import SIGN
 from retrieval.language.terms import Asked, asked
 
-K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9, 0.4 (`README.md`)
+K1, B = 1.2, 0.75  # of four sets of questions in two languages better than 0.9, 0.4 (`NOTES.md`)
 # A chunk counts with its document, whose words say what it is about, and with the document's first chunk, which opens it.
-# Measured in `README.md`; a document's length counts in full, for long ones hold more words of any kind.
+# Measured in `NOTES.md`; a document's length counts in full, for long ones hold more words of any kind.
 OF_DOCUMENT, OF_OPENING = 2.0, 0.5
 DOCUMENT_B = 1.0
 # What stands in the headings above a chunk, or in the name of its file, says what it is about

@@ -3,7 +3,7 @@
 A list of what such sentences say, looked for in the words behind the usual disguises: invisible signs, letters of other
 scripts, digits for letters, letters set apart, base64, hexadecimal, ROT13, reversal. A sentence that follows one of them in
 its paragraph and orders something as well goes with it. It is a list: what is worded otherwise passes. What then becomes of
-the sentences: `retrieval.prompt.fence`. How much of real documents it takes for planted: `README.md`.
+the sentences: `retrieval.prompt.fence`. How much of real documents it takes for planted: `NOTES.md`.
 """
 
 import base64

@@ -6,7 +6,7 @@ many chunks were looked through, as among more of them something is near to anyt
 question and passage relate: English with English, another language with itself, two languages; and on who is there to read
 them. Without any encoder the share of the question's words, weighted by rarity, that one passage holds has to do.
 
-What it cannot see: a passage on the very subject that leaves out the one thing asked. Figures of both: `README.md`.
+What it cannot see: a passage on the very subject that leaves out the one thing asked. Figures of both: `NOTES.md`.
 Not here: how passages are found (`retrieval.search.search`), what becomes of the judgement (`retrieval.prompt.source`).
 """
 
@@ -97,7 +97,7 @@ SAID = {
 class RelevanceSettings(Settings):
     """Section `[relevance]`."""
 
-    # 0 never warns where anything was found; 0.5 is the border that the figures of `README.md` are for
+    # 0 never warns where anything was found; 0.5 is the border that the figures of `NOTES.md` are for
     min_answered: float = Field(0.5, ge=0, le=1)
 
 

@@ -15,7 +15,7 @@ UNANSWERED = {
     "en": "Your documents do not seem to answer this",
     "es": "Tus documentos no parecen responder a esto",
 }
-# The form that the starter was trained on, and a sentence that costs it nothing (`README.md`); marks between its passages'
+# The form that the starter was trained on, and a sentence that costs it nothing (`NOTES.md`); marks between its passages'
 # names and texts make it quote worse.
 PLAIN = (
     "Passages from the user's documents. Answer from them and cite them as [n]. "

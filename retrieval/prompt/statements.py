@@ -3,7 +3,7 @@
 A sentence in other words holds if its figures and names stand in the passage or its heading, no figure is taken from beside
 another name or verb, "not" is not lost or added, and enough of its words are there. Between English and Spanish, words
 cannot be compared: figures and names alone decide, and a sentence without any cannot be checked. What it cannot see: that
-words which all stand in a passage are put together wrongly without a figure among them. Measured: `README.md`.
+words which all stand in a passage are put together wrongly without a figure among them. Measured: `NOTES.md`.
 """
 
 import re
@@ -15,7 +15,7 @@ from retrieval.language.folding import fold
 from retrieval.language.forms.figures import Figure, figures
 from retrieval.language.terms import STOP_WORDS, WORD, terms
 
-# Chosen on the even TyDiQA training questions and the first half of SQuAD-es' articles, see README Notes
+# Chosen on the even TyDiQA training questions and the first half of SQuAD-es' articles, see NOTES.md
 MIN_WORDS_BESIDE_FACTS = 0.5  # of a sentence whose figures or names stand in the passage
 MIN_WORDS_ALONE = 0.7
 MIN_WORDS_MIXED = 0.75  # of a sentence of two languages; its small words count as well

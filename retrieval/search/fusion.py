@@ -29,7 +29,7 @@ SCALES = {"muse": 5 / 3}
 FIRST, GENERAL = "minilm", "muse"
 # What is added to a fused score where candidates are of both kinds: times the multilingual similarity, the share of the
 # question's words, and the similarity by the embedder of English where both texts are in English; and what being in the
-# question's language adds to the first, which is taken off (`README.md`)
+# question's language adds to the first, which is taken off (`NOTES.md`)
 MIXED_GENERAL, MIXED_COVERAGE, MIXED_FIRST, MIXED_OWN = 2.0, 1.2, 0.4, 0.35
 # All of that counts where the best chunk leaves out this share of the question's words, for a title is in its text word for
 # word; where a candidate is named this far, none of it; and where chunks in the question's language, or in others, are this

@@ -36,7 +36,7 @@ class SearchSettings(Settings):
     top_k: int = Field(4, ge=1, le=100)
     dense: bool = True
     lexical: bool = True
-    # of the similarity in the fused score, the rest is BM25's (`README.md`)
+    # of the similarity in the fused score, the rest is BM25's (`NOTES.md`)
     dense_weight: float = Field(0.4, ge=0, le=1)
     # of it, for passages in a language that the embedder was not trained on
     foreign_weight: float = Field(0.25, ge=0, le=1)
@@ -46,7 +46,7 @@ class SearchSettings(Settings):
     # (in a collection of several languages more is added to what these weights make of a passage, which none of them
     # weighs: `retrieval.search.fusion`; with `lexical` off the similarity orders alone, with `dense` off BM25)
     across_weight: float = Field(0.65, ge=0, le=1)
-    # what a passage gains that the question names, by a number, a date, a label or its file's name (`README.md`)
+    # what a passage gains that the question names, by a number, a date, a label or its file's name (`NOTES.md`)
     named_weight: float = Field(0.4, ge=0, le=1)
     # questions in people's own words come down to it: 0.25 left 3 of 54 without a passage; small talk is told by its words
     min_score: float = Field(0.2, ge=-1, le=1)
