@@ -1,6 +1,7 @@
 """What style.md asks for and no other checker holds."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,66 @@ def test_help_loads_no_heavy_library() -> None:
     assert "typer" in loaded
     assert loaded.isdisjoint({"torch", "transformers", "peft", "chromadb", "streamlit", "trl"})
     assert "finetune" in done.stdout
+
+
+DOCUMENTS = sorted(
+    p
+    for p in ROOT.rglob("*.md")
+    if p.name in {"README.md", "NOTES.md", "CONTRIBUTING.md"}
+    and not {".venv", "build"} & set(p.relative_to(ROOT).parts)
+)
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the names by which GitHub links to a document's headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+def test_links_between_documents_lead_to_a_file_and_a_heading() -> None:
+    dead = []
+    for document in DOCUMENTS:
+        for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+            path, _, anchor = link.partition("#")
+            target = document.parent / path if path else document
+            if "://" in link or (target.exists() and (not anchor or anchor in anchors(target))):
+                continue
+            dead.append(f"{document.relative_to(ROOT)}: {link}")
+
+    assert dead == []
+
+
+def test_source_files_and_folders_named_in_documents_exist() -> None:
+    named = re.compile(r"`([a-z_]+(?:/[a-z_0-9]+)*(?:\.py|/))`")
+    missing = []
+    for document in DOCUMENTS:
+        room = ROOT if document.parent == ROOT else ROOT / document.relative_to(ROOT).parts[0]
+        for path in named.findall(document.read_text()):
+            bare = "/" not in path.rstrip("/")  # one name alone: somewhere in the document's room
+            if (ROOT / path).exists() or (document.parent / path).exists():
+                continue
+            if not (bare and any(room.rglob(path.rstrip("/")))):
+                missing.append(f"{document.relative_to(ROOT)}: {path}")
+
+    assert missing == []
+
+
+def test_the_readme_is_short_and_its_tree_shows_every_folder_of_the_rooms() -> None:
+    text = (ROOT / "README.md").read_text()
+    rooms, shown = "", set()
+    for indent, folder in re.findall(r"^    ( *)(\w+)/ ", text, re.MULTILINE):
+        rooms = rooms if indent else folder
+        shown.add(f"{rooms}/{folder}" if indent else folder)
+    there = {str(p.relative_to(ROOT)) for package in PACKAGES for p in (ROOT / package).glob("*/")}
+    folders = {f for f in there if (ROOT / f / "__init__.py").exists()}
+
+    assert len(text.splitlines()) <= 130
+    assert shown == {*folders, *PACKAGES, "tests"}
+
+
+def test_twenty_questions_where_something_is_have_an_answer() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    answers = re.findall(r"^\| .+\? \| `([^`]+)` \|$", text, re.MULTILINE)
+
+    assert len(set(answers)) == 20
+    assert [path for path in answers if not (ROOT / path).is_file()] == []
