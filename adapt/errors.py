@@ -1,4 +1,4 @@
-"""Everything that can go wrong in a way that a user can mend.
+"""Everything that can go wrong in a way that a user can correct.
 
     AdaptError                  what a user can cause; the command line prints its sentence and exits with 2
     ├── NotFoundError           a name that nothing answers to; offers the near one
@@ -22,7 +22,7 @@ _REPR.maxstring = _REPR.maxother = 60
 
 
 class AdaptError(Exception):
-    """A fault that the user can mend; its text says what, where and what to do."""
+    """A fault that the user can correct; its text says what, where and what to do."""
 
 
 class NotFoundError(AdaptError):

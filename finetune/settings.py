@@ -29,7 +29,7 @@ class SftSettings(Settings):
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     gradient_checkpointing: bool | None = None
-    beta: float = Field(0.1, gt=0)  # of DPO and KTO: how dear it is to move from the reference
+    beta: float = Field(0.1, gt=0)  # of DPO and KTO: how much moving away from the reference costs
     keep_share: float = Field(
         0.25, gt=0, lt=1
     )  # of the rows of a step, where rows to keep are given

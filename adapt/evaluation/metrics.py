@@ -70,7 +70,7 @@ def _parsed(text: str) -> tuple[object] | None:
 
 
 def same_sql(answer: str, expected: str) -> float:
-    """Return 1.0 for the same query but for white space, case outside quotation marks, their kind, and the semicolon."""
+    """Return 1.0 for the same query except for white space, case outside quotation marks, their kind, and the semicolon."""
     return float(_folded(answer) == _folded(expected))
 
 

@@ -27,7 +27,7 @@ def is_row(line: str) -> bool:
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Return (start, end) of every sentence of a text, without the spaces around it.
 
-    Lines stand alone, as headings, items and rows of tables do, but for those that were only broken to fit a page.
+    Lines stand alone, as headings, items and rows of tables do, except for those that were only broken to fit a page.
     """
     spans: list[tuple[int, int]] = []
     start = 0

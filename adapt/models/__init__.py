@@ -1,1 +1,1 @@
-"""Language models at work: loaded, rendered, held to passages, and the choice of what answers."""
+"""Language models at work: loaded, rendered, restricted to passages, and the choice of what answers."""

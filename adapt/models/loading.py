@@ -99,7 +99,7 @@ def load_base(
 
     Args:
         four_bit: whether the weights of linear layers, the head's apart, are held as 4-bit NormalFloats, their scales as
-            8-bit numbers (QLoRA, arXiv:2305.14314, section 3); what is reckoned with is as above.
+            8-bit numbers (QLoRA, arXiv:2305.14314, section 3); the numbers computed with are as above.
 
     Raises:
         ModelError: a weight file is damaged, a weight is missing, or the architecture is unknown.
@@ -148,7 +148,7 @@ def _four_bit(device: str, dtype: torch.dtype) -> dict[str, Any]:
 
 
 def _keep_packing(model: PreTrainedModel) -> None:
-    """Keep layers from packing their weights anew, with scales in bf16, when a loss is taken amid a training."""
+    """Keep layers from packing their weights again, with scales in bf16, when a loss is taken amid a training."""
     for layer in model.modules():
         if hasattr(layer, "support_avx512bf16_for_cpu"):
             setattr(layer, "support_avx512bf16_for_cpu", False)  # noqa: B010  torch types it as a module

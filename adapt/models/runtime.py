@@ -105,7 +105,7 @@ class ModelRuntime:
         """Continue a conversation and return the answer; `on_text` gets it piece by piece as it comes.
 
         Args:
-            grounding: what the answer may quote; whether it is held to that, and how, say the settings.
+            grounding: what the answer may quote; whether it is restricted to that, and how, say the settings.
 
         Raises:
             ModelError: the prompt leaves no room for an answer, or its passages cannot hold the answer.
@@ -148,7 +148,7 @@ class ModelRuntime:
         grounding: Grounding | None,
         adapter: str | None,
     ) -> Opening:
-        """Return how an answer begins: where it is held to sentences, the one that is chosen for it."""
+        """Return how an answer begins: where it is restricted to sentences, the one that is chosen for it."""
         if grounding is None or self.grounding_way not in ("auto", "sentences"):
             return Opening("held")
         # imported here: only grounded answers need the embedders and their libraries
@@ -177,7 +177,7 @@ class ModelRuntime:
 
     @property
     def grounding_way(self) -> str:
-        """Return how answers over passages are held to them: `off`, `auto`, `sentences` or `quotes`.
+        """Return how answers over passages are restricted to them: `off`, `auto`, `sentences` or `quotes`.
 
         Where the settings leave it to the model, its `config.json` says it, as the starter's does:
         `{"adapt": {"grounding": "auto"}}`.

@@ -58,7 +58,7 @@ def check_licences(parts: Mapping[str, str], *, accept: bool = False) -> Licence
     if report.conflicts and not accept:
         raise AdaptError(
             f"the licences of what this is made of conflict: {'; '.join(report.conflicts)}. Leave one out, ask its owner, "
-            "or take it on yourself with --accept-licences, which the card will say"
+            "or accept the conflict with --accept-licences, which the card will say"
         )
     return LicenceReport(**{**vars(report), "accepted": bool(report.conflicts)})
 

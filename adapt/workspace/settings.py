@@ -33,7 +33,7 @@ def read_section(path: Path, section: str, settings: type[SettingsT]) -> Setting
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AdaptError(f"{path}: not valid TOML ({error}); mend it or remove it") from error
+        raise AdaptError(f"{path}: not valid TOML ({error}); correct it or remove it") from error
     try:
         return settings(**tables.get(section, {}))
     except ValidationError as error:

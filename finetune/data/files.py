@@ -1,6 +1,6 @@
 """Files of rows → rows with their places: JSONL, JSON, CSV, TSV, Parquet, Arrow, running text; text also compressed.
 
-What a file holds is told by its first bytes where they tell it, else by its name. A row that cannot be read comes out with
+What a file holds is recognised by its first bytes where possible, else by its name. A row that cannot be read comes out with
 its fault, so that the caller may set it aside; a file that cannot be read at all is a `DataError`. Not here: folders
 (`finetune.data.sources`) and what a row means (`finetune.data.formats`).
 """

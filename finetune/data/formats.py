@@ -41,7 +41,7 @@ def read_row(
     """Return the name of a row's format and what the row holds.
 
     Args:
-        name: the format that it must have; else it is told by its keys.
+        name: the format that it must have; else it is recognised by its keys.
         columns: from the key of a format to the column that stands for it here.
 
     Raises:

@@ -1,6 +1,6 @@
 """What a person names as data → files: a file, a folder of files, or a dataset on the Hugging Face hub.
 
-A dataset's folder may hold its parts side by side (train, validation, test); they are told by the files' names, as the hub
+A dataset's folder may hold its parts side by side (train, validation, test); the files' names say which is which, as the hub
 tells them, and only the part asked for is read. Of the hub, data files alone are fetched: no code of a dataset is run.
 """
 

@@ -83,7 +83,7 @@ def adapted_linear(x: Tensor, base: nn.Linear, parts: Sequence[Part]) -> Tensor:
 
 
 def fits(base: nn.Module, layer: LoraLinear) -> bool:
-    """Return whether a layer is what `AdaptedLinear` reckons: frozen and linear, with two matrices beside it, no more."""
+    """Return whether a layer is what `AdaptedLinear` computes: frozen and linear, with two matrices beside it, no more."""
     name = layer.active_adapters[0] if layer.active_adapters else None
     if type(base) is not nn.Linear or name not in layer.lora_A or base.weight.requires_grad:
         return False

@@ -128,7 +128,7 @@ class Together:
         tried = [*known, *good]
         if len(tried) > 1 and not self._joint.agrees(tried):
             self._alone |= {id(one.model) for one in good}
-            self._say("passes go one by one: sharing them would round otherwise on this machine")
+            self._say("passes go one by one: sharing them would round differently on this machine")
 
     def _reads(self, one: Pass) -> bool:
         """Try out whether our layers read a model's first pass as peft's read each of its rows."""

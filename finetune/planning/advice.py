@@ -20,7 +20,7 @@ def explain(made: Plan, settings: SftSettings, width: int) -> tuple[str, ...]:
     found = []
     if settings.learning_rate is None:
         found.append(
-            f"learning rate {made.learning_rate:.2g}, since the base is {width} wide; narrower ones bear more"
+            f"learning rate {made.learning_rate:.2g}, since the base is {width} wide; narrower ones take a higher rate"
         )
     if settings.batch_size is None:
         found.append(
@@ -53,7 +53,7 @@ def warn(made: Plan, encoder: Encoder, train: RowSet[Any], outline: Outline) -> 
     if made.leaks:
         found.append(
             f"{made.leaks} of {made.heldout_rows} held-out prompts are in the training rows too; "
-            "the held-out scores flatter"
+            "the held-out scores are too high"
         )
     if made.duplicates:
         found.append(f"{made.duplicates} rows repeat an earlier row exactly")

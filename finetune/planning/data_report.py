@@ -18,7 +18,7 @@ from finetune.tokens.examples import Encoder
 
 BINS = 8
 BAR = 30
-SAMPLED = 2000  # rows whose language is told, evenly over the file
+SAMPLED = 2000  # rows whose language is determined, evenly over the file
 SHORT = 40  # letters; of less a language is guessed, not told
 
 

@@ -44,7 +44,7 @@ class Elsewhere:
         elif told.high < 0:
             verdict = "better than the base"
         else:
-            verdict = "no difference beyond doubt"
+            verdict = "no significant difference"
         return (
             f"{self.name}: loss {_mean(self.before):.3f} → {_mean(self.after):.3f} "
             f"({told.difference:+.3f}, 95 % {told.low:+.3f} … {told.high:+.3f}) on {len(self.before)} rows, {verdict}"

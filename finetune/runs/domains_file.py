@@ -88,14 +88,14 @@ def read_domains(
 
 
 class _Once(yaml.SafeLoader):
-    """Reads YAML in which no key is said twice; a second domain of a name would hide the first."""
+    """Reads YAML in which no key is given twice; a second domain of a name would hide the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
         if twice is not None:
             raise yaml.MarkedYAMLError(
-                problem=f"'{twice}' is said twice", problem_mark=node.start_mark
+                problem=f"'{twice}' is given twice", problem_mark=node.start_mark
             )
         return super().construct_mapping(node, deep)
 

@@ -97,7 +97,7 @@ def ready_all(
     bases = {one.outline.base.sha256 for one in ready}
     if len(bases) > 1:
         raise RecipeError(
-            "domains that are trained together must have one base; train the others apart"
+            "domains that are trained together must have one base; train the others separately"
         )
     if len({one.settings.four_bit for one in ready}) > 1:
         raise RecipeError(

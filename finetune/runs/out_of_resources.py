@@ -44,7 +44,7 @@ def limits_told(run_id: str, plan: Plan) -> Iterator[None]:
         )
         raise OutOfMemoryError(
             f"out of memory, with passes of {plan.micro_batch_size} rows of up to {plan.longest} tokens; close what else "
-            f"runs and go on with: {again}, or train anew with {smaller} under [finetune] in adapt.toml"
+            f"runs and go on with: {again}, or train again with {smaller} under [finetune] in adapt.toml"
         ) from error
 
 

@@ -85,7 +85,7 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
     keep = read_examples(request.keep) if request.keep else None
     if keep and not isinstance(data.examples[0], Example):
         raise RecipeError(
-            "rows to keep go with examples; preferences are held to their reference anyway"
+            "rows to keep are for examples; training on preferences stays near its reference anyway"
         )
     prepared = plan(rows, heldout, outline, settings, keep=keep, validation=validation)
     return Ready(outline, rows, heldout, prepared, settings, keep, start)

@@ -48,7 +48,7 @@ class TrainingRequest(BaseModel):
         skip_bad: file into which bad rows are set aside; None makes them errors.
         format: the format that rows have; None recognises it.
         columns: from the key of a format to the column that stands for it.
-        start: the adapter whose weights training begins with; None begins anew.
+        start: the adapter whose weights training begins with; None begins with the base alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -164,11 +164,11 @@ def check_unchanged(record: RunRecord, base: Base) -> None:
             raise DataError(f"{file.path}: gone since run {record.run_id} began; put it back")
         if sha256_file(file.path) != file.sha256:
             raise DataError(
-                f"{file.path}: changed since run {record.run_id} began; restore it, or train anew without --resume"
+                f"{file.path}: changed since run {record.run_id} began; restore it, or train again without --resume"
             )
     if base.sha256 != record.base_sha256:
         raise ModelError(
-            f"base '{base.id}': changed since run {record.run_id} began; train anew without --resume"
+            f"base '{base.id}': changed since run {record.run_id} began; train again without --resume"
         )
 
 
@@ -180,7 +180,7 @@ def _check_same_files(record: RunRecord) -> None:
     )
     if added:
         raise DataError(
-            f"{added[0]}: new since run {record.run_id} began; take it away, or train anew without --resume"
+            f"{added[0]}: new since run {record.run_id} began; remove it, or train again without --resume"
         )
 
 

@@ -153,7 +153,7 @@ def put_parameters(stored: dict[str, Tensor], model: nn.Module, *, where: Path) 
     shapes = {name: parameter.shape for name, parameter in own.items()}
     if {name: tensor.shape for name, tensor in stored.items()} != shapes:
         raise WorkspaceError(
-            f"{where}: made for another base or rank than this run has; train anew"
+            f"{where}: made for another base or rank than this run has; train again"
         )
     with torch.no_grad():
         for name, parameter in own.items():

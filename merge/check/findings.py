@@ -1,4 +1,4 @@
-"""`Findings`: all that a check finds, each fault with the field it belongs to, so that they are told together.
+"""`Findings`: all that a check finds, each fault with the field it belongs to, so that they are reported together.
 
 Not here: the checks themselves.
 """
@@ -15,7 +15,7 @@ class Findings:
     """The faults and notes of one check; faults make a merge impossible, notes say what a person may not have meant."""
 
     def __init__(self, lines: Mapping[Location, int]) -> None:
-        """Keep the lines of the recipe's fields; none where it came from flags, which are told without fields."""
+        """Keep the lines of the recipe's fields; none where it came from flags, which are reported without fields."""
         self._lines = lines
         self._faults: list[AdaptError] = []
         self._notes: list[str] = []

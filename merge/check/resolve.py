@@ -1,6 +1,6 @@
-"""A recipe held against what is here: base, adapters, shapes, tokens, values, disk; everything before a weight is read.
+"""A recipe compared with what is here: base, adapters, shapes, tokens, values, disk; everything before a weight is read.
 
-Reads configurations and headers only, and imports no torch. All faults are told at once, each with its field and line.
+Reads configurations and headers only, and imports no torch. All faults are reported at once, each with its field and line.
 """
 
 import shutil

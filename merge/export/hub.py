@@ -1,7 +1,7 @@
 """`--to hub`: one commit to a repository on the Hugging Face Hub, with the card; private unless it is asked otherwise.
 
 The address is HF_ENDPOINT's, the token HF_TOKEN's or that of `hf auth login`; neither is kept anywhere here. Nothing is
-staged: the files go as they are, but the card is written anew and the path of a base on this machine is cut to its name.
+staged: the files go as they are, but the card is written again and the path of a base on this machine is cut to its name.
 Afterwards the Hub's own hashes are compared with those of the files.
 """
 

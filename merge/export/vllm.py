@@ -91,7 +91,7 @@ def check_adapter(artifact: Artifact) -> int:
     """Return the highest rank of an adapter that vLLM loads.
 
     Raises:
-        ModelError: it would not, or would reckon otherwise.
+        ModelError: it would not, or would compute something else.
     """
     adapter = open_adapter(artifact.path, reference=artifact.reference)
     fault = _fault(adapter)

@@ -185,7 +185,7 @@ def silenced(layer: nn.Module, modules: Sequence[str]) -> dict[str, Tensor]:
 def adds_to_stream(
     layer: nn.Module, module: str, later: Sequence[str], number: int, batch: Batch, hidden: Tensor
 ) -> bool:
-    """Return whether a module's output is added to the layer's hidden states as it is, in the last place but for `later`.
+    """Return whether a module's output is added to the layer's hidden states as it is, in the last place except for `later`.
 
     It is tried out: what the layer gives without the module, and its output, must sum to what the layer gives with it.
     """

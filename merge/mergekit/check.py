@@ -1,6 +1,6 @@
-"""A recipe for mergekit held against what is here, before a weight is read: mergekit itself finds most of this late.
+"""A recipe for mergekit compared with what is here, before a weight is read: mergekit itself finds most of this late.
 
-Reads configurations and headers only, and imports neither torch nor mergekit. All faults are told at once.
+Reads configurations and headers only, and imports neither torch nor mergekit. All faults are reported at once.
 """
 
 import shutil

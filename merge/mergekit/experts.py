@@ -22,7 +22,7 @@ OUTPUTS: dict[str, tuple[tuple[str, ...], int]] = {
 
 
 def output_architecture(recipe: MixtureOfExperts, model_type: str) -> str | None:
-    """Return what mergekit shall write, or None where it can write none of this."""
+    """Return what mergekit is to write, or None where it can write none of this."""
     wanted = (recipe.architecture or "").lower().replace("_moe", "").replace(" moe", "")
     return next(
         (

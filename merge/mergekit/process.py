@@ -100,7 +100,7 @@ KNOWN: tuple[tuple[str, type[AdaptError], str], ...] = (
 
 
 class Job(BaseModel):
-    """What the worker shall do; all models are folders of this machine.
+    """What the worker is to do; all models are folders of this machine.
 
     Attributes:
         config: mergekit's own configuration, or that of an extraction.
@@ -130,7 +130,7 @@ def run_worker(
 
     Args:
         log: takes what the worker says; it is removed when all went well.
-        names: for each folder, how the recipe calls it, so that errors are told in the recipe's words.
+        names: for each folder, how the recipe calls it, so that errors are reported in the recipe's words.
 
     Raises:
         AdaptError: mergekit failed; one sentence, with the log's place where the cause is not known.
@@ -221,9 +221,9 @@ def explain(text: str, code: int, *, log: Path, names: Mapping[str, str]) -> Ada
             )
     if code == -signal.SIGKILL:
         return ModelError(
-            "mergekit was ended by the system, mostly for lack of memory; close other programs, or merge smaller models"
+            "mergekit was ended by the system, probably for lack of memory; close other programs, or merge smaller models"
         )
-    return ModelError(f"mergekit failed ({_cause(text, code)}); all that it said is in {log}")
+    return ModelError(f"mergekit failed ({_cause(text, code)}); its whole output is in {log}")
 
 
 def _cause(text: str, code: int) -> str:

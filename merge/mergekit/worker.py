@@ -119,7 +119,7 @@ def _save_tokenizer(
     config: MergeConfiguration,
     tokenizer: transformers.PreTrainedTokenizerBase | None,
 ) -> None:
-    """Save the tokenizer that was built; else copy the donor's, which with `chat_template` is saved anew."""
+    """Save the tokenizer that was built; else copy the donor's, which with `chat_template` is saved again."""
     out = Path(job.out)
     if tokenizer is None and config.chat_template:
         tokenizer = transformers.AutoTokenizer.from_pretrained(job.donor)

@@ -134,7 +134,7 @@ class Space:
         """Return where to begin: each method with all weights 1, then with weights of sum 1; then what is tried once."""
         points = [self._start(method, 1.0) for method in self.methods]
         if self.sources > 1:
-            # of methods on rows only how the weights lie to each other counts
+            # of methods on rows only the ratio of the weights counts
             others = [method for method in self.methods if SPECS[method].space != "rows"]
             points += [self._start(method, 1.0 / self.sources) for method in others]
         return points + [self._start(method, 1.0) for method in self.once]

@@ -1,1 +1,1 @@
-"""Recipes: read from YAML or flags, every fault told with its field and line."""
+"""Recipes: read from YAML or flags, every fault reported with its field and line."""

@@ -1,4 +1,4 @@
-"""What is wrong between the fields of a recipe, and how faults are told: field, line, sentence.
+"""What is wrong between the fields of a recipe, and how faults are reported: field, line, sentence.
 
 Works on the values as they were read, so that one wrong field does not hide what is wrong in another.
 """
@@ -19,7 +19,7 @@ from merge.recipes.sections import section_faults
 from merge.recipes.yaml_lines import Location
 
 KNOWN = {p.name: p for spec in SPECS.values() for p in spec.parameters}
-# where the method is wrong, its parameters are held against those of all methods
+# where the method is wrong, its parameters are compared with those of all methods
 _ANY = MethodSpec("no method", "", tuple(KNOWN.values()))
 Group = tuple[Location, Mapping[str, object]]
 
@@ -114,7 +114,7 @@ def _source_faults(sources: Sequence[object], *, given: bool) -> Faults:
     mappings = [(i, s) for i, s in enumerate(sources) if _is_mapping(s)]
     for i, source in mappings:
         named = [key for key in source if key != "parameters"]
-        # a key that is misspelt is told as such
+        # a misspelt key is reported as such
         if named not in (["model"], ["adapter"]) and set(named) <= {"model", "adapter"}:
             faults.append((("models", i), "needs either 'adapter' or 'model: base+adapter'"))
         model = source.get("model")

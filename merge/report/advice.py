@@ -37,7 +37,7 @@ class Advised:
         if self.advice is Advice.ROUTE and short:
             return f"{self.advice.value} (no weights tried keep two thirds of the gain on {', '.join(short)})"
         if self.advice is Advice.ROUTE:
-            return f"{self.advice.value} (no adapter is better than the base beyond doubt)"
+            return f"{self.advice.value} (no adapter is significantly better than the base)"
         return f"{self.advice.value}: {self.trial.line}"
 
     def as_json(self) -> dict[str, JsonValue]:

@@ -1,4 +1,4 @@
-"""How adapters lie to each other, layer by layer: cosines, norms and conflicts of sign of their ΔW; no answer is needed.
+"""The geometry of adapters, layer by layer: cosines, norms and conflicts of sign of their ΔW; no answer is needed.
 
 Products of plain LoRA parts come from the factors, ⟨B₁A₁, B₂A₂⟩ = Σ (B₁ᵀB₂) ∘ (A₁A₂ᵀ), so ΔW is formed for the signs
 alone, some rows at a time. What the geometry cannot tell: whether two adapters answer one question differently. That is
@@ -78,7 +78,7 @@ class Analysis:
 
 
 def analyse(checkpoint: Checkpoint, adapters: Sequence[Adapter], plan: MergePlan) -> Analysis:
-    """Return how the adapters of a plan lie to each other.
+    """Return the geometry of a plan's adapters.
 
     Raises:
         ModelError: an adapter holds NaN or infinity.

@@ -2,7 +2,7 @@
 
 The first line is the verdict, and the advice follows from the figures: merge, merge with these weights, or do not merge
 but route each message to its adapter.
-Not here: how it is measured (`merge.report.measure`), how the adapters lie to each other (`merge.report.geometry`).
+Not here: how it is measured (`merge.report.measure`), the geometry of the adapters (`merge.report.geometry`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -56,17 +56,17 @@ class DomainResult:
 
     @property
     def is_worse(self) -> bool:
-        """Return whether the merged model scores below the base, beyond doubt or not: production asks for no doubt."""
+        """Return whether the merged model scores below the base at all, significantly or not."""
         return self.change.difference < 0
 
     @property
     def gained(self) -> bool:
-        """Return whether the own adapter is better than the base beyond doubt, so that there is something to keep."""
+        """Return whether the own adapter is significantly better than the base, so that there is something to keep."""
         return compare(self.base, self.own).better
 
     @property
     def recovered(self) -> Share | None:
-        """Return (merged - base) / (own - base); None where the own adapter's gain is in doubt."""
+        """Return (merged - base) / (own - base); None where the own adapter's gain is not significant."""
         return recovered(self.rows) if self.gained else None
 
     @property
@@ -125,7 +125,7 @@ class Report:
     Attributes:
         weights: how it was merged, for people.
         is_plain: whether every adapter has the weight 1, so that nothing was chosen.
-        controls: mean score by domain of what the merge is held against: a random adapter, the best single one, …
+        controls: mean score by domain of what the merge is compared with: a random adapter, the best single one, …
     """
 
     domains: tuple[DomainResult, ...]
@@ -158,7 +158,7 @@ class Report:
         kept = (
             f"keeps {share.text} of what the adapters gained"
             if share
-            else "no adapter's gain is beyond doubt"
+            else "no adapter's gain is significant"
         )
         if self.worse_than_base:
             return f"WORSE than the base on {_told(self.domains)}; {kept}"
@@ -173,7 +173,7 @@ class Report:
             why = (
                 f"less than two thirds of the gain is left on {', '.join(short)}"
                 if short
-                else "no adapter is better than the base beyond doubt"
+                else "no adapter is significantly better than the base"
             )
             return f"{advice.value} ({why}; weights chosen by a search may keep more)"
         return (
@@ -222,7 +222,7 @@ def _told(domains: Sequence[DomainResult]) -> str:
     for domain in domains:
         if domain.is_worse:
             change = domain.change
-            sure = "beyond doubt" if change.high < 0 else "perhaps by chance"
+            sure = "significant" if change.high < 0 else "perhaps by chance"
             parts.append(
                 f"{domain.name} ({domain.base.mean:.3f} → {domain.merged.mean:.3f}, {sure})"
             )

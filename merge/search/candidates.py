@@ -15,7 +15,7 @@ from merge.fit.regmean import MOST_TOKENS as FITTED_TOKENS
 from merge.methods.catalogue import SPECS
 
 METHODS = ("task_arithmetic", "magnitude", "ties")
-ADAPTER_METHODS = ("task_arithmetic", "knots")  # where the result shall be an adapter
+ADAPTER_METHODS = ("task_arithmetic", "knots")  # where the result is to be an adapter
 # on rows; of each adapter's domain that many must be there. 100 rows gave `distill` nothing over `regmean`, 400 much.
 LEAST_ROWS = {"regmean": 20, "distill": 200}
 MOST_SECONDS = {"regmean": 120.0, "distill": 600.0}  # of one fit, by estimate
@@ -61,7 +61,7 @@ def rows_of(
 
 
 def worth_fitting(resolved: Resolved, rows: Sequence[Domain]) -> list[str]:
-    """Return the methods on rows that a search tries unasked: they can, rows are enough, and it takes minutes at most."""
+    """Return the methods on rows that a search tries by itself: they can, rows are enough, and it takes minutes at most."""
     count = len(resolved.adapters)
     numbers = [0] * count
     for domain in rows:

@@ -58,7 +58,7 @@ class Journal:
             return [Line.model_validate_json(line) for line in data[:end].splitlines()]
         except ValidationError as error:
             raise WorkspaceError(
-                f"{self.path}: damaged; remove it, and the search begins anew"
+                f"{self.path}: damaged; remove it, and the search starts again"
             ) from error
 
     def add(self, line: Line) -> None:

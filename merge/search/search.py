@@ -25,7 +25,7 @@ from merge.search.loop import try_all
 from merge.search.outcome import Found, SearchSettings
 from merge.write.source_stamps import files_of
 
-ONCE = ("distill",)  # unasked, these are tried once: each trial takes minutes
+ONCE = ("distill",)  # unless asked for, these are tried once: each trial takes minutes
 
 
 def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things

@@ -198,7 +198,7 @@ def refuse_ambiguous(adapter: Adapter, parts: Sequence[Part]) -> None:
     if square and any(part.transposed != said for part in products if part not in square):
         raise ModelError(
             f"adapter '{adapter.reference}': fan_in_fan_out is {said}, which is wrong for some of its weights, and "
-            f"the square {square[0].target} does not tell which way it lies; train Conv1D and linear modules apart"
+            f"the square {square[0].target} does not tell which way it lies; train Conv1D and linear modules separately"
         )
 
 

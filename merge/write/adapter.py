@@ -1,7 +1,7 @@
 """Several adapters as one: the factors of the merged ΔW, written as a LoRA adapter that works on the unmerged base.
 
 Weighted sums are exact by concatenation: B = [c₁s₁B₁ | c₂s₂B₂ | …], A = [A₁; A₂; …], so that B·A = Σ cᵢ·ΔWᵢ, of the
-sum of the ranks. Methods on factors give theirs. A lower rank is the best of its rank (SVD), and what it loses is told.
+sum of the ranks. Methods on factors give theirs. A lower rank is the best of its rank (SVD), and what it loses is reported.
 The scaling is folded into B (so alpha = rank). The base is not opened.
 """
 

@@ -77,7 +77,7 @@ def write_weights(
                 done(tensor)
         records = hashed.result()
         stop.set()
-        synced.result()  # an error of the disk is told once, to whoever asks first
+        synced.result()  # an error of the disk is reported once, to whoever asks first
         for file in opened:
             os.fsync(file.descriptor)
         return records

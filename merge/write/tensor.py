@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def keep_freed_memory() -> None:
-    """Let this process reuse the memory of a block's arrays instead of giving it back and asking for it anew.
+    """Let this process reuse the memory of a block's arrays instead of giving it back and asking for it again.
 
     glibc maps pages for each array above a limit, which half of the time went into; it raises the limit to the largest
     array that was ever freed. Elsewhere this does nothing.

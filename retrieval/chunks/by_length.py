@@ -32,7 +32,7 @@ def is_crowded(pages: Sequence[Page]) -> bool:
 
 
 def cut_by_length(text: str, counts: TokenCounts, *, tokens: int) -> list[tuple[int, int]]:
-    """Return spans of at most `tokens` that cover a text but for white space, cut at line ends or blanks if possible."""
+    """Return spans of at most `tokens` that cover a text except for white space, cut at line ends or blanks if possible."""
     done: list[tuple[int, int]] = []
     open_spans = list(_windows(text, START_LENGTH * tokens))
     while open_spans:

@@ -23,7 +23,7 @@ from retrieval.language.terms import language_of
 
 CountTokens = Callable[[str], int]
 
-CHUNKER_VERSION = 5  # raised when the same text is cut differently; collections then cut anew
+CHUNKER_VERSION = 5  # raised when the same text is cut differently; collections then cut again
 ROOM = 50  # tokens that a heading has to leave to its text; else it is cut with it
 SAMPLED_PAGES = 10  # that tell a document's language
 COUNTED_TOGETHER = (

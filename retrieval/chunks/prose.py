@@ -27,7 +27,7 @@ class ProseCutter:
         self._splitters: dict[int, SentenceSplitter] = {}
 
     def cut(self, text: str, *, tokens: int) -> list[Span]:
-        """Return spans of at most about `tokens` each, which cover the text but for white space."""
+        """Return spans of at most about `tokens` each, which cover the text except for white space."""
         pieces = self._splitter(tokens).split_text(text)
         return _spans(text, pieces)
 

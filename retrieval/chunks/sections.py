@@ -1,7 +1,7 @@
 """Pages to sections, and sections to blocks: prose, tables, code. A scan of lines, without a parser's tree.
 
 A section is what stands below one heading, or below several that follow each other without text; a block is a run of lines
-of one kind. Blocks cover their section but for its opening headings. Not here: how blocks become chunks
+of one kind. Blocks cover their section except for its opening headings. Not here: how blocks become chunks
 (`retrieval.chunks.cut`).
 """
 

@@ -65,7 +65,7 @@ def load_access(folder: Path) -> Access:
         return Access()
     except (ValidationError, OSError) as error:
         raise WorkspaceError(
-            f"{path}: cannot be read, so nobody may read the collection; restore it or write it anew with "
+            f"{path}: cannot be read, so nobody may read the collection; restore it or write it again with "
             "'adapt documents share'"
         ) from error
 

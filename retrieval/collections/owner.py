@@ -47,7 +47,7 @@ def delete(collection: Collection) -> None:
 
 
 def rollback(collection: Collection, version: int | None = None) -> int:
-    """Make an earlier version seen again, as a new version, and return that one's number.
+    """Make an earlier version visible again, as a new version, and return that one's number.
 
     Args:
         version: its number; the one before the current where None.
@@ -71,7 +71,7 @@ def rollback(collection: Collection, version: int | None = None) -> int:
 
 
 def share(collection: Collection, access: Access) -> None:
-    """Say anew who may read a collection.
+    """Change who may read a collection.
 
     Raises:
         AdaptError: it is another user's.
@@ -82,7 +82,7 @@ def share(collection: Collection, access: Access) -> None:
 
 
 def rebuild(collection: Collection, *, progress: Progress = no_progress) -> None:
-    """Embed a collection anew with its embedder, from its stored chunks, beside the old index; then switch.
+    """Embed a collection again with its embedder, from its stored chunks, beside the old index; then switch.
 
     Raises:
         NotFoundError: there is none of that name for this user.

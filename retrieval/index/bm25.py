@@ -1,6 +1,6 @@
 """BM25 over the chunks of a collection.
 
-What depends on the whole collection (its size, mean length, in how many chunks a term is) is reckoned when a question comes,
+What depends on the whole collection (its size, mean length, in how many chunks a term is) is computed when a question comes,
 from the chunks that are live then: so the scores are those of one index of all live chunks, whatever ingests they came by.
 """
 
@@ -40,7 +40,7 @@ FEW, MANY = (
     3,
     0.2,
 )  # chunks, and a share of them: what so many hold, "COVID-19", tells none from the others
-WORDS = 512  # that an index remembers: those that are in every other question are the long ones to reckon
+WORDS = 512  # that an index remembers: those in every other question take longest to compute
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class Bm25:
         return rows.astype(np.int32), found.astype(np.float32)
 
     def _add(self, group: frozenset[str], named: bool) -> Added:
-        """Reckon what a word adds, whatever it is asked with; those that were asked last are remembered (`_word`)."""
+        """Compute what a word adds, whatever it is asked with; those that were asked last are remembered (`_word`)."""
         held = [part.segment.postings(group) for part in self._parts]
         chunks, documents = [one for one, _ in held], [one for _, one in held]
         both = list(zip(self._parts, chunks, documents, strict=True))

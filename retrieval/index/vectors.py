@@ -63,7 +63,7 @@ class NearVectors:
         return len(self._codes)
 
     def only(self, rows: Rows) -> "NearVectors":
-        """Return some of them, counted anew; their codes are copied, so that comparing them reads nothing else."""
+        """Return some of them, renumbered; their codes are copied, so that comparing them reads nothing else."""
         chosen = copy.copy(self)
         vars(chosen).update(_codes=self._codes[rows], _scales=self._scales[rows], _rows=rows)
         return chosen

@@ -30,7 +30,7 @@ from retrieval.index.word_index import LexicalSegment
 __all__ = ["Candidate", "EachVectors", "SegmentIndex", "Vectors", "VersionIndex"]
 
 MOST = 0.5  # of the live chunks
-FEW = 0.01  # of the live chunks: so many in another language may be a few documents whose language was told wrongly
+FEW = 0.01  # of the live chunks: so many in another language may be a few documents whose language was recognised wrongly
 
 Propose = Callable[
     [str, "SegmentIndex", int, Vectors, int], list[str]

@@ -133,7 +133,7 @@ class Ingest:
         shutil.rmtree(self._staged, ignore_errors=True)
 
     def rebuild(self, progress: Progress) -> None:
-        """Embed every chunk anew with this embedder and write its words anew, beside the old index, then switch."""
+        """Embed every chunk again with this embedder and write its words again, beside the old index, then switch."""
         total = self._manifest.chunks
         with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
             for chunks in live_chunks(self._folder, self._manifest):

@@ -1,4 +1,4 @@
-"""Text in small letters without accents: what makes words equal that are written alike but for these."""
+"""Text in small letters without accents: what makes words equal that are written alike except for these."""
 
 import re
 import unicodedata
@@ -14,7 +14,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text
     parts = ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-    return unicodedata.normalize("NFC", parts).casefold()  # of letters in circles and the like too
+    return unicodedata.normalize("NFC", parts).casefold()  # also of letters in circles
 
 
 def composed(text: str) -> str:

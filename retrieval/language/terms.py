@@ -117,7 +117,7 @@ def asked(question: str, shares: Mapping[str, float]) -> list[Asked]:
     """Return what a question asks for: each of its words as the languages write it, and each thing that it names.
 
     Words that name nothing in most of the collection are left out, unless they are in quotation marks; they stay in the
-    index, where a text whose language was told wrongly would otherwise be the only one to hold them.
+    index, where a text whose language was recognised wrongly would otherwise be the only one to hold them.
 
     Args:
         shares: the share of the collection that is in each language.

@@ -1,6 +1,6 @@
 """A citation opened: the page that a passage is of, put together again from its chunks, and the passage's place in it.
 
-Chunks cover their page but for white space, so what lies between two of them is known by its length.
+Chunks cover their page except for white space, so what lies between two of them is known by its length.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """What of a document a model may read and repeat: its text as data, which can neither pose as the prompt nor give orders.
 
-A passage in a prompt keeps its words, but for three things. Sentences that speak to the assistant
+A passage in a prompt keeps its words, except for three things. Sentences that speak to the assistant
 (`retrieval.prompt.injections`) are left out, where marks are wanted with `[…]` in their place, and cannot be quoted. What
 looks like the prompt's own form (control tokens of chat templates, the name of a role at the beginning of a line, the
 number of a passage, the fence itself) is broken by a space. Signs that nobody sees are dropped. People are shown the

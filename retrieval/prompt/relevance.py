@@ -61,7 +61,7 @@ WEIGHTS = {
 COVERAGE, COVERAGE_OFFSET = 10.02, -3.259
 CHUNKS = 500  # of a collection whose size is not told; such were the ones of the fit
 READ = 3  # passages that are looked at; a prompt rarely holds more
-SPOKEN = ("en", "es")  # languages that a question is told apart in
+SPOKEN = ("en", "es")  # languages that a question is distinguished in
 SPANISH_SIGN = re.compile("[¿¡ñáéíóú]")
 # what is said to an assistant and asks nothing of documents; folded
 TALK = frozenset(

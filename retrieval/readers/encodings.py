@@ -118,7 +118,7 @@ def _decode_wide(data: bytes) -> str | None:
 
 
 def _decode_mixed(data: bytes) -> str | None:
-    """Two encodings in one file: UTF-8 but for lines that an older program has added; None where it is not that."""
+    """Two encodings in one file: UTF-8 except for lines that an older program has added; None where it is not that."""
     lines = data.split(b"\n")
     wide = [_try(line, "utf-8") for line in lines]
     told = sum(line is not None and not line.isascii() for line in wide)

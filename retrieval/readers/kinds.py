@@ -108,7 +108,7 @@ def _kind_by_name(raw: RawFile) -> str:
     if suffix in PROMISED:
         what = PROMISED[suffix]
         raise DataError(
-            f"{raw.label}: the {what} is damaged (its content is that of no {what}); open it and save it anew"
+            f"{raw.label}: the {what} is damaged (its content is that of no {what}); open it and save it again"
         )
     if suffix in ("", ".txt", ".text") and is_message(raw.data):
         return "mail"
@@ -178,7 +178,7 @@ def _ole_kind(raw: RawFile) -> str:
             "save it as .pptx, for example with LibreOffice"
         )
     raise DataError(
-        f"{raw.label}: an OLE file of an unknown kind; save it in a format of today, for example with LibreOffice"
+        f"{raw.label}: an OLE file of an unknown kind; save it in a current format, for example with LibreOffice"
     )
 
 

@@ -40,7 +40,7 @@ class RawFile:
         """Return the sentence for a file whose format is known and whose content cannot be read."""
         reason = " ".join(str(why).split())[:120] or type(why).__name__
         return DataError(
-            f"{self.label}: the {what} is damaged ({reason}); open it and save it anew"
+            f"{self.label}: the {what} is damaged ({reason}); open it and save it again"
         )
 
 

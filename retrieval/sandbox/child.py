@@ -98,10 +98,10 @@ class Child:
         except MemoryError:
             return None, {"kind": "memory"}
         except RecursionError:
-            return None, _error(f"{path}: nested too deeply to be read; save it anew, flattened")
+            return None, _error(f"{path}: nested too deeply to be read; save it again, flattened")
         except Exception as error:  # noqa: BLE001  see above; the parent logs the traceback
             what = f"{type(error).__name__}: {error}"[:200]
-            sentence = f"{path}: its reader failed ({what}); save it anew with another program"
+            sentence = f"{path}: its reader failed ({what}); save it again with another program"
             return None, _error(sentence) | {"trace": traceback.format_exc()[-4_000:]}
         size = sum(sys.getsizeof(page.text) for page in document.pages)
         fields = fields_without_pages(document)

@@ -2,7 +2,7 @@
 
 Seconds are those of the processor, so that a file that is read on a quiet machine is read on a busy one too; a file that
 waits instead of computing is given up after three times as many. Only a PDF has more time with its size: of 14 honest files
-of other kinds, of 0.8 to 12 MB, 13 take less than half of `seconds` (`NOTES.md`). Who holds to this:
+of other kinds, of 0.8 to 12 MB, 13 take less than half of `seconds` (`NOTES.md`). Enforced by:
 `retrieval.sandbox.pool`.
 """
 

@@ -234,16 +234,16 @@ class ReaderProcess:
         if cause == "time":
             return _too_slow(path, clock)
         if signalled == "SIGKILL" and not cause:
-            return f"{path}: the system ended its reader, mostly for lack of memory; free some or split the file"
+            return f"{path}: the system ended its reader, probably for lack of memory; free some or split the file"
         how = {"stopped": "was stopped", "nonsense": "answers nonsense"}.get(cause, "crashes")
-        return f"{path}: its reader {how} ({signalled or f'exit code {code}'}); save it anew with another program"
+        return f"{path}: its reader {how} ({signalled or f'exit code {code}'}); save it again with another program"
 
 
 def _too_slow(path: Path, clock: Clock | None) -> str:
     if clock is not None and clock.ocr:
         return f"{path}: recognising its scanned pages takes too long; run it through OCR first, or split it"
     seconds = f"over {clock.seconds:.2g} s" if clock is not None else "too long"
-    return f"{path}: reading it takes {seconds}; split it, or save it anew with another program"
+    return f"{path}: reading it takes {seconds}; split it, or save it again with another program"
 
 
 def _too_hungry(path: Path, limits: ReaderLimits) -> str:

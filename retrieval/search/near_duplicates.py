@@ -102,7 +102,7 @@ class Seen:
 
 
 def is_repeat(text: str, other: str) -> bool:
-    """Return whether two texts say the same, word by word, but for what changes nothing."""
+    """Return whether two texts say the same, word by word, except for what changes nothing."""
     if NUMBER.findall(text) != NUMBER.findall(other) or _signs(text) != _signs(other):
         return False
     plain = text.isupper() or other.isupper()
@@ -120,7 +120,7 @@ def is_repeat(text: str, other: str) -> bool:
 
 
 def _is_alike(mine: Sequence[str], theirs: Sequence[str]) -> bool:
-    """Return whether words that stand in the same place are the same but for their spelling, or say nothing."""
+    """Return whether words that stand in the same place are the same except for their spelling, or say nothing."""
     if "".join(mine) == "".join(theirs):  # "e-mail", "email"
         return True
     first = [_spelled(word) for word in mine if word not in LIGHT]

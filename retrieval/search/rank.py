@@ -48,7 +48,7 @@ class SearchSettings(Settings):
     across_weight: float = Field(0.65, ge=0, le=1)
     # what a passage gains that the question names, by a number, a date, a label or its file's name (`NOTES.md`)
     named_weight: float = Field(0.4, ge=0, le=1)
-    # questions in people's own words come down to it: 0.25 left 3 of 54 without a passage; small talk is told by its words
+    # questions in people's own words come down to it: 0.25 left 3 of 54 without a passage; small talk is known by its words
     min_score: float = Field(0.2, ge=-1, le=1)
     # a passage below `min_score` is kept if it holds this share of the question's words, weighted by how rare they are
     min_coverage: float = Field(0.5, ge=0, le=1)

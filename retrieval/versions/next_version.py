@@ -19,7 +19,7 @@ from retrieval.index.version_index import EachVectors
 from retrieval.versions.manifest import FORMAT, Manifest, named_segments, publish
 from retrieval.versions.segment import SegmentWriter, chunks as chunks_of, rows
 
-DEAD_SHARE = 0.25  # a segment with more dead chunks is written anew
+DEAD_SHARE = 0.25  # a segment with more dead chunks is written again
 SEGMENT_CHUNKS = (
     100_000  # of one segment of an ingest: it is held in memory, some 400 MB, until it is written
 )
@@ -76,7 +76,7 @@ class NextVersion:
 
         Args:
             draft: the documents, sources and parked files of the new version; its number and segments are set here.
-            purge: leave no byte of what is not live: every segment with a dead chunk is written anew, and the
+            purge: leave no byte of what is not live: every segment with a dead chunk is written again, and the
                 versions before go.
         """
         fresh = self._fresh()
@@ -169,7 +169,7 @@ def live_chunks(folder: Path, manifest: Manifest) -> Iterator[list[Chunk]]:
 def _to_absorb(
     manifest: Manifest, fresh: Collection[str], size: int, dead_share: float
 ) -> list[str]:
-    """Return the segments to write anew: many small ones make a search slow, dead chunks make it read in vain.
+    """Return the segments to write again: many small ones make a search slow, dead chunks make it read for nothing.
 
     Args:
         size: the chunks of the segment into which they would be written.

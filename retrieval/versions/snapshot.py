@@ -1,4 +1,4 @@
-"""The version of a collection that is seen now, read anew when an ingest has switched it; its segments are held open.
+"""The version of a collection that is seen now, read again when an ingest has switched it; its segments are held open.
 
 Any number of processes may read while one ingests. Not here: writing (`retrieval.versions.lock`), what a search does with it
 (`retrieval.search.search`).

@@ -139,7 +139,7 @@ def watch(
 def rebuild(
     ctx: "Context", collection: str, *, user: str = "", progress: Progress = no_progress
 ) -> None:
-    """Embed a collection anew with the embedder of now; until that is done the old index answers."""
+    """Embed a collection again with the present embedder; until that is done the old index answers."""
     from retrieval.collections.collection import Collection
     from retrieval.collections.owner import rebuild as run
 
@@ -237,7 +237,7 @@ def collections(ctx: "Context", *, user: str) -> list[str]:
 
 
 def share(ctx: "Context", collection: str, access: "Access", *, user: str) -> None:
-    """Say anew who may read a collection; only its owner can."""
+    """Change who may read a collection; only its owner can."""
     from retrieval.collections.owner import share as run
 
     run(open_collection(ctx, collection, user=user), access)

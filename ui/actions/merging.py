@@ -213,7 +213,7 @@ def domains_of(resolved: "Resolved", tasks: "Sequence[Task]") -> "list[Domain]":
                 known = ", ".join(domain_of(source.adapter_part or "") for source in places)
                 raise AdaptError(
                     f"'{task.name}' is the name of none of the adapters ({known}); write ADAPTER=FILE, so that the "
-                    "merge is held against the adapter of that domain"
+                    "merge is compared with the adapter of that domain"
                 ) from error
             place = 0
         domains.append(Domain(task, place))
@@ -277,7 +277,7 @@ def analyse_adapters(
     search: "SearchSettings | None" = None,
     progress: Progress = no_progress,
 ) -> "tuple[Analysis, Advised | None]":
-    """Return how adapters lie to each other and, where validation rows are given, whether to merge; nothing is written."""
+    """Return the geometry of adapters and, where validation rows are given, whether to merge; nothing is written."""
     from merge.check.resolve import resolve
     from merge.report.advice import find_advice
     from merge.report.geometry import analyse

@@ -42,7 +42,7 @@ def chat(
     model: Annotated[
         str, typer.Option(help="A merged model NAME[@v], a folder, a hub id, or 'starter'.")
     ] = "",
-    base: Annotated[str, typer.Option(help="Another word for --model.", hidden=True)] = "",
+    base: Annotated[str, typer.Option(help="The same as --model.", hidden=True)] = "",
     tools: Annotated[
         Path | None,
         typer.Option(help="JSON file of tools (OpenAI's form) that an answer may call."),

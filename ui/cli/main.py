@@ -22,7 +22,7 @@ from ui.environment import prepare
 
 EPILOG = (
     "--workspace DIR and --json may stand anywhere in a command. "
-    "Exit codes: 0 done, 2 something that you can mend, 1 a fault of ours, 130 stopped by Ctrl-C."
+    "Exit codes: 0 done, 2 something that you can correct, 1 a bug, 130 stopped by Ctrl-C."
 )
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -43,10 +43,12 @@ def root(
     ctx: typer.Context,
     workspace: Annotated[
         Path | None,
-        typer.Option("--workspace", help="Where everything lies [ADAPT_WORKSPACE or ~/.adapt]."),
+        typer.Option(
+            "--workspace", help="Where everything is stored [ADAPT_WORKSPACE or ~/.adapt]."
+        ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on stdout, nothing else there.")
+        bool, typer.Option("--json", help="Print one JSON object on stdout, and nothing else.")
     ] = False,
 ) -> None:
     """Make a language model yours by fine-tuning, documents and feedback, and merge it into one to keep."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 CollectionOption = Annotated[str, typer.Option("--collection", help="The collection's name.")]
 UserOption = Annotated[
-    str, typer.Option("--user", help="For whom; the user of adapt.toml where not given.")
+    str, typer.Option("--user", help="For whom; by default the user in adapt.toml.")
 ]
 
 

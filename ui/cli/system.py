@@ -98,7 +98,9 @@ def evaluate(
     base: Annotated[str, typer.Option(help="What they are compared with.")] = "starter",
     metric: Annotated[
         str | None,
-        typer.Option(help="exact, f1, rouge, json, valid-json or sql; else what fits the answers."),
+        typer.Option(
+            help="exact, f1, rouge, json, valid-json or sql; by default what fits the answers."
+        ),
     ] = None,
 ) -> None:
     """Parse, evaluate, print."""

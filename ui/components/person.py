@@ -35,4 +35,4 @@ def show_person(ctx: Context) -> str:
 
 def show_no_login(ctx: Context) -> None:
     """Say what a name is worth here, and where the data lies."""
-    st.caption(NO_LOGIN, help=f"Everything lies in {plain(str(ctx.workspace.path))}")
+    st.caption(NO_LOGIN, help=f"Everything is stored in {plain(str(ctx.workspace.path))}")

@@ -63,7 +63,7 @@ def show_error(error: Exception) -> None:
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show what a user can mend as a sentence and go on with the page; anything else is a bug and ends it."""
+    """Show what a user can correct as a sentence and go on with the page; anything else is a bug and ends it."""
     try:
         yield
     except AdaptError as error:

@@ -113,7 +113,7 @@ def main() -> int:
         ctx.jobs.finish(job_id, "failed", error=str(error))
         return 2
     except Exception as error:
-        ctx.jobs.finish(job_id, "failed", error=f"a fault of ours: {error!r}; see its log")
+        ctx.jobs.finish(job_id, "failed", error=f"a bug: {error!r}; see its log")
         raise
     ctx.jobs.finish(job_id, "done", result=result)
     return 0

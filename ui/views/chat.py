@@ -34,6 +34,6 @@ with body:
     elif not talk.current():
         show_welcome(chosen.collection)
     if waiting and growing:
-        st.caption("Is asked when the answer above has ended.")
+        st.caption("Will be asked when the answer above has ended.")
     elif waiting:
         ask(ctx, waiting, user=user, chosen=chosen)

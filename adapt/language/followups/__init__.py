@@ -1,1 +1,1 @@
-"""Follow-up questions made whole from their conversation, before anything is searched by them."""
+"""Follow-up questions completed from their conversation, before anything is searched by them."""

@@ -20,7 +20,7 @@ from adapt.models.decoding.grounding import REFUSALS
 from adapt.records import Grounding
 
 BORDER = 0.5  # how far the best candidate must seem to answer
-# and where the search doubts that the passages hold the answer: with earlier weights it mended 5 of 60 development questions
+# and where the search doubts that the passages hold the answer: with earlier weights it fixed 5 of 60 development questions
 # and spoiled 1; not chosen again since
 SURE = 0.6
 CALL = '{"name": "'  # how every call of a tool begins (`adapt.models.decoding.tools`)

@@ -17,7 +17,7 @@ class Likelihoods:
     """Two figures in nats for each candidate, and the token that the model would begin with by itself.
 
     `chosen` is log P(candidate) where only candidates may be said: at each token, those that go on with none are left out,
-    as decoding held to the candidates has it. `free` is the log-likelihood of its first tokens, nothing left out.
+    as decoding restricted to the candidates has it. `free` is the log-likelihood of its first tokens, nothing left out.
     """
 
     chosen: tuple[float, ...]

@@ -1,1 +1,1 @@
-"""Answers while they are decoded: held to passages or to tools, and streamed."""
+"""Answers while they are decoded: restricted to passages or to tools, and streamed."""

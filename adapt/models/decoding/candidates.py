@@ -1,4 +1,4 @@
-"""What an answer that is held to passages may be: their sentences, table rows and list items, and the user's corrections.
+"""What an answer restricted to passages may be: their sentences, table rows and list items, and the user's corrections.
 
 A candidate knows what it is read with: the headings above it, the line that leads to its list, the header of its table, the
 sentence before. Not here: which of them answers (`adapt.models.choice`).

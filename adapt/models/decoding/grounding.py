@@ -10,7 +10,7 @@ Three ways:
     auto        `sentences`, unless the model, left free, would not begin with any of these: then nothing is held
 
 Where the grounding says that the passages do not hold the answer (`absent`), that sentence takes the place of quotations and
-refusals, and `auto` holds to it from the first token: left free, a small model would make an answer up.
+refusals, and `auto` keeps to it from the first token: left free, a small model would make an answer up.
 """
 
 import json

@@ -81,7 +81,7 @@ def weight_files(folder: Path, start: str) -> dict[str, set[str]]:
 
 
 def _count(folder: Path, start: str) -> int:
-    """Return how many numbers the weight files hold; each header is read and held against its file's length."""
+    """Return how many numbers the weight files hold; each header is read and compared with its file's length."""
     total = 0
     for file, tensors in weight_files(folder, start).items():
         try:

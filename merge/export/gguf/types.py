@@ -48,7 +48,7 @@ class Stored:
 
 
 def stored_as(kind: str, shape: tuple[int, ...]) -> Stored:
-    """Return how a tensor is stored: vectors in f32, as llama.cpp reckons; what q8_0 cannot cut in blocks in f16."""
+    """Return how a tensor is stored: vectors in f32, as llama.cpp has them; what q8_0 cannot cut in blocks in f16."""
     count = math.prod(shape)
     if len(shape) == 1 or kind == "f32":
         return Stored("F32", shape, 4 * count)

@@ -1,6 +1,6 @@
 """What each method of mergekit takes, as data: a recipe is checked in milliseconds, without importing mergekit.
 
-Names, defaults, scopes and contracts are those of mergekit 0.1.5; a test holds this table against mergekit's own registry.
+Names, defaults, scopes and contracts are those of mergekit 0.1.5; a test compares this table with mergekit's own registry.
 The ranges are ours: what lies outside of them runs in mergekit and gives nonsense.
 """
 

@@ -128,7 +128,7 @@ def _end_faults(groups: Sequence[_Group]) -> Faults:
 
 
 def _contract_faults(method: MergekitMethod, group: _Group) -> Faults:
-    """Hold the number of models and the base against what the method takes, as mergekit counts them."""
+    """Compare the number of models and the base with what the method takes, as mergekit counts them."""
     names = [str(source.get("model", source.get("adapter"))) for _, source in group.sources]
     if not names:
         return []

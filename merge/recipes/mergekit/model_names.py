@@ -55,7 +55,7 @@ DEPTH = 6  # modules, a name, slices, a place, sources, a place
 
 
 def without_parameters(part: Mapping[str, object]) -> dict[str, object]:
-    """Return a recipe without any `parameters`, whose faults are told by themselves."""
+    """Return a recipe without any `parameters`, whose faults are reported by themselves."""
     return {key: _bare(value, DEPTH) for key, value in part.items() if key != "parameters"}
 
 

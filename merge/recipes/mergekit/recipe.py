@@ -9,7 +9,7 @@ sources. Three kinds, told apart by their keys:
     parameters: {t: [0, 0.5, 1]}               - adapter: billing@3          rank: 16
     # or `slices:`, `modules:`                   positive_prompts: [refund]
 
-Every fault is told at once, with its field and line, and without importing mergekit or torch. What lies between the
+Every fault is reported at once, with its field and line, and without importing mergekit or torch. What lies between the
 fields is in `merge.recipes.mergekit.faults`; whether the models exist and fit, in `merge.mergekit.check`.
 """
 
@@ -86,7 +86,7 @@ class TokenizerSettings(_Part):
 
 
 class Expert(_Part):
-    """A model whose feed-forward layers become one expert, and the prompts that shall reach it."""
+    """A model whose feed-forward layers become one expert, and the prompts that should reach it."""
 
     source_model: Name | None = None
     adapter: Name | None = None

@@ -1,7 +1,7 @@
 """Numbers as they are written with signs and words around them: 1,250,000 and 1.25 million, 49 € and EUR 49.00, 25 %.
 
 A whole number's form is its digits, which may stand in a text as a word. Where the sign between digits may part
-thousands or decimals, 1.250, both are tried. Not read: numbers in words, but before "million" and the like.
+thousands or decimals, 1.250, both are tried. Not read: numbers in words, except before "million" and similar words.
 """
 
 import re
@@ -75,7 +75,7 @@ def amounts(text: str, start: int, end: int) -> Iterator[Form]:
 
 
 def amounts_in_words(text: str) -> Iterator[Form]:
-    """Yield small numbers in words before "million" and the like."""
+    """Yield small numbers in words before "million" and similar words."""
     if SCALES.keys().isdisjoint(text.lower().split()):
         return
     for match in IN_WORDS.finditer(text):

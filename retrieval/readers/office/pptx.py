@@ -56,7 +56,7 @@ def read_slides(raw: RawFile) -> Reading:
     if faults:
         lost = list(faults)
         warnings.append(
-            f"{raw.label}: {plural('slide', lost)} {numbers(lost)} damaged and not read; open the file and save it anew"
+            f"{raw.label}: {plural('slide', lost)} {numbers(lost)} damaged and not read; open the file and save it again"
         )
     return Reading(pages, core_title(package), warnings)
 

@@ -70,7 +70,7 @@ def _read(raw: RawFile, document: PdfDocument) -> Reading:
         if time.monotonic() - started - found.scans.seconds > MAX_SECONDS:
             raise DataError(
                 f"{raw.label}: reading takes over {MAX_SECONDS:.0f} s (page {number} of {count}); "
-                "save it anew with another program, or split it"
+                "save it again with another program, or split it"
             )
         _read_page(document, number, found)
     if not found.pages:
@@ -80,7 +80,7 @@ def _read(raw: RawFile, document: PdfDocument) -> Reading:
         pages = list(found.faults)
         warnings.append(
             f"{raw.label}: {plural('page', pages)} {numbers(pages)} damaged and not read "
-            f"({found.faults[pages[0]]}); open it and save it anew"
+            f"({found.faults[pages[0]]}); open it and save it again"
         )
     if attached := _attachments(document):
         warnings.append(
@@ -171,7 +171,7 @@ def _nothing(raw: RawFile, found: _Found, count: int) -> DataError:
         )
     if found.scans.read:
         return DataError(
-            f"{raw.label}: the PDF has no text and OCR found none in its pictures; remove it or scan it anew"
+            f"{raw.label}: the PDF has no text and OCR found none in its pictures; remove it or scan it again"
         )
     return DataError(
         f"{raw.label}: the PDF has no text (blank pages?); if it shows any, run it through OCR first, for "

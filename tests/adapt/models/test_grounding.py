@@ -1,4 +1,4 @@
-"""Answers held to passages: whatever the model, what it quotes stands in the passage whose number it cites."""
+"""Answers restricted to passages: whatever the model, what it quotes stands in the passage whose number it cites."""
 
 import itertools
 import json

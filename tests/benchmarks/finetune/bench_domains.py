@@ -2,7 +2,7 @@
 
 They are banking77 (English questions, 77 intents), WikiSQL (questions over columns to SQL), dates and times in English
 and Spanish text as TIMEX, and English sentences into Spanish; `ADAPT_DATA` names their place (else `../shared/data`). The
-ratio is 1 plus the lower end of the gain's interval, so that above 1 the gain is beyond doubt.
+ratio is 1 plus the lower end of the gain's interval, so that above 1 the gain is significant.
 """
 
 import csv

@@ -69,7 +69,7 @@ SPEED = {
     "dare_linear": ("mergekit",),
 }
 WEIGHT, DENSITY = 0.6, 0.5  # of each adapter, see `write_recipe`
-SAMPLED = ("layers.0.", "layers.20.")  # whose weights are held against float64
+SAMPLED = ("layers.0.", "layers.20.")  # whose weights are compared with float64
 
 
 def run() -> list[Row]:

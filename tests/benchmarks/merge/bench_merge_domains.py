@@ -110,7 +110,7 @@ def compare(root: Path) -> list[Row]:
     sys.stderr.write(f"{ours.verdict}\n{ours.advice_line}\n{ours.as_json()}\n")
     share = ours.mean_recovered
     if share is None:
-        sys.stderr.write("no adapter is better than the base beyond doubt: train longer\n")
+        sys.stderr.write("no adapter is significantly better than the base: train longer\n")
         return []
     found = str(artifact.card.metrics["search"])
     first = Row(

@@ -208,7 +208,7 @@ def _copy(source: Path, target: Path) -> Path:
 
 
 def _replace(adapter: Path, content: Path) -> None:
-    """Put another training's result where the adapter lies, as a trainer would: the files are written anew."""
+    """Put another training's result where the adapter lies, as a trainer would: the files are written again."""
     for file in content.iterdir():
         shutil.copyfile(file, adapter / file.name)
 

@@ -45,6 +45,6 @@ def test_a_rise_is_told_with_its_interval_and_only_beyond_doubt() -> None:
     assert worse.rise.difference == pytest.approx(0.5)
     assert worse.line.startswith("a: loss 2.000 → 2.500 (+0.500, 95 % +0.4")
     assert worse.line.endswith("on 4 rows, worse than the base")
-    assert unsure.line.endswith("no difference beyond doubt")
+    assert unsure.line.endswith("no significant difference")
     assert better.line.endswith("better than the base")
     assert better.as_metrics()["adapter"] == 2.0

@@ -187,7 +187,7 @@ def test_a_file_of_domains_is_read_with_what_goes_before_what(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("domains: {a: a.jsonl, a: b.jsonl}", "'a' is said twice"),
+        ("domains: {a: a.jsonl, a: b.jsonl}", "'a' is given twice"),
         ("domains: {a: {data: a.jsonl, rnak: 4}}", r"domains.a.rnak: unknown key, did you mean rank"),
         ("domains: {a: {rank: 4}}", "domains.a.data: Field required"),
         ("domains: {a: {data: a.jsonl, rank: big}}", "domains.a.rank: Input should be a valid integer"),

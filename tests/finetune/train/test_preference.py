@@ -208,7 +208,7 @@ def test_what_does_not_go_together_is_refused_before_training(
     alone = SETTINGS.model_copy(update={"batch_size": 1})
     with pytest.raises(RecipeError, match="rated answers are compared within a pass"):
         make_ready(request_of(thumbs, tiny_folder, alone), workspace=workspace)
-    with pytest.raises(RecipeError, match="rows to keep go with examples"):
+    with pytest.raises(RecipeError, match="rows to keep are for examples"):
         make_ready(asked.model_copy(update={"keep": (colours,)}), workspace=workspace)
 
 

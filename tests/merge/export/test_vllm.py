@@ -1,4 +1,4 @@
-"""The folder that vLLM serves: base, adapters and the line; what vLLM would not load or reckon otherwise is refused."""
+"""The folder that vLLM serves: base, adapters and the line; what vLLM would not load, or compute differently, is refused."""
 
 import json
 import os

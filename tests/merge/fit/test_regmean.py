@@ -1,4 +1,4 @@
-"""RegMean against brute force, on four architectures and GPT-2; what is tried is built; what it cannot do is told."""
+"""RegMean against brute force, on four architectures and GPT-2; what is tried is built; what it cannot do is reported."""
 
 import json
 from dataclasses import replace

@@ -213,7 +213,7 @@ def test_an_error_of_mergekit_is_told_in_the_recipe_s_words(
             1,
             "memory is not enough",
         ),
-        ("", -9, "mostly for lack of memory"),
+        ("", -9, "probably for lack of memory"),
         (
             "adapt.errors.ModelError: the result does not open: 2 missing keys",
             1,

@@ -1,4 +1,4 @@
-"""Merged adapters: exact, or cut to a rank at the price that is told; the base is never opened."""
+"""Merged adapters: exact, or cut to a rank at the price that is reported; the base is never opened."""
 
 import json
 from collections.abc import Sequence

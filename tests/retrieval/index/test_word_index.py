@@ -149,7 +149,7 @@ def test_documents_of_two_languages_are_found_in_both(
 
 
 def plain_bm25(documents: dict[str, str], question: str) -> dict[str, float]:
-    """Reckon BM25 of documents, each one chunk, as the papers write it: as a chunk, as an opening, and as a document."""
+    """Compute BM25 of documents, each one chunk, as the papers write it: as a chunk, as an opening, and as a document."""
     words = {name: terms(text, language_of(text)) for name, text in documents.items()}
     mean = sum(map(len, words.values())) / len(words)
     scores: dict[str, float] = {}

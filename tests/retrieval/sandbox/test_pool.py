@@ -38,7 +38,7 @@ def children() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if any("sandbox_child" in p or "bad_reader" in p for p in process.cmdline()):
+            if any("sandbox.child" in p or "bad_reader" in p for p in process.cmdline()):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
@@ -114,15 +114,15 @@ def test_a_fault_of_a_file_is_the_sentence_of_its_reader_and_ends_no_child(
 @pytest.mark.parametrize(
     ("what", "sentence"),
     [
-        ("hang", "reading it takes over 0.5 s; split it, or save it anew with another program"),
-        ("wait", "reading it takes over 0.5 s; split it, or save it anew with another program"),
+        ("hang", "reading it takes over 0.5 s; split it, or save it again with another program"),
+        ("wait", "reading it takes over 0.5 s; split it, or save it again with another program"),
         ("hoard", "reading it needs more than 200 MB of memory; split it"),
-        ("dive", "nested too deeply to be read; save it anew, flattened"),
-        ("leave", "its reader crashes (exit code 3); save it anew with another program"),
-        ("interrupt", "its reader answers nonsense (SIGKILL); save it anew with another program"),
-        pytest.param("crash", "its reader crashes (SIGSEGV); save it anew", marks=LINUX),
-        pytest.param("killed", "the system ended its reader, mostly for lack of m", marks=LINUX),
-        ("blunder", "its reader failed (ZeroDivisionError: by zero); save it anew"),
+        ("dive", "nested too deeply to be read; save it again, flattened"),
+        ("leave", "its reader crashes (exit code 3); save it again with another program"),
+        ("interrupt", "its reader answers nonsense (SIGKILL); save it again with another program"),
+        pytest.param("crash", "its reader crashes (SIGSEGV); save it again", marks=LINUX),
+        pytest.param("killed", "the system ended its reader, probably for lack of m", marks=LINUX),
+        ("blunder", "its reader failed (ZeroDivisionError: by zero); save it again"),
     ],
 )
 @pytest.mark.usefixtures("bad_reader")
@@ -332,7 +332,7 @@ def test_a_child_has_no_descriptor_and_no_secret_of_its_parent(
 PARENT = """
 import sys
 from pathlib import Path
-from retrieval import sandbox_process
+from retrieval.sandbox import process as sandbox_process
 from retrieval.sandbox.pool import ReaderLimits, ReaderPool
 sandbox_process.CHILD = "tests.retrieval.sandbox.bad_reader"
 try:

@@ -59,7 +59,7 @@ def test_domains_are_trained_in_the_background(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--all", "domains.yaml", "--test", "x.jsonl"), "--test is said in the file"),
+        (("--all", "domains.yaml", "--test", "x.jsonl"), "--test is set in the file"),
         (("--all", "no.yaml"), "no.yaml: cannot be read"),
         (("d", "x.jsonl", "--on", "ray"), "--on goes with --all or --resume"),
         (("--all", "domains.yaml", "--on", "127.0.0.1:1"), "no Ray cluster at 127.0.0.1:1"),

@@ -193,7 +193,7 @@ def test_a_message_sent_while_an_answer_streams_is_asked_afterwards(
     until(lambda: visit.growing() != "")
 
     visit.say("two")
-    visit.page.get_by_text("Is asked when the answer above has ended.").wait_for()
+    visit.page.get_by_text("Will be asked when the answer above has ended.").wait_for()
     visit.page.get_by_role("button", name="Stop").click()
 
     until(lambda: [t.question for t in turns_of(ctx, "cem")] == ["one", "two"])

@@ -56,7 +56,7 @@ def list_documents(
         )
         return
     (one,) = opened
-    shown = table("", "document", "pages", "chunks", "title", "not read of it")
+    shown = table("", "document", "pages", "chunks", "title", "warnings")
     for name, entry in one.documents().items():
         missing = " ".join(entry.warnings)
         shown.add_row(name, str(entry.pages), str(entry.chunks), entry.title, missing)
@@ -72,7 +72,7 @@ def list_documents(
 
 @documents_app.command()
 def versions(ctx: typer.Context, collection: CollectionOption, user: UserOption = "") -> None:
-    """Show the version that is seen and the earlier ones that can be brought back."""
+    """Show the visible version and the earlier ones that can be brought back."""
     from ui.actions.documents import open_collection
 
     output: Output = ctx.obj
@@ -117,12 +117,10 @@ def open_document(
 def rollback(
     ctx: typer.Context,
     collection: CollectionOption,
-    to: Annotated[
-        int | None, typer.Option(help="The version; the one before where not given.")
-    ] = None,
+    to: Annotated[int | None, typer.Option(help="The version; by default the one before.")] = None,
     user: UserOption = "",
 ) -> None:
-    """Make an earlier version seen again, as a new version; the files themselves are not touched."""
+    """Make an earlier version visible again, as a new version; the files themselves are not touched."""
     from ui.actions.documents import rollback as run
 
     output: Output = ctx.obj
@@ -184,7 +182,7 @@ def share(
         list[str] | None, typer.Option("--reader", help="May read it too; repeatable.")
     ] = None,
 ) -> None:
-    """Say anew who may read a collection; who is not named any more may not."""
+    """Change who may read a collection; who is not named any more may not."""
     from retrieval.collections.access import Access, private as private_to
     from ui.actions.documents import share as run
 

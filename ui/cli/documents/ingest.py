@@ -57,7 +57,7 @@ def ingest(
         str, typer.Option(help="Have a Ray cluster read and embed: 'ray' or HOST:PORT.")
     ] = "",
     rebuild: Annotated[
-        bool, typer.Option(help="First embed what is there anew, with the embedder of now.")
+        bool, typer.Option(help="First embed what is there again, with the present embedder.")
     ] = False,
 ) -> None:
     """Parse, ingest, print."""

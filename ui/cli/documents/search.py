@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SEARCH = """Find passages in a collection.
 
 Two parts look for them, by meaning (dense) and by words (lexical, BM25), and are fused; what repeats a better passage is
-left out. Each can be switched off, and the answer says what ran. Filters hold before anything is ranked. Examples:
+left out. Each can be switched off, and the answer says what ran. Filters apply before anything is ranked. Examples:
 
   adapt search "When does the office open?" --collection handbook --top-k 3
 
@@ -78,13 +78,13 @@ def search(
         typer.Option("--distinct/--repeats", help="Leave out what repeats a better one."),
     ] = None,
     join: Annotated[
-        bool | None, typer.Option("--join/--no-join", help="Make one of passages side by side.")
+        bool | None, typer.Option("--join/--no-join", help="Join passages that stand side by side.")
     ] = None,
     expand: Annotated[
         int | None, typer.Option(min=0, max=5, help="Neighbours to add on each side.")
     ] = None,
     document: Annotated[
-        list[str] | None, typer.Option(help="Only documents so named, such as 'laws/2020/*'.")
+        list[str] | None, typer.Option(help="Only documents with such names, as 'laws/2020/*'.")
     ] = None,
     language: Annotated[
         list[str] | None, typer.Option(help="Only documents in this language, such as es.")
@@ -210,7 +210,10 @@ def questions(
     user: UserOption = "",
     count: Annotated[int, typer.Option(min=1, help="How many at most.")] = 100,
     model: Annotated[
-        str, typer.Option(help="What asks; the documents' headings where not given.")
+        str,
+        typer.Option(
+            help="The model that asks; without it, the documents' headings stand for questions."
+        ),
     ] = "",
 ) -> None:
     """Parse, make, print."""
@@ -224,5 +227,5 @@ def questions(
     by = f"by {model}" if model else "from headings"
     output.result(
         {"path": str(out), "questions": made, "made_by": model or "headings"},
-        f"{out}: {made} questions made {by}; they flatter a search, for they share its documents' words",
+        f"{out}: {made} questions made {by}; they make a search look too good, since they share its documents' words",
     )

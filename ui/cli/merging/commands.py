@@ -65,10 +65,12 @@ ValidationOption = Annotated[
 ]
 MinutesOption = Annotated[
     float | None,
-    typer.Option("--search-minutes", help="Search method, weights and density for so long."),
+    typer.Option(
+        "--search-minutes", help="Search method, weights and density for this many minutes."
+    ),
 ]
 TrialsOption = Annotated[
-    int | None, typer.Option("--search-trials", help="Search among so many merges at most.")
+    int | None, typer.Option("--search-trials", help="Try at most this many merges.")
 ]
 CalibrationOption = Annotated[
     list[str] | None,
@@ -118,7 +120,7 @@ def by_flags(
         list[str] | None,
         typer.Option("--set", help="PARAMETER=VALUE of the method; see adapt merge methods."),
     ] = None,
-    base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
+    base: Annotated[str, typer.Option(help="By default the base of the adapters.")] = "",
     form: FormOption = Form.MODEL,
     rank: RankOption = None,
     max_error: ErrorOption = None,
@@ -218,12 +220,12 @@ def methods(ctx: typer.Context) -> None:
 def analyse(
     ctx: typer.Context,
     adapter: AdaptersOption,
-    base: Annotated[str, typer.Option(help="Else the base of the adapters.")] = "",
+    base: Annotated[str, typer.Option(help="By default the base of the adapters.")] = "",
     validation: ValidationOption = None,
     search_minutes: MinutesOption = None,
     search_trials: TrialsOption = None,
 ) -> None:
-    """Show how adapters lie to each other; with rows of their domains, whether to merge them. Nothing is written."""
+    """Show the geometry of adapters; with rows of their domains, also whether to merge them. Nothing is written."""
     from merge.recipes.from_flags import recipe_from_flags
     from ui.actions.merging import analyse_adapters
 

@@ -54,7 +54,9 @@ def export(
             help="Export although the licences of what it is made of conflict; the card says so.",
         ),
     ] = False,
-    repo: Annotated[str, typer.Option(help="hub: OWNER/NAME; the token is HF_TOKEN's.")] = "",
+    repo: Annotated[
+        str, typer.Option(help="hub: OWNER/NAME; the token is read from HF_TOKEN.")
+    ] = "",
     public: Annotated[
         bool, typer.Option("--public", help="hub: a new repository is public; else private.")
     ] = False,

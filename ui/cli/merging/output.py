@@ -1,4 +1,4 @@
-"""How merges are told on the command line: methods, a report, the geometry of adapters."""
+"""How merges are shown on the command line: methods, a report, the geometry of adapters."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -62,7 +62,7 @@ def _domain_line(name: str, domain: object) -> str:
     kept = (
         f"keeps {100 * share['value']:.0f} % [{100 * share['low']:.0f}, {100 * share['high']:.0f}] of the gain"
         if share
-        else "its adapter's gain is in doubt"
+        else "its adapter's gain is not significant"
     )
     means = [f"{who} {domain[who]['mean']:.3f}" for who in ("base", "own", "merged")]
     return f"  {name}: {', '.join(means)}; {kept}"

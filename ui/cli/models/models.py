@@ -124,7 +124,7 @@ def rollback(
 @models_app.command()
 def verify(
     ctx: typer.Context,
-    reference: Annotated[str | None, typer.Argument(help="One version; else all.")] = None,
+    reference: Annotated[str | None, typer.Argument(help="One version; by default all.")] = None,
 ) -> None:
     """Hash every file again and say what is missing or changed."""
     output: Output = ctx.obj

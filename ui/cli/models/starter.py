@@ -9,7 +9,7 @@ from adapt.records import ProgressEvent
 from ui.cli.output import Output, table
 
 starter_app = typer.Typer(
-    no_args_is_help=True, help="The small model that comes inside: what it can do, measured."
+    no_args_is_help=True, help="The small model that ships with Adapt: what it can do, measured."
 )
 EVALUATE = """Measure the starter, or another base beside it, and print the table of its card.
 

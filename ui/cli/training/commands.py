@@ -43,10 +43,10 @@ the id of a dataset on the Hugging Face hub does too. Preference pairs (prompt, 
   adapt finetune --all domains.yaml --on ray                  (a task for each on a Ray cluster; extra "ray")
 
 domains.yaml: "domains: {support: support.jsonl, dates: {data: dates.jsonl, test: heldout.jsonl, rank: 8}}"; base, epochs and
-the like beside "domains" hold for all. Each adapter equals the one trained alone.
+other settings beside "domains" apply to all. Each adapter equals the one trained alone.
 """
 FormatOption = Annotated[
-    str | None, typer.Option(help="The rows' format, where it is not told by their fields.")
+    str | None, typer.Option(help="The rows' format, where their fields do not show it.")
 ]
 ColumnsOption = Annotated[
     str | None, typer.Option(help="Which column is which: prompt=question,completion=sql")
@@ -72,36 +72,40 @@ def finetune(
         str | None, typer.Option(help="A folder, a hub id, NAME[@v], or 'starter' (the default).")
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Held-out rows; else a share is split off.")
+        Path | None, typer.Option(help="Held-out rows; without them a share is split off.")
     ] = None,
     keep: Annotated[
         list[Path] | None,
         typer.Option(help="Rows on which the model stays as it is, e.g. another domain's."),
     ] = None,
     epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the rows.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.05, help="Stop training then.")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(min=0.05, help="Stop training after this many minutes.")
+    ] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="Rank of the adapter.")] = None,
     learning_rate: Annotated[float | None, typer.Option(min=1e-7, help="Peak rate.")] = None,
     beta: Annotated[
-        float | None, typer.Option(help="Of DPO and KTO: how dear it is to move from the base.")
+        float | None, typer.Option(help="Of DPO and KTO: how much moving away from the base costs.")
     ] = None,
     variant: Annotated[str | None, typer.Option(help="lora, rslora, dora or qlora.")] = None,
     schedule: Annotated[str | None, typer.Option(help="cosine, linear or constant.")] = None,
     packing: Annotated[
         bool | None,
-        typer.Option(help="Lay the rows of a pass one after another, or pad them; else what fits."),
+        typer.Option(
+            help="Lay the rows of a pass one after another, or pad them; by default what fits."
+        ),
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Stop after so many evaluations without a lower loss; keep the best."
+            min=1, help="Stop after this many evaluations without a lower loss; keep the best."
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same adapter.")] = None,
     metric: Annotated[
         str | None,
         typer.Option(
-            help="Of the held-out score: exact, f1, rouge, json, valid-json or sql; else what fits."
+            help="Of the held-out score: exact, f1, rouge, json, valid-json or sql; by default what fits."
         ),
     ] = None,
     skip_bad: Annotated[
@@ -162,7 +166,7 @@ def finetune(
         single = {"DOMAIN": domain, "--test": test, "--keep": keep, "--continue": start,
                   "--format": format, "--columns": columns, "--skip-bad": skip_bad}  # fmt: skip
         if extra := [name for name, value in single.items() if value]:
-            raise typer.BadParameter(f"with --all, {extra[0]} is said in the file, for each domain")
+            raise typer.BadParameter(f"with --all, {extra[0]} is set in the file, for each domain")
         requests = read_domains(all_domains, settings=settings, base=base, flags=flags)
         train_all(output, context, requests, dry_run=dry_run, background=background, on=on)
         return

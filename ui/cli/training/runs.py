@@ -1,4 +1,4 @@
-"""What `adapt finetune` does once its flags are read: plan, train here or in the background, go on; and how it is told."""
+"""What `adapt finetune` does once its flags are read: plan, train here or in the background, go on; and the report."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

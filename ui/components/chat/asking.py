@@ -11,7 +11,7 @@ from ui.context import Context
 
 
 def ask(ctx: Context, message: str, *, user: str, chosen: Chosen) -> None:
-    """Ask, and draw the page anew with the answer as it grows; where it cannot be asked, say why."""
+    """Ask, and draw the page again with the answer as it grows; where it cannot be asked, say why."""
     question = chat_actions.Question(
         message,
         user=user,

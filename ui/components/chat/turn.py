@@ -82,7 +82,7 @@ def _show_ending(turn: Turn, generation: Generation | None) -> None:
         st.error("This answer failed; ask again.", icon=":material/error:")
     elif turn.status == "streaming":
         st.caption(
-            "Broken off when the app was stopped, or still being written by another program."
+            "Interrupted when the app was stopped, or still being written by another program."
         )
 
 

@@ -31,7 +31,7 @@ def show_contents(collection: Collection) -> None:
             "title": entry.title,
             "pages": entry.pages,
             "chunks": entry.chunks,
-            "not read of it": " ".join(entry.warnings),
+            "warnings": " ".join(entry.warnings),
         }
         for name, entry in documents.items()
     ]
@@ -61,7 +61,7 @@ def show_versions(ctx: Context, collection: Collection, *, user: str) -> None:
     """Draw the versions with a button that brings an earlier one back."""
     current, *earlier = collection.versions()
     with st.expander("Versions", icon=":material/history:"):
-        st.caption(plain(f"version {current.version} is seen now, made {current.made_at}"))
+        st.caption(plain(f"version {current.version} is visible now, made {current.made_at}"))
         for one in earlier:
             left, right = st.columns([3, 1], vertical_alignment="center")
             left.caption(
@@ -86,7 +86,7 @@ def show_access(ctx: Context, collection: Collection, *, user: str) -> None:
             key=f"who-{collection.name}",
         )
         named = st.text_input(
-            "Names, parted by commas",
+            "Names, separated by commas",
             value=", ".join(access.readers),
             disabled=who != SOME,
             key=f"readers-{collection.name}",

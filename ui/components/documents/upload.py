@@ -22,7 +22,7 @@ def show_upload(ctx: Context, chosen: str, *, user: str) -> None:
         who = st.radio(
             "If it is new, who may read it?", [ME, SOME, ALL], horizontal=True, key="upload_who"
         )
-        named = st.text_input("Names, if you name some, parted by commas", key="upload_readers")
+        named = st.text_input("Names, if you name some, separated by commas", key="upload_readers")
         if st.form_submit_button("Read them", icon=":material/play_arrow:"):
             readers = named_users(named) if who == SOME else ()
             request = IngestRequest(

@@ -1,4 +1,4 @@
-"""The report of a merge on the page: verdict, advice, a row per domain, what it is held against, and a heat map."""
+"""The report of a merge on the page: verdict, advice, a row per domain, what it is compared with, and a heat map."""
 
 import streamlit as st
 from pydantic import BaseModel, JsonValue
@@ -73,10 +73,10 @@ def show_merge_report(stored: JsonValue) -> None:
     st.markdown(f"**Advice:** {plain(report.advice_line)}")
     show_table([_row(name, domain) for name, domain in report.domains.items()])
     if report.controls:
-        st.markdown("**Held against**")
+        st.markdown("**Compared with**")
         show_table([{"model": name, **means} for name, means in report.controls.items()])
     if report.analysis is not None and len(report.analysis.adapters) > 1:
-        st.markdown("**How the adapters lie to each other**")
+        st.markdown("**Geometry of the adapters**")
         st.vega_lite_chart(heat_map(report.analysis))
         st.caption(
             "Cosine of each pair's changes, layer by layer: 0 unrelated, 1 the same, -1 opposite. The number is the share "
@@ -91,7 +91,7 @@ def _row(name: str, domain: Domain) -> dict[str, str | float | int]:
         "base": domain.base.mean,
         "own adapter": domain.own.mean,
         "merged": domain.merged.mean,
-        "gain kept": kept.text if kept else "own gain in doubt",
+        "gain kept": kept.text if kept else "own gain not significant",
         "rows": domain.base.n,
     }
 

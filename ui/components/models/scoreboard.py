@@ -34,7 +34,7 @@ class Cell:
     gain: Gain
 
     def text(self, *, base: bool) -> str:
-        """Return the score with its interval and, but for the base, its gain."""
+        """Return the score with its interval and, except for the base, its gain."""
         score = f"{self.mean:.2f} ({self.low:.2f} to {self.high:.2f})"
         if base:
             return score

@@ -1,1 +1,1 @@
-"""The words by which follow-up questions are told, a table for each language."""
+"""The words by which follow-up questions are recognised, a table for each language."""

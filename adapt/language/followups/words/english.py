@@ -1,4 +1,4 @@
-"""The English words by which follow-up questions are told."""
+"""The English words by which follow-up questions are recognised."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The Spanish words by which follow-up questions are told; without accents."""
+"""The Spanish words by which follow-up questions are recognised; without accents."""
 
 import re
 
@@ -52,7 +52,7 @@ _ES_IRREGULAR = (
     "parece falta faltan "
     "pertenecen atiende atienden atender compro"
 )
-# forms that are nouns far more often, or are articles, prepositions and the like
+# forms that are nouns far more often, or are articles, prepositions and so on
 _ES_NOUNS = (
     "factura facturas cargo cargos marca marcas llave entrada entradas salida salidas llamada llamadas cuenta "
     "pesa carga toma "

@@ -1,4 +1,4 @@
-"""What a language's table of words holds, by which follow-up questions are told; lower case, without accents.
+"""What a language's table of words holds, by which follow-up questions are recognised; lower case, without accents.
 
 Not here: the tables (`adapt.language.followups.words.english`, `spanish`), kinds of words and noun phrases
 (`adapt.language.followups.phrases`).

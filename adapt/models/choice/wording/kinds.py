@@ -1,6 +1,6 @@
 """The kind of thing that a question asks for, and whether a sentence holds one: a time for "when", an amount for "how much".
 
-English and Spanish; patterns over texts folded to small letters without accents, but for names, which are told by capitals.
+English and Spanish; patterns over texts folded to small letters without accents, except for names, which are recognised by capitals.
 """
 
 import re
