@@ -1,7 +1,7 @@
 """Lines that speak to an assistant, worded as attacks in public write-ups are, other than the templates of `planted_cases`.
 
-The patterns were mended on `LINES`; `LATER` was written afterwards, and what it showed was mended as well (`NOTES.md` has
-the figures before). `UNKNOWN` are those of both that still pass.
+The patterns were corrected on `LINES`; `LATER` was written afterwards, and what it showed was corrected as well (`NOTES.md`
+has the figures before). `UNKNOWN` are those of both that still pass.
 """
 
 LINES = (

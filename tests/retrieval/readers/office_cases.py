@@ -1,8 +1,9 @@
 """Ordinary sentences of offices that sound like instructions to an assistant and are none, in English and Spanish.
 
-Staff rules, forms that replace forms, security policies that quote attacks, manuals for people who assist. The patterns were
-mended on `DEVELOPMENT`; `HELD_OUT` was written at the same time, and what it showed was mended as well. `LATER` and `LAST`
-were each written when the patterns had been mended on all before them: what they show at first sight is the proof.
+Staff rules, forms that replace forms, security policies that quote attacks, manuals for people who assist. The patterns
+were corrected on `DEVELOPMENT`; `HELD_OUT` was written at the same time, and what it showed was corrected as well. `LATER`
+and `LAST` were each written when the patterns had been corrected on all before them: what they show at first sight is the
+proof.
 """
 
 DEVELOPMENT = (
