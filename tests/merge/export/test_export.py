@@ -230,7 +230,6 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from adapt.workspace.folder import Workspace
-from merge import gguf_types
 import merge.export.gguf.writer
 from merge.export.export import export
 from merge.export.job import Request
