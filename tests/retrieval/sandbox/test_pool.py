@@ -38,7 +38,7 @@ def children() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if any("sandbox_child" in p or "bad_reader" in p for p in process.cmdline()):
+            if any("retrieval.sandbox.child" in p or "bad_reader" in p for p in process.cmdline()):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
@@ -177,7 +177,7 @@ def test_recognising_pages_has_time_of_its_own_within_a_bound(tmp_path: Path) ->
         f"{endless}: recognising its scanned pages takes too long; run it through OCR first, or split it"
     )
     assert waited < 10
-    assert not [p for p in left if p.info["cmdline"] == ["sleep", "100"] and not gone(p.pid)]
+    assert not [p for p in left if p.info["cmdline"] == ["sleep", "100.0625"] and not gone(p.pid)]
 
 
 def test_more_text_than_allowed_is_refused(tmp_path: Path) -> None:
@@ -332,7 +332,7 @@ def test_a_child_has_no_descriptor_and_no_secret_of_its_parent(
 PARENT = """
 import sys
 from pathlib import Path
-from retrieval import sandbox_process
+from retrieval.sandbox import process as sandbox_process
 from retrieval.sandbox.pool import ReaderLimits, ReaderPool
 sandbox_process.CHILD = "tests.retrieval.sandbox.bad_reader"
 try:
@@ -369,7 +369,7 @@ GROUP = """
 import os, subprocess, sys, time
 from retrieval.sandbox.child import end_with_parent
 end_with_parent(int(sys.argv[1]))
-other = subprocess.Popen(["sleep", "100"])
+other = subprocess.Popen(["sleep", "100.0625"])
 print(other.pid, flush=True)
 sum(range(10**12))
 """
