@@ -369,7 +369,7 @@ GROUP = """
 import os, subprocess, sys, time
 from retrieval.sandbox.child import end_with_parent
 end_with_parent(int(sys.argv[1]))
-other = subprocess.Popen(["sleep", "100.0625"])
+other = subprocess.Popen(["sleep", "100"])
 print(other.pid, flush=True)
 sum(range(10**12))
 """
