@@ -3,10 +3,12 @@
 import json
 import re
 import statistics
+import string
 from collections import Counter
 from collections.abc import Callable, Sequence
 
 _WORD = re.compile(r"\w+")
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
 _SQL = re.compile(r"\s*(?:select|insert|update|delete|with|create)\b", re.IGNORECASE)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 SHORT, MIDDLING = 6, 20  # words of an answer
@@ -23,9 +25,17 @@ def exact(answer: str, expected: str) -> float:
 
 
 def token_f1(answer: str, expected: str) -> float:
-    """Return the F1 of shared words, as SQuAD scores answers (Rajpurkar et al. 2016, arXiv:1606.05250)."""
-    got, want = normalise(answer).split(), normalise(expected).split()
+    """Return the F1 of shared words as SQuAD scores answers: without case, punctuation and English articles.
+
+    Reference: Rajpurkar et al. 2016, arXiv:1606.05250, and the script of SQuAD 2.0, by which two empty answers are the same.
+    """
+    got, want = _squad_words(answer), _squad_words(expected)
     return _f1(sum((Counter(got) & Counter(want)).values()), len(got), len(want))
+
+
+def _squad_words(text: str) -> list[str]:
+    bare = "".join(sign for sign in text.lower() if sign not in string.punctuation)
+    return _ARTICLES.sub(" ", bare).split()
 
 
 def rouge_l(answer: str, expected: str) -> float:

@@ -20,6 +20,7 @@ from pydantic import JsonValue, ValidationError
 from adapt.errors import AdaptError, NotFoundError, WorkspaceError
 from adapt.registry.artifacts import CARD, Aliases, Artifact, Card, Kind, file_faults
 from adapt.registry.staging import Staging
+from adapt.workspace.disk import full_disk_told
 from adapt.workspace.folder import NAME, Workspace, check_name, sync_folder, write_atomic
 
 
@@ -46,13 +47,8 @@ class Registry:
         with lock:
             path.mkdir()
             try:
-                yield Staging(name, path, self._settle)
-            except OSError as error:
-                if error.errno != 28:
-                    raise
-                raise WorkspaceError(
-                    f"{self._root}: the disk is full; free some space and run the same command again"
-                ) from error
+                with full_disk_told(self._root):
+                    yield Staging(name, path, self._settle)
             finally:
                 shutil.rmtree(path, ignore_errors=True)
                 Path(lock.lock_file).unlink(missing_ok=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from adapt.errors import AdaptError, WorkspaceError
+from adapt.errors import AdaptError
+from adapt.workspace.disk import full_disk_told
 from adapt.workspace.folder import sync_file, sync_folder
 
 
@@ -64,16 +65,11 @@ def staged_folder(target: Path) -> Iterator[Path]:
 def _staged(target: Path) -> Iterator[Path]:
     staged = target.with_name(f".{target.name}.partial")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove(staged)
-        yield staged
-        sync_folder(target.parent)
-    except OSError as error:
-        if error.errno != 28:
-            raise
-        raise WorkspaceError(
-            f"{target.parent}: the disk is full; free some space and run the same command again"
-        ) from error
+        with full_disk_told(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _remove(staged)
+            yield staged
+            sync_folder(target.parent)
     finally:
         _remove(staged)
 

@@ -11,11 +11,11 @@ from peft import PeftModel
 from pydantic import JsonValue
 
 from adapt.evaluation.bootstrap import Comparison
+from adapt.evaluation.general_text import PASSAGES
+from adapt.evaluation.likelihood import answer_losses
 from adapt.evaluation.tasks import Scores, compare
 from adapt.records import Example, Message
-from adapt.starter.recipe.texts.natural import PASSAGES
 from finetune.tokens.examples import EncodedRow, Encoder
-from finetune.train.losses import answer_losses
 
 GENERAL = "general text"
 MOST_ROWS = 50  # of a domain that is not trained on

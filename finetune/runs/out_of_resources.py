@@ -1,6 +1,5 @@
 """A full disk and too little memory, as the libraries report them → one sentence that says how to go on."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,9 +7,8 @@ import torch
 from safetensors import SafetensorError
 
 from adapt.errors import AdaptError, WorkspaceError
+from adapt.workspace.disk import is_disk_full
 from finetune.plan import Plan
-
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class OutOfMemoryError(AdaptError):
@@ -29,7 +27,7 @@ def limits_told(run_id: str, plan: Plan) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError) as error:
-        if not _is_full(error):
+        if not is_disk_full(error):
             raise
         raise WorkspaceError(
             f"the disk is full; free some space and go on with: {again}"
@@ -46,13 +44,6 @@ def limits_told(run_id: str, plan: Plan) -> Iterator[None]:
             f"out of memory, with passes of {plan.micro_batch_size} rows of up to {plan.longest} tokens; close what else "
             f"runs and go on with: {again}, or train again with {smaller} under [finetune] in adapt.toml"
         ) from error
-
-
-def _is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in FULL
-    # safetensors writes in Rust and tells the number in words alone
-    return any(f"(os error {number})" in str(error) for number in FULL)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

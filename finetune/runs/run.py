@@ -9,6 +9,7 @@ from pathlib import Path
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from adapt.errors import CancelledError, RecipeError
+from adapt.evaluation.likelihood import answer_losses
 from adapt.models.loading import load_base
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
@@ -37,7 +38,6 @@ from finetune.train import preference, sft
 from finetune.train.checkpoints import find_checkpoint
 from finetune.train.curve import CARD_POINTS
 from finetune.train.interrupts import Interrupts, watch_signals
-from finetune.train.losses import answer_losses
 from finetune.train.preference_margins import Judged, judge
 from finetune.train.processes import is_first, joined, said_by_first
 from finetune.train.trainer import Trained, TrainingJob

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from adapt.errors import RecipeError
+from adapt.evaluation.likelihood import answer_losses
 from adapt.protocols import Progress
 from adapt.records import ProgressEvent
 from finetune.settings import SftSettings
 from finetune.tokens.examples import EncodedRow
 from finetune.train.checkpoints import trained_parameters
-from finetune.train.losses import answer_losses
 from finetune.train.processes import numbers_of_first, processes
 from finetune.train.schedule import Clock
 

@@ -39,13 +39,7 @@ class RatingTrainer(RunTrainer, KTOTrainer):  # type: ignore[misc]  # trl has no
     """trl's KTO trainer on rows that are tokens already; they are taken in the order given, so they are shuffled here."""
 
     def __init__(self, job: TrainingJob, clock: Clock, watch: Watch) -> None:
-        good = max(sum(row.good for row in job.prepared.train), 1)
-        bad = max(len(job.prepared.train) - good, 1)
-        # equation 8 of the paper: both sides weigh alike, whatever their number
-        weights = {
-            "desirable_weight": max(bad / good, 1.0),
-            "undesirable_weight": max(good / bad, 1.0),
-        }
+        weights = side_weights(job.prepared.train)
         arguments = KTOConfig(**job.arguments(), beta=job.settings.beta, **weights)
         rows = _ratings(job.prepared.train, job.prepared.plan.micro_batch_size, job.settings.seed)
         super().__init__(job, clock, watch, args=arguments, train_dataset=rows)
@@ -61,6 +55,17 @@ def train(job: TrainingJob, *, progress: Progress, interrupts: Interrupts) -> Tr
     pairs = isinstance(job.prepared.train[0], EncodedPair)
     trainer = PairTrainer if pairs else RatingTrainer
     return follow(job, trainer, heldout, progress=progress, interrupts=interrupts)
+
+
+def side_weights(rows: Sequence[EncodedRating]) -> dict[str, float]:
+    """Return KTO's weights of good and of bad answers: both sides weigh alike, whatever their number; none below 1.
+
+    Reference: equation 8 of the paper.
+    """
+    good = sum(row.good for row in rows)
+    bad = len(rows) - good
+    more = max(bad, 1) / max(good, 1)
+    return {"desirable_weight": max(more, 1.0), "undesirable_weight": max(1 / more, 1.0)}
 
 
 def _pairs(rows: Sequence[EncodedPair]) -> Dataset:

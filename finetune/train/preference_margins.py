@@ -14,10 +14,10 @@ from typing import Any
 from accelerate.utils import extract_model_from_parallel
 from torch import nn
 
+from adapt.evaluation.likelihood import answer_losses
 from adapt.evaluation.tasks import Scores
 from finetune.tokens.examples import IGNORED, EncodedRow
 from finetune.tokens.preferences import EncodedPair, EncodedRating, Ids
-from finetune.train.losses import answer_losses
 
 REFERENCE = "ref"  # trl's name for the copy of an adapter that training began with
 TASK = "held-out"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from adapt.errors import AdaptError
 from adapt.evaluation.tasks import Task
 from adapt.records import Example
+from merge.check.resolve import Resolved
+from merge.recipes.sections import domain_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,3 +81,30 @@ def refuse_shared_rows(
 def _prompt(example: Example) -> tuple[str, ...]:
     shown = example.prompt or example.messages
     return tuple(" ".join(message.content.split()).casefold() for message in shown)
+
+
+def domains_of(resolved: Resolved, tasks: Sequence[Task]) -> list[Domain]:
+    """Return each task with the place of its adapter: the one that the recipe names for it, or that is called like it.
+
+    Raises:
+        AdaptError: there is none, and several to choose from.
+    """
+    recipe = resolved.recipe
+    validation = recipe.search.validation if recipe.search else {}
+    sections = [recipe.evaluate, validation, recipe.calibration]
+    named = {d: held.adapter for section in sections for d, held in section.items() if held.adapter}
+    places = [found.source for found in resolved.sources]
+    domains = []
+    for task in tasks:
+        try:
+            place = places.index(recipe.adapter_of(task.name, named.get(task.name)))
+        except ValueError as error:
+            if len(places) > 1:
+                known = ", ".join(domain_of(source.adapter_part or "") for source in places)
+                raise AdaptError(
+                    f"'{task.name}' is the name of none of the adapters ({known}); write ADAPTER=FILE, so that the "
+                    "merge is compared with the adapter of that domain"
+                ) from error
+            place = 0
+        domains.append(Domain(task, place))
+    return domains

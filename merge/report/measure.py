@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from adapt.evaluation.general_text import PASSAGES
 from adapt.evaluation.likelihood import answer_losses, encode_answers
 from adapt.evaluation.tasks import Scores, Task, run_task
 from adapt.models.runtime import ModelRuntime
 from adapt.protocols import Progress, no_progress
 from adapt.records import Example, Message
 from adapt.registry.bases.find import find_base
-from adapt.starter.recipe.texts.natural import PASSAGES
 from adapt.workspace.folder import Workspace
 from merge.check.resolve import Resolved
 from merge.fit.domains import Domain, Fitted

@@ -18,6 +18,7 @@ from merge.check.resolve import Resolved
 from merge.fit.domains import Domain, Fitted, fingerprint
 from merge.methods.spec import Value
 from merge.methods.trial import Space, Trial, known_methods
+from merge.recipes.recipe import Recipe
 from merge.search.bench import Bench
 from merge.search.candidates import METHODS, fit_seconds, rows_of, worth_fitting
 from merge.search.journal import open_journal
@@ -111,3 +112,17 @@ def _conditions(
         "seed": settings.seed,
         "fixed": dict(space.fixed),
     }
+
+
+def trial_recipe(recipe: Recipe, trial: Trial) -> Recipe:
+    """Return a recipe that merges as a trial of a search did."""
+    shared, own = trial.parameters()
+    chosen = dict(zip(map(id, recipe.adapters), own, strict=True))
+    models = [
+        source.model_copy(update={"parameters": chosen.get(id(source), {})})
+        for source in recipe.models
+    ]
+    update = {"merge_method": trial.method, "parameters": shared, "models": tuple(models)}
+    if trial.spec.space != "rows":
+        update["calibration"] = {}
+    return Recipe.model_validate(recipe.model_copy(update=update).model_dump())

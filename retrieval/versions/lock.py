@@ -3,7 +3,6 @@
 Not here: what a change does (`retrieval.ingest.ingest`, `retrieval.versions.next_version`).
 """
 
-import errno
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -12,11 +11,10 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from adapt.errors import WorkspaceError
+from adapt.workspace.disk import full_disk_told
 from adapt.workspace.folder import Workspace, locked_out
 from retrieval.versions.names import MANIFEST
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LOCK_SECONDS = 1.0  # an ingest takes minutes; waiting for another one would look like hanging
 
 
@@ -35,14 +33,9 @@ def writing(workspace: Workspace, name: str) -> Iterator[Path]:
     except Timeout as error:
         raise locked_out(f"collection '{name}'", error) from error
     try:
-        folder.mkdir(exist_ok=True)
-        yield folder
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise WorkspaceError(
-            f"{folder}: the disk is full; free some space and run the same again"
-        ) from error
+        with full_disk_told(folder):
+            folder.mkdir(exist_ok=True)
+            yield folder
     finally:
         _leave_no_shell(folder)
         lock.release()

@@ -1,6 +1,5 @@
 """`adapt`: the commands put together, the flags that hold everywhere, and how errors leave the program."""
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ import typer
 from filelock import Timeout
 
 from adapt.errors import AdaptError, CancelledError
+from adapt.workspace.disk import AGAIN, is_disk_full
 from adapt.workspace.folder import default_path, locked_out
 from ui.cli import chat, feedback_commands, jobs, system
 from ui.cli.documents import commands as documents, ingest, search
@@ -25,7 +25,6 @@ EPILOG = (
     "Exit codes: 0 done, 2 something that you can correct, 1 a bug, 130 stopped by Ctrl-C."
 )
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Typer carries its own click from 0.17 on and exports no common base of the faults in a command's words.
 UsageFault = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
@@ -104,10 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             str(locked_out("this part of the workspace", error)), as_json=as_json, code=2
         )
     except OSError as error:
-        if error.errno not in DISK_FULL:
+        if not is_disk_full(error):
             Output.guard()  # Typer has put a hook of its own for tracebacks
             raise
-        sentence = "the disk is full; free some space and run the same command again"
+        sentence = f"the disk is full; {AGAIN}"
         code = Output.fail(sentence, as_json=as_json, code=2)
     except Exception as error:
         if not isinstance(error, UsageFault):

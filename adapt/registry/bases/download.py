@@ -5,7 +5,6 @@ had, so the part is kept here, under the name that version 1 gives it: `blobs/SH
 once its SHA-256 is the hub's.
 """
 
-import errno
 import io
 import os
 import time
@@ -18,9 +17,9 @@ from filelock import FileLock, Timeout
 from adapt.errors import ModelError
 from adapt.registry.artifacts import sha256_file
 from adapt.registry.bases.listing import HubFile, Listing, endpoint, faults_told
+from adapt.workspace.disk import is_disk_full
 from adapt.workspace.folder import write_atomic
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 MEGABYTE = 1_000_000
 REPORT_SECONDS = 0.5
 
@@ -97,7 +96,7 @@ def download(repository: Repository, file: HubFile, report: Callable[[int], None
             f"base '{repository.listing.id}': another process is fetching {file.name}; wait for it, or stop it"
         ) from error
     except OSError as error:
-        if error.errno not in FULL:
+        if not is_disk_full(error):
             raise
         raise ModelError(
             f"base '{repository.listing.id}': the disk is full ({partial.parent}); free some space and run the same "

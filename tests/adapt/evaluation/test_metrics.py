@@ -21,9 +21,22 @@ def test_exact_match_ignores_case_space_and_the_final_stop_only() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "expected", "f1"),
-    [("a b c", "a b c", 1.0), ("a b", "b c", 0.5), ("x", "y", 0.0), ("", "y", 0.0), ("", "", 1.0)],
+    [
+        ("b c d", "b c d", 1.0),
+        ("x b", "b c", 0.5),
+        ("x", "y", 0.0),
+        ("", "y", 0.0),
+        ("", "", 1.0),
+        # by SQuAD's own script: articles, case and punctuation count for nothing
+        ("the cat", "cat", 1.0),
+        ("The Cat!", "a cat", 1.0),
+        ("the", "an", 1.0),
+        ("a theatre", "theatre", 1.0),
+        ("Denver Broncos won it", "the Denver Broncos", 2 * 2 / 6),
+        ("new new york", "new york", 2 * 2 / 5),
+    ],
 )
-def test_token_f1_counts_shared_words(answer: str, expected: str, f1: float) -> None:
+def test_token_f1_counts_shared_words_as_squad_does(answer: str, expected: str, f1: float) -> None:
     assert token_f1(answer, expected) == pytest.approx(f1)
 
 

@@ -19,6 +19,7 @@ from peft import LoraConfig
 from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from adapt.evaluation.likelihood import answer_losses
 from adapt.models.loading import load_base
 from adapt.records import ProgressEvent
 from adapt.registry.bases.find import STARTER
@@ -28,7 +29,6 @@ from finetune.runs.request import TrainingRequest
 from finetune.settings import SftSettings
 from finetune.tokens.examples import EncodedRow
 from finetune.train.interrupts import Interrupts
-from finetune.train.losses import answer_losses
 from finetune.train.sft import train
 from finetune.train.trainer import TrainingJob
 from tests.benchmarks.report import Row

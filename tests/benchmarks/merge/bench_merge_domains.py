@@ -27,8 +27,10 @@ from adapt.records import ProgressEvent
 from adapt.registry.bases.find import find_base
 from adapt.workspace.folder import Workspace
 from merge.check.resolve import Resolved, resolve
+from merge.fit.domains import domains_of
 from merge.recipes.from_flags import recipe_from_flags
 from merge.report.measure import Held, measure
+from merge.report.measure_plan import MeasurePlan
 from merge.report.recovered import Share, mean_recovered
 from merge.report.report import DomainResult, Report
 from merge.search.outcome import SearchSettings
@@ -95,7 +97,7 @@ def compare(root: Path) -> list[Row]:
     recipe = recipe_from_flags(references, method="task_arithmetic", name="searched")
     resolved = resolve(recipe, workspace=ctx.workspace)
     tests = _tasks(root, "test")
-    held = merge_actions.Held(
+    held = MeasurePlan(
         validation=_tasks(root, "validation"),
         search=SearchSettings(minutes=SEARCH_MINUTES),
         calibration=_tasks(root, "train"),
@@ -103,7 +105,7 @@ def compare(root: Path) -> list[Row]:
     artifact = merge_actions.merge(ctx, recipe, held=held, progress=_told)
     ours = measure(
         resolved,
-        Held(tuple(merge_actions.domains_of(resolved, tests)), controls=False),
+        Held(tuple(domains_of(resolved, tests)), controls=False),
         artifact.path,
         workspace=ctx.workspace,
     )

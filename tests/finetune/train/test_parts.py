@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import AutoModelForCausalLM, LlamaConfig, TrainerState
 
 from adapt.errors import AdaptError, WorkspaceError
+from adapt.evaluation.likelihood import answer_losses, most_tokens
 from adapt.evaluation.tasks import Scores
 from adapt.workspace.folder import Workspace
 from finetune.planning.derive import derive_learning_rate
@@ -25,7 +26,6 @@ from finetune.train.checkpoints import (
     save_checkpoint,
 )
 from finetune.train.curve import Curve
-from finetune.train.losses import _most_tokens, answer_losses
 from finetune.train.schedule import Clock
 from tests.tiny import SHAPE
 
@@ -174,7 +174,7 @@ def test_durations_are_written_for_people() -> None:
 def test_a_large_vocabulary_makes_the_passes_of_a_measurement_smaller() -> None:
     with torch.device("meta"):
         sizes = [
-            _most_tokens(AutoModelForCausalLM.from_config(LlamaConfig(**SHAPE, vocab_size=count)))
+            most_tokens(AutoModelForCausalLM.from_config(LlamaConfig(**SHAPE, vocab_size=count)))
             for count in (4096, 262_144)
         ]
 

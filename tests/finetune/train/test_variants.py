@@ -10,12 +10,12 @@ from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
 from adapt.errors import CancelledError
+from adapt.evaluation.likelihood import answer_losses
 from adapt.workspace.folder import Workspace
 from finetune.runs.prepare import make_ready
 from finetune.runs.request import list_runs
 from finetune.runs.run import finetune, resume
 from finetune.settings import SftSettings
-from finetune.train.losses import answer_losses
 from finetune.train.schedule import Clock
 from tests.finetune.conftest import WriteRows
 from tests.finetune.runs.test_run import FAST, request_of, same, stop_at, weights_of

@@ -31,12 +31,11 @@ from merge.search.candidates import METHODS, fit_seconds, worth_fitting
 from merge.search.journal import Line
 from merge.search.loop import next_start
 from merge.search.outcome import Found, SearchSettings
-from merge.search.search import search
+from merge.search.search import search, trial_recipe
 from tests.merge.fit.test_regmean import DOMAINS, FAMILIES, WORDS, recipe_of, task, two, written
 from tests.merge.planted import train
 from tests.tiny import SHAPE, make_base
 from tests.ui.shell import Shell
-from ui.actions.merging import trial_recipe
 
 NAMES = ((0, "a"), (1, "b"))
 pytestmark = pytest.mark.usefixtures("one_thread")

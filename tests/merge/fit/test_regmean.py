@@ -27,11 +27,11 @@ from merge.recipes.from_flags import recipe_from_flags
 from merge.recipes.recipe import Recipe, read_recipe
 from merge.search.bench import Bench
 from merge.search.candidates import METHODS, RATE, fit_seconds, rows_of
+from merge.search.search import trial_recipe
 from tests.merge.conftest import load, make_adapter
 from tests.merge.weights.test_transposed import make_gpt2
 from tests.tiny import SHAPE, make_base, tiny_tokenizer
 from tests.ui.shell import Shell
-from ui.actions.merging import trial_recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 FAMILIES = ("llama", "qwen3", "mistral", "gemma")

@@ -321,3 +321,42 @@ def test_a_large_tensor_is_merged_in_the_memory_of_a_few_blocks(method: str) -> 
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < rows * columns * 4  # less than one ΔW, where three and their sum would be four
+
+
+class Off(Given):
+    """A task vector whose blocks in float32 are off by what its error allows."""
+
+    def __init__(self, delta: Wide, by: float) -> None:
+        super().__init__(delta.astype(np.float64))
+        self.by = by
+
+    def block(self, rows: slice, base: Array | None = None) -> Array:
+        del base
+        off: Array = (self.delta[rows] + self.by).astype(np.float32)
+        return off
+
+    def error(self, rows: slice, base: Array, *, additions: int) -> Wide:
+        del base, additions
+        return np.full((rows.stop - rows.start, 1), abs(self.by))
+
+
+@pytest.mark.parametrize("by", [2.9e-3, -2.9e-3])
+def test_what_float32_could_round_to_another_bfloat16_is_computed_again(by: float) -> None:
+    # between 1 and 2 a step of bfloat16 is 2⁻⁷: this lies 0.002 from the middle between two of its numbers, so the error
+    # of 0.0029 crosses it; 2⁹ times the error is 1.48, half of that would leave it as it is
+    middle = 1.25 + 2.0**-8
+    exact = np.array([[middle - np.sign(by) * 2e-3, -1.9]])
+    grid = Grid.of(exact.shape)
+    terms = terms_of("task_arithmetic", 1)
+    terms = Terms((1.0,), terms.sources, terms.shared, places=(0,), tensor="w")
+
+    merge = merge_entries("task_arithmetic", [Off(exact, by)], grid, terms, places=[0])
+    merged = merge.block(0, np.zeros(exact.shape, np.float32), dtype=np.float32)
+
+    def rounded(values: Array) -> list[float]:
+        found: list[float] = torch.from_numpy(values.copy()).bfloat16().flatten().tolist()
+        return found
+
+    assert rounded(exact)[0] != rounded((exact + by).astype(np.float32))[0]
+    assert rounded(merged)[0] == rounded(exact)[0]
+    assert merged[0, 1] == np.float32(exact[0, 1] + by)  # far above the limit, left as it is

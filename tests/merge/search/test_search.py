@@ -22,12 +22,11 @@ from merge.recipes.from_flags import recipe_from_flags
 from merge.search.bench import Bench
 from merge.search.journal import open_journal
 from merge.search.outcome import Found, SearchSettings
-from merge.search.search import search
+from merge.search.search import search, trial_recipe
 from merge.write.tensor import TensorMerger
 from tests.merge.conftest import make_adapter as any_adapter, make_base as tied_base
 from tests.merge.planted import train
 from tests.tiny import make_base, tiny_tokenizer
-from ui.actions.merging import trial_recipe
 
 
 def example(asked: str, said: str) -> Example:

@@ -68,6 +68,29 @@ def test_no_estimate_is_further_off_than_it_says(kind: str, tmp_path: Path) -> N
         assert np.abs(estimates - exact).max() <= error
 
 
+def test_the_nearest_is_found_where_rounding_takes_all_that_the_bound_allows(
+    tmp_path: Path,
+) -> None:
+    """Codes lose as much as they may, in the direction of the question: for one vector, and against another.
+
+    The question is its own code, so the bound is |e|·|q|. By the codes the second vector is nearer by almost twice that.
+    """
+    question = np.array([127.0, 127.0, 0.0, 0.0], np.float32)
+    lost = np.array([0.49, 0.49, 0.0, 0.0])
+    third = np.array([0.0, 0.0, 127.0, 0.0])  # of both vectors, so that both have the scale 1
+    nearer = third + np.array([50.0, 50.0, 0.0, 0.0]) + lost
+    further = third + np.array([51.0, 50.0, 0.0, 0.0]) - lost
+    vectors = np.stack([further, nearer]).astype(np.float32)
+    codes, scales = encode(question[None])
+    part = opened(tmp_path / "s", vectors)
+    estimates, error = part.estimates(codes, scales)
+    exact = vectors.astype(np.float64) @ question.astype(np.float64)
+
+    assert exact[1] > exact[0]
+    assert 0.9 * error < estimates[0] - estimates[1] < 2 * error  # half of the bound would lose it
+    assert [one.tolist() for one in nearest([part], question, [None], 1)] == [[1]]
+
+
 def test_segments_and_masks_count_as_one_index_of_what_they_let_through(tmp_path: Path) -> None:
     vectors = drawn("few", 1_200, 32)
     cut = [(0, 700), (700, 703), (703, 1_200)]

@@ -52,7 +52,7 @@ def recognise() -> None:
 
 
 def recognise_for_long() -> None:
-    subprocess.run(["tesseract", "100"], check=True)  # noqa: S607
+    subprocess.run(["tesseract", "100.0625"], check=True)  # noqa: S607
 
 
 def interrupt() -> None:

@@ -38,7 +38,7 @@ def children() -> list[psutil.Process]:
     found = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if any("sandbox.child" in p or "bad_reader" in p for p in process.cmdline()):
+            if any("retrieval.sandbox.child" in p or "bad_reader" in p for p in process.cmdline()):
                 found.append(process)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
@@ -177,7 +177,7 @@ def test_recognising_pages_has_time_of_its_own_within_a_bound(tmp_path: Path) ->
         f"{endless}: recognising its scanned pages takes too long; run it through OCR first, or split it"
     )
     assert waited < 10
-    assert not [p for p in left if p.info["cmdline"] == ["sleep", "100"] and not gone(p.pid)]
+    assert not [p for p in left if p.info["cmdline"] == ["sleep", "100.0625"] and not gone(p.pid)]
 
 
 def test_more_text_than_allowed_is_refused(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from ui.cli.output import Output, table
 if TYPE_CHECKING:
     from merge.recipes.mergekit.recipe import MergekitRecipe
     from merge.recipes.recipe import Recipe
+    from merge.report.measure_plan import MeasurePlan
     from merge.search.outcome import SearchSettings
-    from ui.actions.merging import Held
 
 HELP = """Merge adapters of one base into one deployable model. Examples:
 
@@ -43,8 +43,8 @@ merge_app = typer.Typer(cls=DefaultGroup, help=HELP, no_args_is_help=True)
 class Form(Enum):
     """What a merge writes."""
 
-    MODEL: Literal["model"] = "model"
-    ADAPTER: Literal["adapter"] = "adapter"
+    MODEL = "model"
+    ADAPTER = "adapter"
 
 
 FormOption = Annotated[
@@ -247,7 +247,7 @@ def _run(
     output: Output,
     recipe: "Recipe",
     form: Form,
-    held: "Held",
+    held: "MeasurePlan",
     *,
     rank: int | None,
     max_error: float | None,
@@ -255,18 +255,19 @@ def _run(
     from merge.build import AdapterLimits
     from ui.actions.merging import merge
 
+    written: Literal["model", "adapter"] = "model" if form is Form.MODEL else "adapter"
     if form is Form.MODEL and (rank is not None or max_error is not None):
         raise typer.BadParameter("--rank and --max-error cut an adapter; add --as adapter")
     limits = AdapterLimits(rank, max_error)
     with output.progress() as progress:
         artifact = merge(
-            output.open(), recipe, form=form.value, held=held, limits=limits, progress=progress
+            output.open(), recipe, form=written, held=held, limits=limits, progress=progress
         )
     told = [report_text(artifact), f"{artifact.reference}: {artifact.card.summary}", artifact.path]
     output.artifact(artifact, "\n".join(str(part) for part in told if str(part)).strip())
 
 
-def _run_by_mergekit(output: Output, recipe: "MergekitRecipe", held: "Held") -> None:
+def _run_by_mergekit(output: Output, recipe: "MergekitRecipe", held: "MeasurePlan") -> None:
     from ui.actions.merging import run_by_mergekit, tests_of
 
     if held.search or held.validation:
@@ -284,9 +285,9 @@ def _held(
     joint: str,
     *,
     controls: bool,
-) -> "Held":
-    from ui.actions.merging import Held
+) -> "MeasurePlan":
+    from merge.report.measure_plan import MeasurePlan
 
-    return Held(
+    return MeasurePlan(
         tasks_of("--test", test), tasks_of("--validation", validation), settings, joint, controls
     )

@@ -25,7 +25,7 @@ def show_contents(collection: Collection) -> None:
             f"{collection.access.describe()}"
         )
     )
-    rows = [
+    rows: list[dict[str, str | int]] = [
         {
             "document": name,
             "title": entry.title,

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from adapt.errors import AdaptError
+from adapt.evaluation.general_text import PASSAGES
 from adapt.models.runtime import GenerationSettings, ModelRuntime
 from adapt.records import Message
 from adapt.registry.bases.find import Base, find_base
@@ -28,7 +29,6 @@ from adapt.starter.recipe.measuring.measures import (
 )
 from adapt.starter.recipe.measuring.text import measure_text
 from adapt.starter.recipe.texts.corpus import Corpus, read_corpus
-from adapt.starter.recipe.texts.natural import PASSAGES
 from adapt.starter.recipe.texts.passages import build_library
 from adapt.starter.recipe.training.batches import make_source
 from adapt.starter.recipe.training.files import write_json

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapt.errors import ModelError
+from adapt.evaluation.general_text import PASSAGES
 from adapt.records import Grounding, Message
 from adapt.starter.recipe.exercises.exercise import Exercise, Source, render_system
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.exercises.talk import TALK_ENGLISH, TALK_SPANISH
-from adapt.starter.recipe.texts.natural import PASSAGES, QUESTIONS, UNANSWERED
+from adapt.starter.recipe.texts.natural import QUESTIONS, UNANSWERED
 from adapt.starter.recipe.training.record import Figure
 
 _CITED = re.compile(r" ?\[(\d+)\]$")
