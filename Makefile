@@ -2,12 +2,15 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 --durations=15
 .DEFAULT_GOAL := help
-.PHONY: help install app test bench clean
+.PHONY: help install app quick test faults checks bench clean
 
 help:
 	@echo "make app      set up and open the app on a demo workspace"
-	@echo "make test     set up with the developers' tools and run every check"
+	@echo "make quick    set up with the developers' tools, run the checks and the tests that take no time"
+	@echo "make test     every check and every test but those of make faults"
+	@echo "make faults   the longest tests: kills, bombs, clusters, whole recipes"
 	@echo "make install  set up only"
 	@echo "make bench    measure against trl+peft, mergekit, chroma; writes BENCHMARKS.md"
 	@echo "make clean    remove .venv and caches"
@@ -31,14 +34,22 @@ install: $(VENV)/.installed
 app: $(VENV)/.installed
 	$(BIN)/adapt --workspace "$${ADAPT_WORKSPACE:-$$HOME/.adapt-demo}" ui --demo $(if $(PORT),--port $(PORT)) $(if $(HEADLESS),--no-browser)
 
-test: $(VENV)/.installed-dev
+checks: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/deptry .
 	$(BIN)/codespell
-	HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 -m "not gpu" --cov --cov-report=term
+
+quick: checks
+	$(PYTEST) -m "not slow and not faults and not browser and not gpu"
+
+test: checks
+	$(PYTEST) -m "not faults and not gpu" --cov --cov-report=term
+
+faults: $(VENV)/.installed-dev
+	$(PYTEST) -m "faults and not gpu"
 
 bench: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.benchmarks

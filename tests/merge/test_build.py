@@ -324,6 +324,7 @@ while True:
 """
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_kill_9_at_random_moments_leaves_no_half_model(workspace: Workspace, two: Path) -> None:
     chance = random.Random(7)

@@ -392,6 +392,7 @@ def test_code_of_the_repository_is_noted_and_a_missing_template_too(
     assert "states no licence" in notes
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_kill_9_in_the_middle_loses_no_more_than_a_piece(
     hub: DownloadHub, tmp_path: Path, cache: Path

@@ -179,6 +179,7 @@ def test_two_processes_publish_at_once_without_losing_a_version(workspace: Works
     assert registry.verify() == []
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_kill_9_at_20_random_moments_leaves_no_half_entry(workspace: Workspace) -> None:
     draw = random.Random(7)

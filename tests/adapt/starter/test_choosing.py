@@ -243,6 +243,7 @@ def write(folder: Path, name: str, content: object) -> None:
     (folder / name).write_bytes(gzip.compress(text.encode()))
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_the_whole_recipe_runs_on_small_sets_and_writes_what_the_product_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

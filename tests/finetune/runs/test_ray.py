@@ -39,6 +39,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.allow_hosts(HERE)
 @pytest.mark.timeout(180)
 def test_all_domains_are_published_once_though_a_node_is_lost(

@@ -166,6 +166,7 @@ finetune(
 """
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("stage", "done"), [("train", 7), ("prepare", 0), ("prove", 0), ("done", 0)]

@@ -48,6 +48,7 @@ def rows(write_rows: WriteRows) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 def test_two_processes_train_publish_and_after_a_kill_go_on_to_what_one_would(
     tiny_folder: Path, rows: Path, tmp_path: Path
@@ -91,6 +92,7 @@ def kill(launched: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.allow_hosts(["127.0.0.1", "::1"])
 def test_what_several_processes_cannot_do_is_one_sentence(
     tiny_folder: Path, rows: Path, tmp_path: Path

@@ -243,6 +243,7 @@ export(Workspace(Path(sys.argv[1])), ["team"], Path(sys.argv[2]), Request(form="
 """
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_killed_export_leaves_no_file_of_that_name_and_the_next_one_cleans_up(
     workspace: Workspace, team: Artifact, tmp_path: Path

@@ -84,6 +84,7 @@ def experts(base: Path, workspace: Workspace, tmp_path: Path) -> dict[str, objec
     }
 
 
+@pytest.mark.faults
 @pytest.mark.slow
 def test_a_killed_mixture_leaves_nothing_and_the_next_run_makes_it_of_its_adapters(
     base: Path, workspace: Workspace, experts: dict[str, object]

@@ -109,6 +109,7 @@ def test_the_base_is_back_bit_for_bit_also_after_a_stop(resolved: Resolved) -> N
     assert all(torch.equal(t, before[n]) for n, t in swapped.model.state_dict().items())
 
 
+@pytest.mark.faults
 def test_a_killed_search_goes_on_and_proposes_what_it_would_have(
     resolved: Resolved, workspace: Workspace, tmp_path: Path
 ) -> None:

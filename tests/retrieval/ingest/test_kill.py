@@ -53,6 +53,7 @@ def whole(generation: int) -> dict[str, list[int]]:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_a_kill_at_any_moment_of_an_ingest_leaves_one_whole_version(
     workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def rows(collection: Collection) -> dict[str, tuple[str, bytes]]:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.allow_hosts(HERE)
 @pytest.mark.timeout(180)
 def test_a_cluster_that_loses_a_node_gives_the_same_index_as_one_machine(

@@ -22,7 +22,7 @@ CHILD = "retrieval.sandbox.child"
 MARGIN = 3.0  # seconds: a machine that tests has other work
 MOST_GROWTH = 50 * MB
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
 
 
 class Peak:

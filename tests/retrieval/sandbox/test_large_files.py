@@ -95,6 +95,7 @@ def pool() -> Iterator[ReaderPool]:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 @pytest.mark.parametrize(
     ("name", "maker", "characters"),
     [

@@ -184,6 +184,7 @@ def test_a_collection_of_the_format_before_says_what_to_do_and_comes_over(
     assert len(list((opened.folder / "segments").iterdir())) == 1
 
 
+@pytest.mark.faults
 def test_a_rebuild_that_was_killed_leaves_the_texts_of_the_format_before(
     workspace: Workspace, collection: Collection
 ) -> None:
