@@ -8,8 +8,8 @@ PYTEST := HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 --duration
 
 help:
 	@echo "make app      set up and open the app on a demo workspace"
-	@echo "make quick    set up with the developers' tools, run the checks and the tests that take no time"
-	@echo "make test     every check and every test but those of make faults"
+	@echo "make quick    set up with the developers' tools, run the checks and the fast tests"
+	@echo "make test     every check, and every test except those of make faults"
 	@echo "make faults   the longest tests: kills, bombs, clusters, whole recipes"
 	@echo "make install  set up only"
 	@echo "make bench    measure against trl+peft, mergekit, chroma; writes BENCHMARKS.md"
