@@ -129,6 +129,7 @@ def test_an_unknown_name_says_what_to_use() -> None:
         load_embedder("nothing/such")
 
 
+@pytest.mark.slow
 def test_a_vector_does_not_depend_on_its_company_to_the_last_bit() -> None:
     embedder = load_embedder("minilm")
     texts = [f"The office number {i} opens at {i % 24}. " * (1 + i % 7) for i in range(60)]

@@ -10,6 +10,7 @@ from adapt.embedding.shipped import shared_e5
 TEXTS = ["The office opens at nine.", "A refund takes five days.", "word " * 900, ""]
 
 
+@pytest.mark.slow
 def test_the_text_that_answers_comes_closest_in_the_same_language_and_another() -> None:
     reader = ShippedReader()
 

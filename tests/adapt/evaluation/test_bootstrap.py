@@ -19,6 +19,7 @@ def exact_interval(values: list[float]) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("values", [SKEWED, RIGHT_OR_WRONG, [0.2, 0.9, 0.4]])
 def test_each_bound_is_that_of_scipy_but_for_chance(values: list[float]) -> None:
     spread = float(np.std(values) / np.sqrt(len(values)))

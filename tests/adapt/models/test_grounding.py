@@ -44,6 +44,7 @@ def held_by(answer: str, grounding: Grounding) -> bool:
     return bool(parts) and all(quoted in joined[int(number)] for quoted, number in parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", list(CONFIGS))
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_model_that_knows_nothing_still_quotes_word_for_word_with_the_right_number(

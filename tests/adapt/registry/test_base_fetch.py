@@ -137,6 +137,7 @@ def test_what_is_here_is_not_fetched_again(fetch: Fetch, hub: DownloadHub) -> No
     assert (again.downloaded, hub.ranges) == (0, [])
 
 
+@pytest.mark.slow
 def test_a_lost_connection_is_taken_up_where_it_ended(fetch: Fetch, hub: DownloadHub) -> None:
     hub.cuts = 1
 
@@ -188,6 +189,7 @@ def find_base_offline(cache: Path) -> None:
         raise ModelError("not here")
 
 
+@pytest.mark.slow
 def test_a_hub_that_ignores_ranges_gives_the_whole_file(fetch: Fetch, hub: DownloadHub) -> None:
     hub.cuts = 1
     hub.ignores_ranges = True

@@ -71,6 +71,7 @@ def shape_of(known: KnownBase) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.id)
 def test_the_numbers_of_a_base_are_those_of_its_shape(known: KnownBase) -> None:
     config = SHAPES[known.id].config(**shape_of(known))

@@ -141,6 +141,7 @@ def test_articles_are_parted_for_good() -> None:
     assert [fold_of("x", 2), fold_of("x", 2)] == [fold_of("x", 2)] * 2
 
 
+@pytest.mark.slow
 def test_a_head_learns_which_tokens_answer_which() -> None:
     rng = np.random.default_rng(0)
     kinds = rng.normal(size=(2, 384)).astype(np.float32)

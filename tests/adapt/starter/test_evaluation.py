@@ -35,6 +35,7 @@ def base(tokenizer: Tokenizer, tmp_path: Path, workspace: Workspace) -> Base:
     return find_base(str(tmp_path / "model"), workspace)
 
 
+@pytest.mark.slow
 def test_evaluation_counts_every_figure(
     data: list[Path], base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,6 +53,7 @@ def test_evaluation_counts_every_figure(
     assert all(name in table(figures) for name in names)
 
 
+@pytest.mark.slow
 def test_without_data_what_needs_it_is_left_out(
     base: Base, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +65,7 @@ def test_without_data_what_needs_it_is_left_out(
     assert any("own held-out documents" in name for name in names)
 
 
+@pytest.mark.slow
 def test_the_command_of_the_recipe_writes_figures_and_card_beside_the_weights(
     data: list[Path], base: Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -194,6 +194,7 @@ def test_a_preferred_opening_is_chosen_against_a_plain_answer_and_a_refusal(
     assert later if kind != "short" else not later
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_weights_of_one_that_never_stopped(
     corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
@@ -288,6 +289,7 @@ def test_before_any_training_heads_look_back_and_at_their_like() -> None:
     assert ours["match"] < theirs["match"]
 
 
+@pytest.mark.slow
 def test_the_command_trains_goes_on_from_what_it_made_and_writes_the_card(
     data: list[Path], tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ def test_there_are_sixty_of_them() -> None:
     assert len({name for name, _, _ in FILES}) >= 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "content", "expected"), FILES, ids=[name for name, _, _ in FILES])
 def test_a_hostile_file_is_read_right_or_ends_in_a_sentence(
     tmp_path: Path, name: str, content: bytes, expected: int | str

@@ -177,6 +177,7 @@ def test_one_long_row_keeps_no_others_from_being_packed_unless_attention_is_a_sq
     assert planning._packed_tokens([5, 15], 4) == 40 + 3 * 5 * 2
 
 
+@pytest.mark.slow
 def test_a_base_that_would_mix_rows_reads_them_one_by_one_and_says_so(
     write_rows: WriteRows, tmp_path: Path
 ) -> None:

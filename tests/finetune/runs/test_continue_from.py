@@ -56,6 +56,7 @@ def test_a_continued_adapter_begins_where_the_other_ended(
     assert "; against colours@1 " in finished.card.summary
 
 
+@pytest.mark.slow
 def test_what_cannot_be_continued_is_said(
     tiny_folder: Path, colours: Path, workspace: Workspace, tmp_path: Path
 ) -> None:

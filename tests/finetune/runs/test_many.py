@@ -136,6 +136,7 @@ def test_one_that_comes_later_is_taken_in(
     assert_same(made, alone(requests, tmp_path))
 
 
+@pytest.mark.slow
 def test_passes_share_no_more_tokens_than_pay(
     tiny_folder: Path, three: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

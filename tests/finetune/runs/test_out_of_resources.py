@@ -66,6 +66,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_later(
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error",
     [

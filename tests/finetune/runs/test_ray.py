@@ -69,6 +69,7 @@ def test_all_domains_are_published_once_though_a_node_is_lost(
     )
 
 
+@pytest.mark.slow
 def test_a_task_that_is_tried_again_after_it_published_publishes_nothing(
     tiny_folder: Path,
     three: dict[str, Path],

@@ -384,6 +384,7 @@ def test_the_data_report_tells_languages_licences_shared_runs_and_ratings(
     assert "good answers: 2 of 3" in rated.lines()
 
 
+@pytest.mark.slow
 def test_plain_text_is_learned_whole_and_proven_by_its_loss(
     tiny_folder: Path, tmp_path: Path, workspace: Workspace
 ) -> None:

@@ -119,6 +119,7 @@ def test_without_the_library_it_is_said_and_nothing_is_written(
     assert list_runs(workspace) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("installed")
 def test_only_training_pays_for_importing_it(
     tiny_folder: Path, colours: Path, tmp_path: Path

@@ -55,6 +55,7 @@ def test_every_weight_comes_back_with_its_value(which: str, tmp_path: Path) -> N
     assert not torch.equal(turned, query)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "stored"), [("", "F32"), ("f32", "F32"), ("bf16", "BF16")])
 def test_a_small_model_becomes_f32_unless_told_otherwise(
     tmp_path: Path, kind: str, stored: str

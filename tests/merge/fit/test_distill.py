@@ -91,6 +91,7 @@ def learned(root: Path) -> Resolved:
     return resolve(recipe_of(base, adapters), workspace=workspace, has_rows=True)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:fan_in_fan_out is set to", "ignore:.*loss_type")
 @pytest.mark.parametrize("family", [*FAMILIES, "gpt2"])
 def test_it_answers_more_like_the_adapters_than_regmean_does(
@@ -246,6 +247,7 @@ def test_a_search_tries_it_once_last_and_with_minutes_enough(
     assert unlimited == more
 
 
+@pytest.mark.slow
 def test_a_search_finds_it_and_proposes_other_methods_after(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,6 +278,7 @@ def test_a_search_finds_it_and_proposes_other_methods_after(
     assert again.trial == first.trial
 
 
+@pytest.mark.slow
 def test_what_a_search_fitted_is_built_without_another_fit(
     tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

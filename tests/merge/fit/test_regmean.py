@@ -95,6 +95,7 @@ def inputs_of(model: torch.nn.Module, module: str, rows: Task, tokenizer: object
     return [torch.cat(found).double(), torch.cat(counts).double()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "features"),
     [
@@ -172,6 +173,7 @@ def test_what_is_added_to_the_hidden_states_is_found_out(family: str, adds: list
     assert not adds_to_stream(layers[0], "self_attn.o_proj", [], 0, batch, batch.first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_answers_more_like_the_adapters_than_a_sum_does(
     tmp_path: Path, workspace: Workspace, family: str
@@ -207,6 +209,7 @@ def test_it_answers_more_like_the_adapters_than_a_sum_does(
     assert apart(fitted) < 0.7 * apart(summed)
 
 
+@pytest.mark.slow
 def test_equal_adapters_give_themselves(tmp_path: Path, workspace: Workspace) -> None:
     base, (adapter, _) = two(tmp_path)
     twice = recipe_of(base, [adapter, adapter], parameters={"ridge": 1e-9})
@@ -236,6 +239,7 @@ def test_equal_adapters_give_themselves(tmp_path: Path, workspace: Workspace) ->
     assert not torch.allclose(plain, wanted, atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "trial", [Trial("regmean", (0.7, 0.4), {}), Trial("distill", (0.7, 0.4), {"steps": 5})]
 )

@@ -306,6 +306,7 @@ class Thin:
         return np.zeros((rows.stop - rows.start, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["ties", "breadcrumbs", "della"])
 def test_a_large_tensor_is_merged_in_the_memory_of_a_few_blocks(method: str) -> None:
     rows, columns = 16_384, 512

@@ -138,6 +138,7 @@ def test_other_rows_or_other_adapters_begin_anew(resolved: Resolved, workspace: 
     assert len(list((workspace.cache / "searches").glob("*.jsonl"))) == 2
 
 
+@pytest.mark.slow
 def test_the_best_is_at_least_as_good_as_plain_weights(
     resolved: Resolved, workspace: Workspace
 ) -> None:

@@ -220,6 +220,7 @@ def test_a_document_is_counted_in_few_calls(hashing: TextEmbedder) -> None:
     assert len(calls) < 2 * len(pages) + 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_deep_nesting_and_long_lines_end_in_chunks(form: PageForm) -> None:
     nested = "\n".join(" " * depth + "if x:" for depth in range(1_000))

@@ -165,6 +165,7 @@ def plain_bm25(documents: dict[str, str], question: str) -> dict[str, float]:
     return scores
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_one_index_whatever_the_ingests(
     tmp_path: Path, workspace: Workspace, hashing: TextEmbedder
 ) -> None:

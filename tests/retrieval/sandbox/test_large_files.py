@@ -195,6 +195,7 @@ def test_a_page_is_read_as_browsers_show_it(markup: str, text: str) -> None:
     assert read_html(markup)[0] == text
 
 
+@pytest.mark.slow
 def test_tags_left_open_and_nested_without_end_do_not_hang_or_crash() -> None:
     started = time.process_time()
 

@@ -80,6 +80,7 @@ def test_a_reader_that_is_named_sees_it_until_that_is_taken_back(run: Run, priva
     assert "zanzibar" in out
 
 
+@pytest.mark.slow
 def test_an_earlier_version_is_listed_and_brought_back(run: Run, folder: Path) -> None:
     run("ingest", folder, "--collection", "c")
     (folder / "hours.md").write_text("# Hours\n\nThe office opens at ten.")
@@ -134,6 +135,7 @@ def test_a_passage_opens_in_its_page_for_who_may_read_it(run: Run, private: Path
     assert (hidden, "nine" in said) == (2, False)
 
 
+@pytest.mark.slow
 def test_questions_are_made_from_headings_and_measured(
     run: Run, folder: Path, tmp_path: Path
 ) -> None:
@@ -155,6 +157,7 @@ def test_questions_are_made_from_headings_and_measured(
     assert "left out for naming no relevant document: 1" in said
 
 
+@pytest.mark.slow
 def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder: Path) -> None:
     (folder / "notes").mkdir()
     (folder / "notes" / "es.md").write_text(
@@ -183,6 +186,7 @@ def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder
     assert (wrong, "the first comes after the last" in said) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_parked_file_is_listed_with_its_reason(run: Run, folder: Path) -> None:
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     run("ingest", folder, "--collection", "c")

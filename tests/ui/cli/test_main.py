@@ -163,6 +163,7 @@ def test_feedback_of_one_turn_is_listed_reported_exported_and_forgotten(
     assert (code, json.loads(forgotten)["turns_removed"]) == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_corrected_answer_stands_in_the_prompt_of_a_paraphrase(
     run: Run, two_adapters: tuple[Path, Path, Path]
 ) -> None:
@@ -229,6 +230,7 @@ def test_a_held_answer_to_a_chat_with_tools_is_a_call(
     assert '"name": "ring"' in system["content"]
 
 
+@pytest.mark.slow
 def test_documents_are_ingested_found_and_cited_in_the_prompt(
     run: Run, tmp_path: Path, two_adapters: tuple[Path, Path, Path]
 ) -> None:

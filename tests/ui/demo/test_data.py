@@ -151,6 +151,7 @@ def test_no_two_sides_share_six_words_in_a_row(domain: str) -> None:
         assert not known[one] & known[other], (one, other)
 
 
+@pytest.mark.slow
 def test_every_routing_label_of_a_held_out_set_is_learned_in_training() -> None:
     labels = {side: [label for _, label in read("support", side)] for side in SIDES}
     train = labels["train"]

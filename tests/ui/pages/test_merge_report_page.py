@@ -23,6 +23,7 @@ def stored_report() -> Report:
     )
 
 
+@pytest.mark.slow
 def test_a_merge_below_the_base_is_shown_and_not_promoted(app: App, tmp_path: Path) -> None:
     with app.ctx.registry.stage("merged") as staging:
         (staging.path / "x").write_text("x")
