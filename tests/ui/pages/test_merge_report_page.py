@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from adapt.evaluation.tasks import Scores
 from merge.report.geometry import Analysis, Geometry
 from merge.report.report import DomainResult, Report
