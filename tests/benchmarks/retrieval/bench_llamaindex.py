@@ -1,4 +1,4 @@
-"""What it costs that an ingest cuts through llama-index's `NodeParser`, and what a search would pay to go through its retriever."""
+"""What it costs to cut through llama-index's `NodeParser`, as an ingest does; what a search through its retriever would."""
 
 import statistics
 import subprocess

@@ -112,7 +112,7 @@ def test_the_reader_gives_pages_and_a_directory_reader_uses_it(handbook: Path) -
     reader = FileReader()
 
     pages = reader.load_data(handbook / "expenses.pdf")
-    extractor = {ending: reader for ending in (".pdf", ".md", ".html")}
+    extractor = dict.fromkeys((".pdf", ".md", ".html"), reader)
     every = SimpleDirectoryReader(str(handbook), file_extractor=extractor).load_data()
 
     assert [page.metadata["page"] for page in pages] == [1, 2]
