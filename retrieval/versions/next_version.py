@@ -31,8 +31,8 @@ class VersionSettings(Settings):
 
     # earlier versions that can be brought back; what they hold and the newest does not takes room on the disk
     keep_versions: int = Field(3, ge=0, le=1_000)
-    # where the nearest vectors are looked for: `exact` compares all, `chroma` asks Chroma's index, which needs not find all;
-    # `auto` takes that one where it was measured to be faster
+    # where the nearest vectors are looked for: `exact` compares all, `chroma` asks Chroma's index, which may miss some;
+    # `auto` asks it where it was measured to be faster, which is on a server, above `chroma.above` chunks
     store: StoreName = "auto"
 
 

@@ -12,9 +12,6 @@ from retrieval.index.stores.store import ExactStore, VectorStore
 
 StoreName = Literal["auto", "exact", "chroma"]
 
-FASTER_ABOVE = 200_000
-PATIENCE = 200
-
 
 class Stores:
     """The stores of one collection; Chroma's index lies on the server where one is set, else beside the segments."""
@@ -26,8 +23,7 @@ class Stores:
         self._chroma = chroma
         self._exact = ExactStore()
         self._server: ChromaServer | None = None
-        patience = PATIENCE if store == "auto" else 0
-        self._folders = ChromaFolders(folder / "segments", patience=patience)
+        self._folders = ChromaFolders(folder / "segments")
 
     def of(self, chunks: int) -> VectorStore:
         """Return the store of a version of so many chunks.
@@ -69,7 +65,8 @@ class Stores:
 
     def _by_chroma(self, chunks: int) -> bool:
         if self._store == "auto":
-            return chunks > (self._chroma.above if self._chroma.url else FASTER_ABOVE)
+            # in this process Chroma's index was slower at every size that was measured (`README.md`)
+            return bool(self._chroma.url) and chunks > self._chroma.above
         return self._store == "chroma"
 
     def _connected(self) -> ChromaServer:

@@ -24,7 +24,7 @@ from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from retrieval.index.segment_index import SegmentIndex
 from retrieval.index.stores.chroma.proposals import near_proposed
-from retrieval.index.stores.store import ExactStore, Near
+from retrieval.index.stores.store import Near
 from retrieval.index.vectors import Rows, Vectors
 
 if TYPE_CHECKING:
@@ -41,15 +41,9 @@ OPENING = threading.Lock()  # chromadb counts the clients of a folder without on
 class ChromaFolders:
     """The Chroma folders of one collection's segments."""
 
-    def __init__(self, segments: Path, *, patience: int = 0) -> None:
-        """Point at a collection's segments.
-
-        Args:
-            patience: questions that are answered by comparing all before Chroma is loaded, which takes as long as hundreds.
-        """
+    def __init__(self, segments: Path) -> None:
+        """Point at the folder of a collection's segments."""
         self._folder = segments
-        self._patience = patience
-        self._exact = ExactStore()
         self._clients: dict[str, Client] = {}
         self._collections: dict[tuple[str, int], chromadb.Collection] = {}
 
@@ -59,9 +53,6 @@ class ChromaFolders:
         Raises:
             WorkspaceError: a folder is damaged.
         """
-        if self._patience > 0:
-            self._patience -= 1
-            return self._exact.near(segments, near)
         self._close(lambda name: name not in segments)
         return near_proposed(self._propose, segments, near)
 
