@@ -171,10 +171,10 @@ class Snapshot:
 
     def tidy(self, progress: Progress = no_progress) -> None:
         """Bring Chroma's index in step after a change, where it is used, and remove what no version needs any more."""
-        with self._lock:
-            manifest = self.manifest() if (self.folder / MANIFEST).exists() else Manifest()
-            needed = named_segments(self.folder)
-            self._stores.keep(manifest.chunks, manifest.segments, needed, progress)
+        manifest = self.manifest() if (self.folder / MANIFEST).exists() else Manifest()
+        needed = named_segments(self.folder)
+        # without the lock: it may take minutes, in which others search
+        self._stores.keep(manifest.chunks, manifest.segments, needed, progress)
 
 
 def _embed(embedder: TextEmbedder, text: str) -> Vectors:

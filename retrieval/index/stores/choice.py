@@ -56,7 +56,6 @@ class Stores:
         if self._by_chroma(chunks) and not self._chroma.url:
             self._folders.keep(current, needed, progress)
         else:
-            self._folders.close()
             drop(self._folder / "segments")
 
     def close(self) -> None:
