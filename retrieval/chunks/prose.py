@@ -6,11 +6,13 @@ The splitter asks for sizes again and again; it gets them from counts that were 
 
 import re
 from functools import partial
-
-from llama_index.core.node_parser import SentenceSplitter
+from typing import TYPE_CHECKING
 
 from retrieval.chunks.by_length import SENTENCE_END
 from retrieval.chunks.token_counts import CHARACTERS_PER_TOKEN, TokenCounts
+
+if TYPE_CHECKING:
+    from llama_index.core.node_parser import SentenceSplitter
 
 LONG_RUN = re.compile(r"\S{200}(?=\S)|\s{200}(?=\s)")
 SENTENCE_LENGTH = 600  # characters; what runs on longer is a list: cut at line ends
@@ -31,7 +33,9 @@ class ProseCutter:
         pieces = self._splitter(tokens).split_text(text)
         return _spans(text, pieces)
 
-    def _splitter(self, tokens: int) -> SentenceSplitter:
+    def _splitter(self, tokens: int) -> "SentenceSplitter":
+        from llama_index.core.node_parser import SentenceSplitter  # 1 s; no search cuts
+
         if tokens not in self._splitters:
             self._splitters[tokens] = SentenceSplitter(
                 chunk_size=tokens,

@@ -16,8 +16,8 @@ from adapt.records import Passage, PassageView
 from adapt.workspace.folder import Workspace, check_name
 from retrieval.chunks.cut import HEADING_TOKENS, ChunkSettings
 from retrieval.collections.access import Access, load_access, save_access, visible_names
-from retrieval.index.chroma import ChromaSettings
 from retrieval.index.filters import Filter
+from retrieval.index.stores.chroma.server import ChromaSettings
 from retrieval.ingest.files import find_files, locate
 from retrieval.ingest.ingest import Distribute, Ingest, IngestReport, IngestSettings
 from retrieval.prompt.cited_page import view
@@ -45,7 +45,8 @@ class Collection:
         self._embedder = embedder
         self._new_access: Access | None = None
         chroma = workspace.settings("chroma", ChromaSettings)
-        self._snapshot = Snapshot(self.folder, embedder, chroma)
+        store = workspace.settings("collections", VersionSettings).store
+        self._snapshot = Snapshot(self.folder, embedder, chroma, store)
 
     @classmethod
     def open(
@@ -287,4 +288,4 @@ class Collection:
                 versions=self.workspace.settings("collections", VersionSettings),
             )
             yield Ingest(folder, manifest, self._embedder, settings, progress), manifest
-            self._snapshot.tidy()
+            self._snapshot.tidy(progress)

@@ -1,11 +1,10 @@
 """What a search ranks chunks by: one version's vectors, words and texts, held open; each part scores every live chunk.
 
-Similarities are exact: no live vector is left out (`retrieval.index.vectors`), unless a Chroma server proposes for a large
-collection (`retrieval.index.chroma`): then what it proposes is compared.
+Similarities are exact: no live vector is left out (`retrieval.index.vectors`), unless Chroma proposes for a large collection
+(`retrieval.index.stores`): then what it proposes is compared.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import NamedTuple
 
@@ -18,11 +17,11 @@ from retrieval.index.k_largest import best
 from retrieval.index.live_words import LivePart, Scored
 from retrieval.index.meaning import Embedders, Meaning
 from retrieval.index.segment_index import SegmentIndex
+from retrieval.index.stores.store import ExactStore, Near, VectorStore
 from retrieval.index.vectors import (
     EachVectors,
     Rows,
     Vectors,
-    nearest,
     similarities,
 )
 from retrieval.index.word_index import LexicalSegment
@@ -31,10 +30,6 @@ __all__ = ["Candidate", "EachVectors", "SegmentIndex", "Vectors", "VersionIndex"
 
 MOST = 0.5  # of the live chunks
 FEW = 0.01  # of the live chunks: so many in another language may be a few documents whose language was recognised wrongly
-
-Propose = Callable[
-    [str, "SegmentIndex", int, Vectors, int], list[str]
-]  # (its name, it, place of the embedder, vector, how many) → chunk ids
 
 
 class Candidate(NamedTuple):
@@ -87,20 +82,21 @@ class VersionIndex:
         self,
         segments: Mapping[str, SegmentIndex],
         live: Mapping[str, Mapping[str, str]],
-        propose: Propose | None = None,
+        store: VectorStore | None = None,
         embedders: Embedders | None = None,
     ) -> None:
         """Take the segments, the keys of the live documents of each, and whose vectors they are.
 
         Args:
-            propose: proposes chunks; None: all are compared.
+            store: finds the nearest chunks; None: all are compared.
             embedders: None for one that need not be named.
         """
-        self._names = list(segments)
+        self._by_name = dict(segments)
         self._segments = list(segments.values())
         self._parts = [LivePart(one.words, live[name]) for name, one in segments.items()]
         self._bm25 = Bm25(self._parts)
-        self._propose = propose
+        self._exact = ExactStore()
+        self._store = store or self._exact
         self._embedders = embedders or Embedders()
         self._spoken = [part.segment.languages(part.live) for part in self._parts]
         languages = {one for spoken in self._spoken for one, count in spoken.items() if count}
@@ -248,48 +244,14 @@ class VersionIndex:
         narrowed: bool,
     ) -> list[Rows]:
         """Return the rows of the nearest chunks that count and are in one of some languages, by one embedder."""
-        vector, share = meaning.by(embedder), self._share(languages)
+        every = len(languages) == len(self._languages)
+        near = Near(
+            vector=meaning.by(embedder),
+            embedder=embedder,
+            count=limit,
+            masks=tuple(masks),
+            languages=None if every else tuple(languages),
+        )
         # Chroma knows neither filters nor languages: it is asked where most chunks count
-        if self._propose is not None and not narrowed and share >= MOST:
-            return self._proposed_near(vector, embedder, masks, languages, math.ceil(limit / share))
-        if len(languages) == len(self._languages):
-            return nearest([one.near[embedder] for one in self._segments], vector, masks, limit)
-        groups = [one.group(embedder, tuple(languages)) for one in self._segments]
-        inside = [
-            None if mask is None else mask[rows]
-            for mask, (rows, _) in zip(masks, groups, strict=True)
-        ]
-        near = nearest([part for _, part in groups], vector, inside, limit)
-        return [rows[places] for (rows, _), places in zip(groups, near, strict=True)]
-
-    def _proposed_near(
-        self,
-        vector: Vectors,
-        embedder: int,
-        masks: Sequence[Mask | None],
-        languages: Sequence[str],
-        limit: int,
-    ) -> list[Rows]:
-        spoken = Filter(languages=tuple(languages))
-        rows = []
-        for place, (segment, mask) in enumerate(zip(self._segments, masks, strict=True)):
-            inside = segment.allowed(spoken)
-            counts = inside if mask is None else mask & inside
-            rows.append(self._proposed(place, embedder, vector, limit, counts))
-        close = [
-            similarities(one.near[embedder].vectors[held], vector)
-            for one, held in zip(self._segments, rows, strict=True)
-        ]
-        return [held[at] for held, at in zip(rows, best(close, limit), strict=True)]
-
-    def _proposed(
-        self, place: int, embedder: int, vector: Vectors, limit: int, counts: Mask
-    ) -> Rows:
-        propose, part, one = self._propose, self._parts[place], self._segments[place]
-        if propose is None:
-            return np.zeros(0, np.int32)
-        # with as many more as are dead, `limit` live ones are among them, wherever the dead rank
-        wanted = min(len(part.live), limit + len(part.live) - part.size)
-        ids = propose(self._names[place], one, embedder, vector, wanted)
-        rows = [row for i in ids if (row := one.words.row(i)) is not None and counts[row]]
-        return np.array(sorted(rows), np.int32)
+        few = narrowed or self._share(languages) < MOST
+        return (self._exact if few else self._store).near(self._by_name, near)

@@ -13,6 +13,8 @@ from pathlib import Path, PurePosixPath
 from adapt.errors import DataError
 from retrieval.language.folding import composed
 
+NO_FILE = "/"  # the source of a document that came from no file; no prefix has a slash
+
 
 @dataclass
 class Listing:
@@ -25,6 +27,11 @@ class Listing:
     folders: list[Path] = field(default_factory=list)
     # documents that an earlier version named with accents in parts, by their composed names
     kept: dict[str, str] = field(default_factory=dict)
+
+    def covers(self, name: str, source: str) -> bool:
+        """Return whether a document came from a folder that is ingested now."""
+        file = locate(name, source, self.sources)
+        return file is not None and any(file.is_relative_to(folder) for folder in self.folders)
 
 
 def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[str]) -> Listing:
@@ -60,8 +67,10 @@ def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[s
     return listing
 
 
-def locate(name: str, prefix: str, sources: dict[str, str]) -> Path:
-    """Return the file that a document came from, however the file system writes the accents of its name."""
+def locate(name: str, prefix: str, sources: dict[str, str]) -> Path | None:
+    """Return the file that a document came from, however the file system writes the accents of its name; None for none."""
+    if prefix == NO_FILE:
+        return None
     root = Path(sources[prefix])
     relative = name.removeprefix(f"{prefix}/") if prefix else name
     path = root / relative

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from adapt.errors import DataError
 from adapt.protocols import Progress, TextEmbedder
-from adapt.records import ProgressEvent
+from adapt.records import Document, ProgressEvent
 from adapt.registry.artifacts import sha256_file
 from retrieval.chunks.cut import ChunkSettings
-from retrieval.ingest.files import Listing, locate
+from retrieval.ingest.files import NO_FILE, Listing, locate
 from retrieval.ingest.prepare import Preparer, Unread
 from retrieval.ingest.prepared import Prepared, Source
+from retrieval.ingest.rates import Rates
 from retrieval.readers.read import MAX_BYTES, READER_VERSION
 from retrieval.sandbox.limits import ReaderLimits
 from retrieval.versions.manifest import DocumentEntry, Manifest, ParkedFile
@@ -109,7 +110,8 @@ class Ingest:
                 if isinstance(made, Unread):
                     parked[made.source.name] = self._parked(made, listing)
                 else:
-                    documents[made.text.name] = self._entry(made, version, listing)
+                    source = listing.origin[made.text.name]
+                    documents[made.text.name] = self._entry(made, version, source)
             _refuse_nothing(listing, report)
             report.chunks = version.written
             changes = {"documents": documents, "sources": listing.sources, "parked": parked}
@@ -118,6 +120,30 @@ class Ingest:
                 version.publish(draft)
             elif parked != self._manifest.parked:
                 version.note(draft)
+        shutil.rmtree(self._staged, ignore_errors=True)
+        report.seconds = time.monotonic() - started
+        return report
+
+    def add(self, documents: Iterable[Document]) -> IngestReport:
+        """Bring in documents whose text is there already; one of the same name takes the place of the one before.
+
+        Raises:
+            DataError: none holds text.
+        """
+        started = time.monotonic()
+        report, kept = IngestReport(), dict(self._manifest.documents)
+        with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
+            for made in self._preparer.prepare_texts(self._changed_texts(documents, report)):
+                name = made.text.name
+                (report.changed if name in kept else report.added).append(name)
+                version.make_room()
+                version.write(made.text.chunks, made.vectors)
+                kept[name] = self._entry(made, version, NO_FILE)
+            _refuse_nothing(Listing(), report)
+            report.chunks = version.written
+            if report.added or report.changed:
+                changes = {"documents": kept, "embedder": self._identity}
+                version.publish(self._manifest.model_copy(update=changes))
         shutil.rmtree(self._staged, ignore_errors=True)
         report.seconds = time.monotonic() - started
         return report
@@ -150,7 +176,9 @@ class Ingest:
             entry = self._manifest.documents.get(name)
             parked = None if retry else self._manifest.parked.get(name)
             if entry is not None and entry.source != listing.origin[name]:
-                other = locate(name, entry.source, self._manifest.sources)
+                other = (
+                    locate(name, entry.source, self._manifest.sources) or "a text without a file"
+                )
                 report.failed.append((name, f"{path}: has the name of {other}; rename one of them"))
                 continue
             source = Source(name, path, _digest(path))
@@ -169,12 +197,30 @@ class Ingest:
         self._progress(ProgressEvent("check", len(listing.files), len(listing.files)))
         return todo
 
+    def _changed_texts(
+        self, documents: Iterable[Document], report: IngestReport
+    ) -> Iterator[Document]:
+        for document in documents:
+            name, entry = document.name, self._manifest.documents.get(document.name)
+            if entry is not None and entry.source != NO_FILE:
+                other = locate(name, entry.source, self._manifest.sources)
+                report.failed.append((name, f"{name}: has the name of {other}; give it another"))
+            elif not any(page.text.strip() for page in document.pages):
+                report.failed.append((name, f"{name}: holds no text"))
+            elif entry is not None and (entry.cut, entry.revision) == (
+                self._preparer.cut,
+                document.sha256,
+            ):
+                report.unchanged.append(name)
+            else:
+                yield document
+
     def _vanished(self, listing: Listing) -> list[str]:
         """Return the documents that came from a folder now given, and whose file is not there any more."""
         return [
             name
             for name, entry in self._manifest.documents.items()
-            if name not in listing.files and _lies_in(name, entry.source, listing)
+            if name not in listing.files and listing.covers(name, entry.source)
         ]
 
     def _still_parked(self, listing: Listing, todo: Sequence[Source]) -> dict[str, ParkedFile]:
@@ -184,14 +230,14 @@ class Ingest:
             name: parked
             for name, parked in self._manifest.parked.items()
             if name not in tried
-            and (name in listing.files or not _lies_in(name, parked.source, listing))
+            and (name in listing.files or not listing.covers(name, parked.source))
         }
 
     def _prepared(
         self, todo: Sequence[Source], version: NextVersion, report: IngestReport
     ) -> Iterator[Prepared | Unread]:
         """Prepare and write; yield each document that is in the new segment, and each file that could not be read."""
-        rates = _Rates(len(todo), self._progress)
+        rates = Rates(len(todo), self._progress)
         for number, made in enumerate(self._preparer.prepare(todo)):
             name = todo[number].name
             rates.show(number, version.written, name)
@@ -208,13 +254,13 @@ class Ingest:
             yield made
         rates.show(len(todo), version.written, "")
 
-    def _entry(self, made: Prepared, version: NextVersion, listing: Listing) -> DocumentEntry:
+    def _entry(self, made: Prepared, version: NextVersion, source: str) -> DocumentEntry:
         return DocumentEntry(
             revision=made.text.revision,
             segment=version.segment_id,
             chunks=len(made.text.chunks),
             cut=self._preparer.cut,
-            source=listing.origin[made.text.name],
+            source=source,
             title=made.text.title,
             pages=made.text.pages,
             warnings=made.text.warnings,
@@ -228,33 +274,6 @@ class Ingest:
             reason=made.reason,
             source=listing.origin[source.name],
         )
-
-
-class _Rates:
-    """Tells how far an ingest is, with files and chunks a second since it began."""
-
-    def __init__(self, total: int, progress: Progress) -> None:
-        self._total = total
-        self._progress = progress
-        self._started = time.monotonic()
-
-    def show(self, files: int, chunks: int, name: str) -> None:
-        """Emit an event."""
-        passed = max(time.monotonic() - self._started, 1e-6)
-        values = {
-            "chunks": float(chunks),
-            "files_per_second": files / passed,
-            "chunks_per_second": chunks / passed,
-        }
-        rate = f"{files / passed:,.1f} files/s, {chunks / passed:,.0f} chunks/s"
-        detail = f"{rate}  {name}".rstrip() if files else name
-        self._progress(ProgressEvent("ingest", files, self._total, detail, values))
-
-
-def _lies_in(name: str, source: str, listing: Listing) -> bool:
-    """Return whether a document came from a folder that is ingested now."""
-    file = locate(name, source, listing.sources)
-    return any(file.is_relative_to(folder) for folder in listing.folders)
 
 
 def _refuse_nothing(listing: Listing, report: IngestReport) -> None:

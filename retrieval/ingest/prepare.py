@@ -3,20 +3,25 @@
 Not here: which files (`retrieval.ingest.ingest`), and other machines (`retrieval.ingest.ray`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adapt.protocols import TextEmbedder
 from adapt.records import Chunk, Document
-from retrieval.chunks.cut import CHUNKER_VERSION, HEADING_TOKENS, ChunkSettings, chunk
+from retrieval.chunks.cut import CHUNKER_VERSION, HEADING_TOKENS, ChunkSettings
 from retrieval.index.version_index import EachVectors
 from retrieval.ingest.prepared import Prepared, Source, Staged, Text
 from retrieval.readers.read import READER_VERSION
 from retrieval.sandbox.limits import ReaderLimits
 from retrieval.sandbox.pool import ReaderPool
+
+if TYPE_CHECKING:
+    from retrieval.llamaindex.node_parser import ChunkParser
 
 GROUP = 512  # chunks embedded together: enough to sort by length, few enough to lose on a kill
 
@@ -79,6 +84,17 @@ class Preparer:
                     group = _Group()
             yield from self._embedded(group)
 
+    def prepare_texts(self, documents: Iterable[Document]) -> Iterator[Prepared]:
+        """Yield documents whose text is there already, ready to be written, in order."""
+        group = _Group()
+        for document in documents:
+            source = Source(document.name, Path(), document.sha256)
+            group.add(source, self._cut(document), None)
+            if group.waiting >= GROUP:
+                yield from self._embedded(group)
+                group = _Group()
+        yield from self._embedded(group)
+
     def vectors(self, chunks: Sequence[Chunk]) -> EachVectors:
         """Return the vectors of chunks, by each embedder."""
         groups = [
@@ -90,20 +106,23 @@ class Preparer:
         )
 
     def _cut(self, document: Document) -> Text:
-        chunks = chunk(
-            document,
-            self._settings,
-            count_tokens=self._embedder.count_tokens,
-            count_all=self._embedder.count_tokens_batch,
-        )
+        from retrieval.llamaindex.nodes import to_chunk, to_pages  # 1 s; no search cuts
+
+        nodes = self._parser.get_nodes_from_documents(to_pages(document))
         return Text(
             name=document.name,
             revision=document.sha256,
             title=document.title,
             pages=len(document.pages),
             warnings=document.warnings,
-            chunks=tuple(chunks),
+            chunks=tuple(map(to_chunk, nodes)),
         )
+
+    @cached_property
+    def _parser(self) -> "ChunkParser":
+        from retrieval.llamaindex.node_parser import ChunkParser
+
+        return ChunkParser.of(self._embedder, self._settings, include_prev_next_rel=False)
 
     def _embedded(self, group: _Group) -> Iterator[Prepared]:
         """Embed what has no vectors yet, keep it, and yield all documents in order."""

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from adapt.records import Chunk
 from adapt.workspace.settings import Settings
+from retrieval.index.stores.choice import StoreName
 from retrieval.index.version_index import EachVectors
 from retrieval.versions.manifest import FORMAT, Manifest, named_segments, publish
 from retrieval.versions.segment import SegmentWriter, chunks as chunks_of, rows
@@ -30,6 +31,9 @@ class VersionSettings(Settings):
 
     # earlier versions that can be brought back; what they hold and the newest does not takes room on the disk
     keep_versions: int = Field(3, ge=0, le=1_000)
+    # where the nearest vectors are looked for: `exact` compares all, `chroma` asks Chroma's index, which may miss some;
+    # `auto` asks it where it was measured to be faster, which is on a server, above `chroma.above` chunks
+    store: StoreName = "auto"
 
 
 class NextVersion:

@@ -5,7 +5,6 @@ Any number of processes may read while one ingests. Not here: writing (`retrieva
 """
 
 import functools
-import hashlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,12 +12,13 @@ from typing import TypeVar
 
 from adapt.errors import WorkspaceError
 from adapt.language.question_language import language_of_question
-from adapt.protocols import TextEmbedder
+from adapt.protocols import Progress, TextEmbedder, no_progress
 from adapt.records import Chunk
-from retrieval.index.chroma import ChromaServer, ChromaSettings
 from retrieval.index.filters import Filter
 from retrieval.index.meaning import Embedders, Meaning
 from retrieval.index.segment_index import SegmentIndex
+from retrieval.index.stores.choice import StoreName, Stores
+from retrieval.index.stores.chroma.server import ChromaSettings
 from retrieval.index.version_index import Candidate, Vectors, VersionIndex
 from retrieval.versions.manifest import Manifest, load, load_kept, named_segments
 from retrieval.versions.names import MANIFEST
@@ -30,12 +30,13 @@ Found = TypeVar("Found")
 class Snapshot:
     """A collection's folder, open for reading: the index that a search asks. Safe to share between threads."""
 
-    def __init__(self, folder: Path, embedder: TextEmbedder, chroma: ChromaSettings) -> None:
+    def __init__(
+        self, folder: Path, embedder: TextEmbedder, chroma: ChromaSettings, store: StoreName
+    ) -> None:
         self.folder = folder
         self._embedder = embedder
         self._embedders = Embedders.of(embedder)
-        self._chroma = chroma
-        self._server: ChromaServer | None = None
+        self._stores = Stores(folder, store, chroma)
         self._lock = threading.RLock()
         self._stamp: tuple[int, int, int] | None = None
         self._manifest = Manifest()
@@ -154,11 +155,10 @@ class Snapshot:
             for segment in self._opened.keys() - manifest.segments.keys():
                 del self._opened[segment]
             segments = {one: self._opened[one] for one in manifest.segments}
-            large = bool(self._chroma.url) and manifest.chunks > self._chroma.above
-            propose = self._propose if large else None
+            store = self._stores.of(manifest.chunks)
             self._index = (
                 manifest.version,
-                VersionIndex(segments, manifest.live(), propose, self._embedders),
+                VersionIndex(segments, manifest.live(), store, self._embedders),
             )
         return self._index[1]
 
@@ -167,22 +167,14 @@ class Snapshot:
         with self._lock:
             self._index = None
             self._opened.clear()
+            self._stores.close()
 
-    def tidy(self) -> None:
-        """Remove from the Chroma server, where one is set, what no version of this collection needs any more."""
-        if self._chroma.url:
-            self._connected().keep(named_segments(self.folder))
-
-    def _propose(
-        self, name: str, segment: SegmentIndex, embedder: int, vector: Vectors, count: int
-    ) -> list[str]:
-        return self._connected().propose(name, segment, embedder, vector, count)
-
-    def _connected(self) -> ChromaServer:
-        if self._server is None:
-            digest = hashlib.sha256(str(self.folder).encode()).hexdigest()[:16]
-            self._server = ChromaServer(self._chroma.url, f"adapt-{digest}-")
-        return self._server
+    def tidy(self, progress: Progress = no_progress) -> None:
+        """Bring Chroma's index in step after a change, where it is used, and remove what no version needs any more."""
+        manifest = self.manifest() if (self.folder / MANIFEST).exists() else Manifest()
+        needed = named_segments(self.folder)
+        # without the lock: it may take minutes, in which others search
+        self._stores.keep(manifest.chunks, manifest.segments, needed, progress)
 
 
 def _embed(embedder: TextEmbedder, text: str) -> Vectors:

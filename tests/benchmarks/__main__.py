@@ -15,8 +15,8 @@ from ui.environment import prepare
 ROOT = Path(__file__).parents[2]
 BENCHES = (
     "finetune", "many", "domains", "kills", "merge", "merge_adapter", "merge_advice", "merge_domains", "merge_kills",
-    "retrieval", "query", "search", "named", "followups", "embedding", "answers", "cited", "natural", "sentences", "access",
-    "ingest_kills", "bombs", "chat", "starter", "bases",
+    "retrieval", "store", "llamaindex", "query", "search", "named", "followups", "embedding", "answers", "cited",
+    "natural", "sentences", "access", "ingest_kills", "bombs", "chat", "starter", "bases",
 )  # fmt: skip
 PACKAGES = ("torch", "transformers", "peft", "trl", "mergekit", "chromadb", "sentence-transformers")
 HEAD = """# Benchmarks

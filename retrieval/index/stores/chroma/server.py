@@ -1,12 +1,12 @@
 """A Chroma server, by URL, whose index proposes the nearest chunks of large collections; what it proposes is compared here.
 
 It holds vectors and the ids of chunks, no text: a collection's own folder stays the truth, and what the server lacks is
-sent again. Without one every vector is compared (`retrieval.index.vectors`). Section `[chroma]`; an authenticating proxy
+sent again when it is asked. Section `[chroma]`; an authenticating proxy
 gets `ADAPT_CHROMA_TOKEN` as a bearer token.
 """
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -14,9 +14,12 @@ import numpy as np
 from pydantic import Field
 
 from adapt.errors import RecipeError, WorkspaceError
+from adapt.protocols import Progress, no_progress
 from adapt.workspace.settings import Settings
 from retrieval.index.segment_index import SegmentIndex
-from retrieval.index.version_index import Vectors
+from retrieval.index.stores.chroma.proposals import near_proposed
+from retrieval.index.stores.store import Near
+from retrieval.index.vectors import Rows, Vectors
 
 TOKEN = "ADAPT_CHROMA_TOKEN"  # noqa: S105  the variable's name
 BATCH = 1_000
@@ -61,6 +64,14 @@ class ChromaServer:
                 settings=ClientSettings(anonymized_telemetry=False),
             )
 
+    def near(self, segments: Mapping[str, SegmentIndex], near: Near) -> list[Rows]:
+        """Return the rows of the nearest chunks, for each segment, ascending.
+
+        Raises:
+            WorkspaceError: the server does not answer, or refuses.
+        """
+        return near_proposed(self.propose, segments, near)
+
     def propose(
         self, name: str, segment: SegmentIndex, embedder: int, vector: Vectors, count: int
     ) -> list[str]:
@@ -96,13 +107,22 @@ class ChromaServer:
                 held.modify(metadata={"chunks": total})
             self._known[name, embedder] = held
 
-    def keep(self, names: Collection[str]) -> None:
-        """Remove from the server the segments of this collection that are not among these."""
-        wanted = {f"{self._prefix}{name}" for name in names}
+    def keep(
+        self,
+        current: Collection[str],
+        needed: Collection[str],
+        progress: Progress = no_progress,
+    ) -> None:
+        """Remove from the server the segments of this collection that are not needed; what it lacks it gets when asked."""
+        del current, progress
+        wanted = {f"{self._prefix}{name}" for name in needed}
         with self._guarded():
             for one in self._client.list_collections():
                 if one.name.startswith(self._prefix) and one.name.rpartition("-")[0] not in wanted:
                     self._client.delete_collection(one.name)
+
+    def close(self) -> None:
+        """Do nothing: a connection is made for each request."""
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ from adapt.errors import RecipeError, WorkspaceError
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
 from retrieval.collections.owner import delete, remove
-from retrieval.index.chroma import ChromaServer
+from retrieval.index.stores.chroma.server import ChromaServer
 from retrieval.search.search import SearchSettings
 
 ALL = SearchSettings(min_score=-1, lexical=False)
