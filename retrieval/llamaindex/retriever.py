@@ -1,7 +1,7 @@
 """`CollectionRetriever`: a collection as a `BaseRetriever` of llama-index, for its query engines.
 
 Our own search and prompt ask the collection itself: llama-index's classes take longer to import than a question to answer
-(`README.md` has the figures).
+(`retrieval/NOTES.md` has the figures).
 """
 
 from llama_index.core.base.base_retriever import BaseRetriever

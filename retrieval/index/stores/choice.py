@@ -64,7 +64,7 @@ class Stores:
 
     def _by_chroma(self, chunks: int) -> bool:
         if self._store == "auto":
-            # in this process Chroma's index was slower at every size that was measured (`README.md`)
+            # in this process Chroma's index was slower at every size that was measured (`retrieval/NOTES.md`)
             return bool(self._chroma.url) and chunks > self._chroma.above
         return self._store == "chroma"
 

@@ -1,8 +1,7 @@
 """A Chroma server, by URL, whose index proposes the nearest chunks of large collections; what it proposes is compared here.
 
 It holds vectors and the ids of chunks, no text: a collection's own folder stays the truth, and what the server lacks is
-sent again when it is asked. Section `[chroma]`; an authenticating proxy
-gets `ADAPT_CHROMA_TOKEN` as a bearer token.
+sent again when it is asked. Section `[chroma]`; an authenticating proxy gets `ADAPT_CHROMA_TOKEN` as a bearer token.
 """
 
 import os
