@@ -10,7 +10,7 @@ help:
 	@echo "make app      set up and open the app on a demo workspace"
 	@echo "make quick    set up with the developers' tools, run the checks and the fast tests"
 	@echo "make test     every check, and every test except those of make faults"
-	@echo "make faults   the longest tests: kills, bombs, clusters, whole recipes"
+	@echo "make faults   the longest tests: kills, bombs, clusters, whole recipes, the demo"
 	@echo "make install  set up only"
 	@echo "make bench    measure against trl+peft, mergekit, chroma; writes BENCHMARKS.md"
 	@echo "make clean    remove .venv and caches"

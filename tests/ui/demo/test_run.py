@@ -18,6 +18,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, DemoReport]
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_the_demo_goes_the_whole_way(demo: tuple[Context, DemoReport]) -> None:
     ctx, report = demo
 
@@ -40,6 +41,7 @@ def test_the_demo_goes_the_whole_way(demo: tuple[Context, DemoReport]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_every_model_is_measured_on_both_domains_and_each_merge_keeps_its_line(
     demo: tuple[Context, DemoReport],
 ) -> None:
@@ -58,6 +60,7 @@ def test_every_model_is_measured_on_both_domains_and_each_merge_keeps_its_line(
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_the_merged_model_opens_with_transformers_alone(demo: tuple[Context, DemoReport]) -> None:
     _, report = demo
 
@@ -72,6 +75,7 @@ def test_the_merged_model_opens_with_transformers_alone(demo: tuple[Context, Dem
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_a_second_demo_uses_the_adapters_again(demo: tuple[Context, DemoReport]) -> None:
     ctx, report = demo
 

@@ -18,7 +18,9 @@ from retrieval.index.texts import ChunkTexts
 from retrieval.index.vectors import NearVectors, embedders
 
 BATCH = 1_000  # chunks
-ACCURACY = 200  # neighbours looked at for a question: `retrieval/NOTES.md` has what recall that gives
+ACCURACY = (
+    200  # neighbours looked at for a question: `retrieval/NOTES.md` has what recall that gives
+)
 
 
 def build(segment: Path) -> None:

@@ -76,6 +76,7 @@ def killed_while_chroma_is_made(collection: Collection, folder: Path) -> list[st
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_an_ingest_killed_while_chroma_is_made_leaves_a_readable_collection(
     collection: Collection, folder: Path
 ) -> None:
