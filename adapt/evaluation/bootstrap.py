@@ -48,7 +48,9 @@ def bootstrap(values: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
         method="percentile",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(interval.low), float(interval.high)
+    # of equal values its quantiles may differ in the last bit, the lower above the higher
+    low, high = sorted((float(interval.low), float(interval.high)))
+    return low, high
 
 
 def paired(baseline: Sequence[float], candidate: Sequence[float], *, seed: int = 0) -> Comparison:

@@ -49,6 +49,8 @@ def test_a_twentieth_of_the_intervals_miss_the_mean() -> None:
 def test_a_single_value_and_equal_values_have_no_spread() -> None:
     assert bootstrap([0.4]) == pytest.approx((0.4, 0.4))
     assert bootstrap([0.4] * 7) == pytest.approx((0.4, 0.4))
+    low, high = bootstrap([4.731964244326063e-104] * 2)  # the last bit
+    assert low <= high
 
 
 def test_a_paired_comparison_is_the_interval_of_the_differences() -> None:

@@ -25,6 +25,8 @@ from retrieval.llamaindex.nodes import to_chunk, to_documents, to_pages
 from retrieval.llamaindex.reader import FileReader
 from retrieval.llamaindex.retriever import CollectionRetriever
 
+pytestmark = pytest.mark.slow
+
 PARAGRAPH = "The north door of hall seven opens at nine. Whoever comes later rings twice. " * 12
 BOOK = Document(
     "halls/book.md",

@@ -14,6 +14,8 @@ from feedback.store import FeedbackStore
 from retrieval.collections.collection import Collection
 from retrieval.prompt.source import DocumentSource
 
+pytestmark = pytest.mark.slow
+
 TOOLS = {
     "kestrel.txt": "The Kestrel drill weighs 2.1 kg and runs at 1,800 turns a minute. It comes with a charger. "
     "The warranty lasts three years. Its maker is Holm Tools in Aarhus.",

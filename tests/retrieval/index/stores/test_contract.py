@@ -24,6 +24,8 @@ from retrieval.index.vectors import Vectors
 from retrieval.search.search import SearchSettings
 from retrieval.versions.segment import SegmentWriter
 
+pytestmark = pytest.mark.slow
+
 STORES = ("exact", "chroma")
 ALL = SearchSettings(min_score=-1, lexical=False, strict=False)
 SIZES = (700, 300, 40)  # of the segments
