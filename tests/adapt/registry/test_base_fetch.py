@@ -23,6 +23,8 @@ from adapt.workspace.folder import Workspace
 from tests.adapt.registry.download_hub import COMMIT, NAME, DownloadHub, index_of, serve
 from tests.tiny import make_base
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 LARGE = 24_000_000  # bytes: huggingface_hub writes, and so keeps, 10 MB at a time
 Fetch = Callable[..., base_fetch.Fetched]

@@ -16,6 +16,8 @@ from tests.ui.cli.test_main import run as run
 from tests.ui.driver import ROOT
 from ui.context import Context
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 VAULT = "The vault opens with the word zanzibar at midnight."
 
