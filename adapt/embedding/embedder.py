@@ -6,12 +6,11 @@ means (`adapt.embedding.load`), what is embedded, and where vectors are kept.
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from adapt.embedding.encoders.batches import Vectors
-from adapt.protocols import TextEmbedder
 
 
 class Encoder(Protocol):
@@ -28,7 +27,33 @@ class Encoder(Protocol):
         ...
 
 
-class Embedder:
+class SingleEmbedder:
+    """What an embedder of one part answers where a pair would choose."""
+
+    @property
+    def name(self) -> str:
+        """Return the name alone."""
+        raise NotImplementedError
+
+    @property
+    def parts(self) -> tuple[Self, ...]:
+        """Return itself."""
+        return (self,)
+
+    def for_language(self, _code: str) -> Self:
+        """Return itself."""
+        return self
+
+    def between(self, _one: str, _other: str) -> Self:
+        """Return itself."""
+        return self
+
+    def split(self, vectors: Vectors) -> dict[str, Vectors]:
+        """Return the vectors under its name."""
+        return {self.name: vectors}
+
+
+class Embedder(SingleEmbedder):
     """One encoder, loaded at first use and from then on shared by all threads."""
 
     def __init__(
@@ -52,23 +77,6 @@ class Embedder:
     def name(self) -> str:
         """Return the name alone."""
         return self._identity.rpartition("@")[0]
-
-    @property
-    def parts(self) -> tuple[TextEmbedder, ...]:
-        """Return itself."""
-        return (self,)
-
-    def for_language(self, _code: str) -> TextEmbedder:
-        """Return itself."""
-        return self
-
-    def between(self, _one: str, _other: str) -> TextEmbedder:
-        """Return itself."""
-        return self
-
-    def split(self, vectors: Vectors) -> dict[str, Vectors]:
-        """Return the vectors under its name."""
-        return {self.name: vectors}
 
     @property
     def languages(self) -> frozenset[str] | None:

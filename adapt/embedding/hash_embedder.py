@@ -7,14 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 
+from adapt.embedding.embedder import SingleEmbedder
 from adapt.embedding.encoders.batches import Vectors
-from adapt.protocols import TextEmbedder
 
 HASH_DIMENSIONS = 256
 WORD = re.compile(r"\w+")
 
 
-class HashEmbedder:
+class HashEmbedder(SingleEmbedder):
     """Words and pairs of words hashed into 256 signed places: no model, the same everywhere, ready at once.
 
     It knows nothing of meaning and finds only shared words. It ships for tests and for trying a collection where no
@@ -25,23 +25,6 @@ class HashEmbedder:
     name = "hash"
     languages = None
     max_tokens = 254
-
-    @property
-    def parts(self) -> tuple[TextEmbedder, ...]:
-        """Return itself."""
-        return (self,)
-
-    def for_language(self, _code: str) -> TextEmbedder:
-        """Return itself."""
-        return self
-
-    def between(self, _one: str, _other: str) -> TextEmbedder:
-        """Return itself."""
-        return self
-
-    def split(self, vectors: Vectors) -> dict[str, Vectors]:
-        """Return the vectors under its name."""
-        return {self.name: vectors}
 
     def count_tokens(self, text: str) -> int:
         """Return the number of words."""
