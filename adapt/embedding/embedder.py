@@ -5,6 +5,7 @@ means (`adapt.embedding.load`), what is embedded, and where vectors are kept.
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol, Self
 
@@ -27,13 +28,13 @@ class Encoder(Protocol):
         ...
 
 
-class SingleEmbedder:
+class SingleEmbedder(ABC):
     """What an embedder of one part answers where a pair would choose."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Return the name alone."""
-        raise NotImplementedError
 
     @property
     def parts(self) -> tuple[Self, ...]:
