@@ -26,10 +26,10 @@ from merge.search.search import search, trial_recipe
 
 def merge_measured(
     recipe: Recipe,
+    plan: MeasurePlan,
     *,
     workspace: Workspace,
     form: Literal["model", "adapter"] = "model",
-    plan: MeasurePlan | None = None,
     limits: AdapterLimits | None = None,
     progress: Progress = no_progress,
 ) -> Artifact:
@@ -38,9 +38,6 @@ def merge_measured(
     Raises:
         AdaptError: the recipe cannot work; the text names every fault. Or test rows are among those that the search sees.
     """
-    plan = plan or MeasurePlan()
-    if not plan.tests and not plan.validation and not plan.calibration:
-        return merge(recipe, workspace=workspace, output=form, limits=limits, progress=progress)
     has_rows = bool(plan.calibration or plan.search)
     resolved = resolve(recipe, workspace=workspace, has_rows=has_rows)
     tests = domains_of(resolved, plan.tests)

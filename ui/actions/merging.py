@@ -63,7 +63,7 @@ def merge(
     )
 
     return merge_measured(
-        recipe, workspace=ctx.workspace, form=form, plan=held, limits=limits, progress=progress
+        recipe, held, workspace=ctx.workspace, form=form, limits=limits, progress=progress
     )
 
 
