@@ -12,7 +12,7 @@ import pytest
 from adapt.registry.bases.find import STARTER
 from tests.ui.driver import ROOT, free_port
 
-SENT_AFTER = 6  # seconds from its first session after which ONNX Runtime has sent its report
+SENT_AFTER = 10  # seconds from its first session after which ONNX Runtime has sent its report
 APP = """
 import subprocess, sys, time, urllib.request
 from ui.server.launch import server_command
