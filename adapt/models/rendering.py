@@ -10,8 +10,13 @@ from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from adapt.errors import ModelError
+from adapt.models.template_limits import TemplateTooLongError, limited
 from adapt.records import Message
 
+# what a template, somebody else's program, can end with beside Jinja's own errors
+BREAKS = (
+    TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError, MemoryError,
+)  # fmt: skip
 # For bases without a chat template: readable by any model, ends every turn with its end-of-sequence token, and marks the
 # assistant's part so that trl can train on it alone.
 FALLBACK_TEMPLATE = (
@@ -59,6 +64,8 @@ def render(
     safe = [Message(m.role, defuse(tokenizer, m.content)) for m in messages]
     try:
         return _apply(tokenizer, safe, add_generation_prompt)
+    except TemplateTooLongError as error:
+        raise ModelError(f"the base's chat template cannot be used: {error}") from error
     except TemplateError as refusal:
         folded = fold_system(safe)
         if folded == safe:
@@ -74,13 +81,17 @@ def render(
 def _apply(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], add_generation_prompt: bool
 ) -> str:
-    text = tokenizer.apply_chat_template(
-        [m.as_dict() for m in messages],
-        tokenize=False,
-        add_generation_prompt=add_generation_prompt,
-        # Qwen3 and SmolLM3 think aloud unless told not to: the thoughts would be the answer, and cut at its longest
-        enable_thinking=False,
-    )
+    try:
+        with limited():
+            text = tokenizer.apply_chat_template(
+                [m.as_dict() for m in messages],
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                # Qwen3 and SmolLM3 think aloud unless told not to: the thoughts would be the answer, and cut at its longest
+                enable_thinking=False,
+            )
+    except BREAKS as error:
+        raise TemplateError(f"{type(error).__name__}: {error}") from error
     return str(text)
 
 

@@ -13,13 +13,13 @@ from adapt.errors import ModelError, NotFoundError, RecipeError
 from adapt.registry.artifacts import Artifact
 from adapt.registry.bases.find import Base, find_base
 from adapt.registry.licences import examine
+from adapt.registry.model_files import read_object
 from adapt.registry.origins import licences_of
 from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace
 from merge.check.findings import Findings
 from merge.recipes.recipe import Recipe, Source
 from merge.weights.adapters import Adapter, open_adapter
-from merge.weights.checkpoint import read_object
 from merge.weights.lora_config import CONFIG
 
 

@@ -3,10 +3,11 @@
 A merged model has the base's tokenizer and rows, so an adapter that was trained with others cannot be merged into it.
 """
 
-import json
 from pathlib import Path
+from typing import Any
 
 from adapt.errors import ModelError
+from adapt.registry.model_files import read_object
 from merge.weights.adapters import Adapter
 from merge.weights.checkpoint import EMBEDDINGS, HEAD, Checkpoint
 
@@ -65,12 +66,12 @@ def _check_rows(adapter: Adapter, checkpoint: Checkpoint) -> None:
 def _vocabulary(path: Path) -> dict[str, int]:
     """Return the number of each token of a `tokenizer.json`."""
     try:
-        content = json.loads(path.read_bytes())
+        content: Any = read_object(path)
         entries = content["model"].get("vocab", {})
         if isinstance(entries, list):  # Unigram: pieces with their scores, numbered by their order
             entries = {piece: number for number, (piece, _) in enumerate(entries)}
         added = {token["content"]: token["id"] for token in content.get("added_tokens") or []}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{path}: not a readable tokenizer ({error}); save or download it again"
         ) from error

@@ -16,12 +16,13 @@ from adapt.errors import AdaptError, ModelError
 from adapt.registry.artifacts import Artifact, sha256_file
 from adapt.registry.bases.find import Base, find_base, fingerprint
 from adapt.registry.bases.hub import fetch
+from adapt.registry.model_files import INDEX, read_object
 from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace
 from merge.recipes.parameters import Faults
 from merge.recipes.yaml_lines import Location
 from merge.weights.adapters import WEIGHTS, Adapter, open_adapter
-from merge.weights.checkpoint import INDEX, SINGLE, Checkpoint, open_checkpoint, read_object
+from merge.weights.checkpoint import SINGLE, Checkpoint, open_checkpoint
 from merge.weights.lora_config import CONFIG
 from merge.weights.plan import plan_merge
 from merge.weights.safetensors_file import TensorRecord

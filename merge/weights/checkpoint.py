@@ -3,15 +3,13 @@
 Not here: which folder a base's name means (`adapt.registry.bases.find`).
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from adapt.errors import ModelError
+from adapt.registry.model_files import INDEX, indexed_files, read_object
 from merge.weights.safetensors_file import TensorFile, TensorRecord, read_tensor_file
 
-INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 HEAD = "lm_head.weight"
 # the last parts of the input embedding's name, over the decoder families of transformers
@@ -88,37 +86,10 @@ def open_checkpoint(folder: Path) -> Checkpoint:
 def _weight_files(folder: Path) -> list[str]:
     """Return the files that transformers would load, and no others that lie beside them."""
     if (folder / INDEX).is_file():
-        weight_map = read_object(folder / INDEX).get("weight_map")
-        if not isinstance(weight_map, dict) or not weight_map:
-            raise ModelError(f"{folder / INDEX}: has no weight_map; download the base again")
-        names = sorted({str(name) for name in weight_map.values()})
-        bad = [n for n in names if Path(n).name != n or not n.endswith(".safetensors")]
-        if bad:
-            raise ModelError(f"{folder / INDEX}: names '{bad[0]}', which is no file of this folder")
-        missing = [n for n in names if not (folder / n).is_file()]
-        if missing:
-            raise ModelError(f"{folder}: {missing[0]} is missing; download the base again")
-        return names
+        return sorted(indexed_files(folder))
     if (folder / SINGLE).is_file():
         return [SINGLE]
     found = sorted(p.name for p in folder.glob("*.safetensors"))
     if len(found) != 1:
         raise ModelError(f"{folder}: has neither {SINGLE} nor {INDEX}; is it a model folder?")
     return found
-
-
-def read_object(path: Path) -> dict[str, object]:
-    """Return the JSON object of a file.
-
-    Raises:
-        ModelError: the file is missing, or holds none.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file; is it a model folder?") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not readable JSON ({error})") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{path}: not a JSON object")
-    return cast("dict[str, object]", value)

@@ -3,16 +3,17 @@
 Imports neither torch nor peft: a recipe is checked in milliseconds. Source: peft 0.21, `tuners/lora/config.py`.
 """
 
-import json
 import math
-import re
 from pathlib import Path
 
+import regex
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from adapt.errors import ModelError
+from adapt.registry.model_files import read_object
 
 CONFIG = "adapter_config.json"
+PATTERN_SECONDS = 0.5  # a pattern that backtracks without end is somebody's trap or mistake
 # Initialisations that change the base's own weights: ΔW belongs to that changed base, not to the one on disk.
 BASE_CHANGING = ("pissa", "olora", "corda", "loftq", "lora_ga")
 # Features whose effect is not a difference of weights, or whose tensors are laid out otherwise.
@@ -56,8 +57,13 @@ class LoraConfig(BaseModel):
 def _pattern_key(patterns: dict[str, int] | dict[str, float], module: str) -> str:
     """Return the first pattern that matches the end of a module's name, as peft's `get_pattern_key` does."""
     for pattern in patterns:
-        if re.match(rf"(.*\.)?({pattern})$", module):
-            return pattern
+        try:
+            if regex.match(rf"(.*\.)?({pattern})$", module, timeout=PATTERN_SECONDS):
+                return pattern
+        except TimeoutError as error:
+            raise ModelError(
+                f"{CONFIG}: the pattern '{pattern[:60]}' takes over {PATTERN_SECONDS} s for one name; write the names out"
+            ) from error
     return module
 
 
@@ -68,14 +74,9 @@ def read_lora_config(folder: Path) -> LoraConfig:
         ModelError: it is missing, damaged, not LoRA, or uses something that cannot be merged exactly.
     """
     path = folder / CONFIG
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ModelError(f"{folder}: has no {CONFIG}; is it an adapter folder?") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: not readable JSON ({error})") from error
-    if not isinstance(raw, dict):
-        raise ModelError(f"{path}: not a JSON object")
+    if not path.exists():
+        raise ModelError(f"{folder}: has no {CONFIG}; is it an adapter folder?")
+    raw = read_object(path)
     refused = _refusal(raw)
     if refused:
         raise ModelError(f"{path}: {refused}")
@@ -83,12 +84,12 @@ def read_lora_config(folder: Path) -> LoraConfig:
     try:
         config = LoraConfig.model_validate(given)
         for pattern in (*config.rank_pattern, *config.alpha_pattern):
-            re.compile(pattern)
+            regex.compile(pattern)
     except ValidationError as error:
         fault = error.errors()[0]
         key = ".".join(map(str, fault["loc"]))
         raise ModelError(f"{path}: {key}: {fault['msg']} (got {fault['input']!r})") from error
-    except re.error as error:
+    except regex.error as error:
         raise ModelError(
             f"{path}: a rank_pattern or alpha_pattern is no pattern ({error})"
         ) from error

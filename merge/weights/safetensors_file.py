@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeGuard
 
 from adapt.errors import ModelError
+from adapt.registry.model_files import check_plain
 
 ITEM_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I16": 2, "U16": 2, "F16": 2,
@@ -103,6 +104,7 @@ def read_tensor_file(path: Path) -> TensorFile:
     Raises:
         ModelError: the file is missing, cut short or not safetensors.
     """
+    check_plain(path)
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -114,11 +116,9 @@ def read_tensor_file(path: Path) -> TensorFile:
             raise ModelError(_damaged(path, "its header is not a table"))
         header.pop("__metadata__", None)
         tensors = {name: _record(name, entry, 8 + length) for name, entry in header.items()}
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file") from error
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(_damaged(path, f"its header is not readable, {error}")) from error
     end = 8 + length
     for record in sorted(tensors.values(), key=lambda r: (r.start, r.end)):

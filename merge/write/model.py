@@ -12,8 +12,9 @@ from pathlib import Path
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
 from adapt.registry.artifacts import FileRecord
+from adapt.registry.model_files import INDEX
 from adapt.workspace.folder import sync_file, sync_folder
-from merge.weights.checkpoint import INDEX, SINGLE, Checkpoint
+from merge.weights.checkpoint import SINGLE, Checkpoint
 from merge.weights.dtypes import CODES, FLOATS
 from merge.weights.plan import MergePlan, OutputTensor
 from merge.write.shards import write_weights

@@ -42,7 +42,7 @@ def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[s
         names: the collection's documents so far.
 
     Raises:
-        DataError: a path does not exist, or nothing was named.
+        DataError: a path does not exist or is a device or a pipe, or nothing was named.
     """
     if not paths:
         raise DataError("nothing to ingest: name files or folders")
@@ -55,6 +55,8 @@ def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[s
         if not path.exists():
             raise DataError(f"{given}: no such file or folder; check the path")
         path = path.resolve()
+        if not path.is_dir() and not path.is_file():
+            raise DataError(f"{given}: not a plain file; name a file or a folder")
         root = path if path.is_dir() else path.parent
         if _source(path, listing.sources) is None:
             listing.sources[_prefix(root, listing.sources, heads)] = str(root)

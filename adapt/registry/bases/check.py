@@ -3,7 +3,6 @@
 Told from the files alone; whether transformers opens them, `adapt.models.loading` says.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from safetensors import SafetensorError, safe_open
 
 from adapt.errors import ModelError
 from adapt.registry.licences import folder_licence
+from adapt.registry.model_files import INDEX, indexed_files, read_object
 
-INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 
@@ -60,24 +59,17 @@ def weight_files(folder: Path, start: str) -> dict[str, set[str]]:
     Raises:
         ModelError: there is no weight file, or the index names one that is not here.
     """
-    index = folder / INDEX
-    if not index.is_file():
+    if not (folder / INDEX).is_file():
         single = sorted(folder.glob("*.safetensors"))
         if not single:
             raise ModelError(
                 f"{start}: no *.safetensors is in {folder}; other weight files can run code and are not read"
             )
         return {file.name: set() for file in single}
-    named: dict[str, set[str]] = {}
-    weight_map = _read(index, start).get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise ModelError(f"{start}: {INDEX} names no weights")
-    for tensor, file in weight_map.items():
-        named.setdefault(str(file), set()).add(str(tensor))
-    for file in named:
-        if Path(file).name != file or not (folder / file).is_file():
-            raise ModelError(f"{start}: {file}, which {INDEX} names, is not in {folder}")
-    return named
+    try:
+        return indexed_files(folder)
+    except ModelError as error:
+        raise ModelError(f"{start}: {error}") from error
 
 
 def _count(folder: Path, start: str) -> int:
@@ -110,14 +102,9 @@ def _has_template(folder: Path, start: str) -> bool:
 
 
 def _read(path: Path, start: str) -> dict[str, object]:
+    if not path.exists():
+        raise ModelError(f"{start}: {path.parent} has no {path.name}; is it a model folder?")
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(
-            f"{start}: {path.parent} has no {path.name}; is it a model folder?"
-        ) from error
-    except ValueError as error:
-        raise ModelError(f"{start}: {path.name} is no JSON ({error})") from error
-    if not isinstance(read, dict):
-        raise ModelError(f"{start}: {path.name} is no JSON object")
-    return read
+        return read_object(path)
+    except ModelError as error:
+        raise ModelError(f"{start}: {error}") from error

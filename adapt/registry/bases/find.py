@@ -13,6 +13,7 @@ from pathlib import Path
 from adapt.errors import ModelError
 from adapt.registry.artifacts import BaseRecord, sha256_file
 from adapt.registry.bases.hub import fetch, find_local
+from adapt.registry.model_files import INDEX, check_model_folder, indexed_files
 from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace, write_atomic
 
@@ -78,26 +79,30 @@ def find_hub_folder(name: str) -> Path | None:
     folder = find_local(name, WANTED)
     if folder is None or not (folder / "config.json").is_file():
         return None
-    index = folder / "model.safetensors.index.json"
-    try:
-        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-    except FileNotFoundError:
+    if not (folder / INDEX).is_file():
         return folder if any(folder.glob(WEIGHTS)) else None
-    except (ValueError, KeyError, AttributeError):
+    try:
+        indexed_files(folder)
+    except (
+        ModelError
+    ):  # an interrupted download of huggingface_hub 1 leaves a folder that holds some of them
         return None
-    # an interrupted download of huggingface_hub 1 leaves a folder that holds some of them
-    return folder if all((folder / str(file)).is_file() for file in named) else None
+    return folder
 
 
 def _describe(name: str, folder: Path, workspace: Workspace) -> Base:
     config = folder / "config.json"
-    if not config.is_file():
+    if not config.exists():
         raise ModelError(f"base '{name}': {folder} has no config.json; is it a model folder?")
     if not any(folder.glob(WEIGHTS)):
         raise ModelError(
             f"base '{name}': {folder} has no *.safetensors; convert the model to safetensors first "
             "(other weight files can run code and are not read)"
         )
+    try:
+        check_model_folder(folder)
+    except ModelError as error:
+        raise ModelError(f"base '{name}': {error}") from error
     return Base(name, folder, workspace)
 
 

@@ -116,7 +116,7 @@ WRONG = (
     Wrong("a resized vocabulary", _one("resized"), MODEL_0, "98 tokens"),
     Wrong("a tokenizer with other tokens", _one("speaking", base="speaker"), MODEL_0, "<new>"),
     Wrong("a tokenizer with other numbers", _one("renumbered", base="speaker"), MODEL_0, "others in the base's"),
-    Wrong("a tokenizer that is cut off", _one("garbled", base="speaker"), MODEL_0, "not a readable tokenizer"),
+    Wrong("a tokenizer that is cut off", _one("garbled", base="speaker"), MODEL_0, "not readable JSON"),
     Wrong("a head of another vocabulary", _one("headed"), MODEL_0, "98 tokens (lm_head.weight)"),
     Wrong("DoRA for a method of factors", _one("dora", "core_space"), MODEL_0, "works on the factors"),
     Wrong("an adapter of another base", "merge_method: ties\nbase_model: '{base}'\nmodels:\n  - adapter: foreign\n", MODEL_0, "was trained on"),

@@ -207,7 +207,11 @@ def test_scaling_is_alpha_over_rank_or_over_its_root() -> None:
         ("config.json", '{"quantization_config": {"bits": 4}}', "the weights are quantised"),
         ("model.safetensors.index.json", "{}", "has no weight_map"),
         ("model.safetensors.index.json", '{"weight_map": {"a": "../x.safetensors"}}', "no file of"),
-        ("model.safetensors.index.json", '{"weight_map": {"a": "x.safetensors"}}', "is missing"),
+        (
+            "model.safetensors.index.json",
+            '{"weight_map": {"a": "x.safetensors"}}',
+            "which its index names, is missing",
+        ),
     ],
 )
 def test_a_damaged_base_is_one_sentence(
