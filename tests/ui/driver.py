@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,10 +105,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def served(workspace: Path, log: Path) -> Iterator[str]:
+def served(workspace: Path, log: Path, *, hosts: Sequence[str] = ()) -> Iterator[str]:
     """Yield the address of a server of the app on a free port of this machine, and end it afterwards."""
     port = free_port()
-    command = server_command(workspace, port=port)
+    command = server_command(workspace, port=port, hosts=hosts)
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
     with log.open("wb") as output:
         server = subprocess.Popen(

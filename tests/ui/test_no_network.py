@@ -14,17 +14,24 @@ from tests.ui.driver import ROOT, free_port
 
 SENT_AFTER = 10  # seconds from its first session after which ONNX Runtime has sent its report
 APP = """
-import subprocess, sys, time, urllib.request
+import socket, subprocess, sys, time, urllib.request
 from ui.server.launch import server_command
 from pathlib import Path
 server = subprocess.Popen(server_command(Path(sys.argv[1]), port={port}))
 for _ in range(600):
     try:
-        urllib.request.urlopen("http://127.0.0.1:{port}/", timeout=5).read()
+        urllib.request.urlopen("http://127.0.0.1:{port}/_stcore/health", timeout=5).read()
         break
     except OSError:
         assert server.poll() is None
         time.sleep(0.2)
+with socket.create_connection(("127.0.0.1", {port}), 60) as page:
+    page.sendall(
+        b"GET /_stcore/stream HTTP/1.1\\r\\nHost: 127.0.0.1:{port}\\r\\nOrigin: http://unknown.example\\r\\n"
+        b"Upgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\\r\\n"
+        b"Sec-WebSocket-Version: 13\\r\\n\\r\\n"
+    )
+    assert b" 403 " in page.recv(64)
 time.sleep({seconds})
 server.terminate()
 sys.exit(server.wait(60) not in (0, -15))

@@ -1,16 +1,39 @@
 """Starts the Streamlit server on this machine's loopback address; for the demo, prepares its workspace first."""
 
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import field_validator
+
 from adapt.errors import AdaptError
+from adapt.workspace.settings import Settings
 from ui.context import Context
 from ui.demo.run import COLLECTION, DOMAINS, MERGES, ingest_documents
 
 STOP_SECONDS = 15.0  # for answers under way to end and be stored
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+HOST = re.compile(r"(\*\.)?[A-Za-z0-9.:\[\]-]+")
+
+
+class AppSettings(Settings):
+    """Section `[app]`."""
+
+    # names beside 127.0.0.1 and localhost under which a browser may reach the app, such as those of a proxy before it
+    hosts: tuple[str, ...] = ()
+
+    @field_validator("hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not HOST.fullmatch(host):
+                raise ValueError(
+                    f"'{host}' is no host name; write it without scheme, port and path"
+                )
+        return hosts
 
 
 def serve(
@@ -25,7 +48,10 @@ def serve(
         prepare_demo(ctx, say)
     say(f"workspace: {ctx.workspace.path}")
     say(f"open http://127.0.0.1:{port} — stop with Ctrl-C")
-    code = _run_until_stopped(server_command(ctx.workspace.path, port=port, browser=browser))
+    hosts = ctx.workspace.settings("app", AppSettings).hosts
+    code = _run_until_stopped(
+        server_command(ctx.workspace.path, port=port, browser=browser, hosts=hosts)
+    )
     for job in ctx.jobs.list():
         if not job.ended:
             stop = f"adapt --workspace {ctx.workspace.path} jobs cancel {job.job_id}"
@@ -54,18 +80,28 @@ def _run_until_stopped(command: Sequence[str]) -> int:
         signal.signal(signal.SIGTERM, earlier)
 
 
-def server_command(workspace: Path, *, port: int, browser: bool = False) -> list[str]:
-    """Return the command that serves the app on this machine's loopback address, telemetry off."""
+def server_command(
+    workspace: Path, *, port: int, browser: bool = False, hosts: Sequence[str] = ()
+) -> list[str]:
+    """Return the command that serves the app on this machine's loopback address, telemetry off.
+
+    Args:
+        hosts: names under which a browser may reach it; any other is refused, so that no page elsewhere can let its own name
+            lead to this machine (DNS rebinding) and read the app.
+    """
     flags = {
         "server.port": port,
         "server.address": "127.0.0.1",
         "server.headless": str(not browser).lower(),
         "server.fileWatcherType": "none",
+        "server.enableCORS": "true",
+        "server.enableXsrfProtection": "true",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
     }
     words = [f"--{key}={value}" for key, value in flags.items()]
+    words += [f"--server.allowedHosts={host}" for host in (*LOOPBACK, *hosts)]
     return [sys.executable, "-m", "ui.server.process", str(workspace), *words]
 
 

@@ -12,7 +12,8 @@ from ui.environment import prepare
 
 prepare()
 
-from streamlit.web.cli import main as streamlit  # noqa: E402  the environment comes first
+from streamlit import net_util  # noqa: E402  the environment comes first
+from streamlit.web.cli import main as streamlit  # noqa: E402
 
 from ui.components.opening import open_context  # noqa: E402
 
@@ -26,6 +27,8 @@ def main(workspace: str, *flags: str) -> None:
         open_context(Path(workspace))
     except AdaptError as error:
         logger.info("the page says it: %s", error)
+    # it asks a host on the internet, when a page comes from an unknown origin; the addresses here are known
+    net_util.get_external_ip = lambda: None
     streamlit(["run", str(APP), *flags, "--", workspace], prog_name="streamlit")
 
 
