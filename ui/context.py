@@ -32,8 +32,13 @@ RESIDENT = 2  # bases kept in memory at once; the least recently used goes first
 class Context:
     """The open workspace; safe to share between the threads of one process."""
 
-    def __init__(self, workspace: Path) -> None:
-        self.workspace = Workspace(workspace)
+    def __init__(self, workspace: Path, *, create: bool = True) -> None:
+        """Open a workspace; where there is none, it is made unless `create` is False.
+
+        Raises:
+            WorkspaceError: as `Workspace`.
+        """
+        self.workspace = Workspace(workspace, create=create)
         self.registry = Registry(self.workspace)
         self.generations: OrderedDict[str, Generation] = OrderedDict()
         self._runtimes: OrderedDict[str, ModelRuntime] = OrderedDict()

@@ -10,6 +10,7 @@ uploads/         files given in the app, by collection
 import json
 import os
 import re
+import stat
 import uuid
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +21,11 @@ from adapt.errors import AdaptError, WorkspaceError
 from adapt.workspace.settings import Settings, SettingsT, read_section
 
 FORMAT = 1
+MARKER = "workspace.json"
+FOLDERS = ("artifacts", "collections", "runs", "jobs", "cache", "locks")
+DATABASE = "adapt.db"
+DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+PRIVATE, PRIVATE_FILE = 0o700, 0o600  # conversations lie here
 NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 
@@ -85,13 +91,21 @@ def sync_folder(path: Path) -> None:
 class Workspace:
     """A folder that holds everything; made on first use, refused when it is something else."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the workspace.
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        """Open the workspace, or create it for this user alone.
+
+        Args:
+            create: whether it is made where there is none.
 
         Raises:
-            WorkspaceError: the path is a file, another format, a folder of something else, or not writable.
+            WorkspaceError: the path is a file, another format, a folder of something else, or not writable; or there is no
+                workspace and none is to be made.
         """
         self.path = path.expanduser().absolute()
+        if not create and not (self.path / MARKER).exists():
+            raise WorkspaceError(
+                f"{self.path}: there is no workspace; check --workspace, or make one with adapt ingest, finetune, chat or ui"
+            )
         try:
             self._open()
         except (FileExistsError, NotADirectoryError) as error:
@@ -104,7 +118,7 @@ class Workspace:
             ) from error
 
     def _open(self) -> None:
-        marker = self.path / "workspace.json"
+        marker = self.path / MARKER
         if not marker.exists():
             if self.path.is_dir() and any(not _is_ours(p.name) for p in self.path.iterdir()):
                 known = {"artifacts", "adapt.db", "locks", "workspace.json"}
@@ -113,6 +127,7 @@ class Workspace:
                         f"{self.path}: this folder holds other things; name an empty or new one with --workspace"
                     )
             self.path.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(PRIVATE)
             write_atomic(marker, json.dumps({"format": FORMAT}))
         try:
             found = json.loads(marker.read_text(encoding="utf-8"))["format"]
@@ -124,8 +139,25 @@ class Workspace:
             raise WorkspaceError(
                 f"{self.path}: made by another version of adapt (format {found}, this one reads {FORMAT})"
             )
-        for folder in ("artifacts", "collections", "runs", "jobs", "cache", "locks"):
-            (self.path / folder).mkdir(exist_ok=True)
+        if not os.access(self.path, os.W_OK):
+            raise WorkspaceError(
+                f"{self.path}: cannot be written; make it writable, or copy it and name the copy with --workspace"
+            )
+        for folder in FOLDERS:
+            (self.path / folder).mkdir(mode=PRIVATE, exist_ok=True)
+
+    @property
+    def open_to_others(self) -> list[Path]:
+        """Return what of the workspace other users of this machine can read: the folder itself, its database."""
+        if not stat.S_IMODE(self.path.stat().st_mode) & 0o077:
+            return []  # nobody else reaches what lies within
+        own = [self.path, *(self.path / name for name in (*FOLDERS, *DATABASE_FILES))]
+        return [path for path in own if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
+
+    def make_private(self) -> None:
+        """Take from all other users what `open_to_others` names."""
+        for path in self.open_to_others:
+            path.chmod(PRIVATE if path.is_dir() else PRIVATE_FILE)
 
     @property
     def artifacts(self) -> Path:
@@ -165,7 +197,11 @@ class Workspace:
     def database_url(self) -> str:
         """Return where the rows live: the configured URL, or the workspace's own SQLite file."""
         configured = self.settings("workspace", WorkspaceSettings).database_url
-        return configured or f"sqlite:///{self.path / 'adapt.db'}"
+        if configured:
+            return configured
+        file = self.path / DATABASE
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE))
+        return f"sqlite:///{file}"
 
     def lock(self, name: str, *, timeout_seconds: float = 60) -> FileLock:
         """Return an unheld lock between processes; it frees itself when its holder dies."""

@@ -29,8 +29,12 @@ class Finding:
     ok: bool = True
 
 
-def examine(path: Path) -> list[Finding]:
-    """Return what was found; a fault of the workspace is a finding, not an error."""
+def examine(path: Path, *, fix: bool = False) -> list[Finding]:
+    """Return what was found; a fault of the workspace is a finding, not an error.
+
+    Args:
+        fix: whether what can be mended is mended: rights that others have to the workspace.
+    """
     findings = [Finding("python", f"{platform.python_version()} on {platform.system()}")]
     findings += [_package(name) for name in PACKAGES]
     findings += [_device(), _tesseract()]
@@ -39,7 +43,10 @@ def examine(path: Path) -> list[Finding]:
         Finding("memory", f"{memory.available / GIB:.1f} GiB free of {memory.total / GIB:.1f}")
     )
     try:
-        findings += _workspace(Workspace(path))
+        workspace = Workspace(path, create=False)
+        if fix:
+            workspace.make_private()
+        findings += _workspace(workspace)
     except AdaptError as error:
         findings.append(Finding("workspace", str(error), ok=False))
     return findings
@@ -63,6 +70,14 @@ def _tesseract() -> Finding:
     return Finding("tesseract", found or "not installed: scanned pages are named, not read")
 
 
+def _rights(workspace: Workspace) -> Finding:
+    shared = [path.name for path in workspace.open_to_others]
+    if not shared:
+        return Finding("rights", "for this user alone")
+    names = ", ".join(shared)
+    return Finding("rights", f"others can read {names}; adapt doctor --fix ends that", ok=False)
+
+
 def _workspace(workspace: Workspace) -> list[Finding]:
     free = shutil.disk_usage(workspace.path).free
     registry = Registry(workspace)
@@ -71,6 +86,7 @@ def _workspace(workspace: Workspace) -> list[Finding]:
     starter = find_base("starter", workspace)
     return [
         Finding("workspace", str(workspace.path)),
+        _rights(workspace),
         Finding("disk", f"{free / GIB:.1f} GiB free", ok=free > LOW_DISK),
         Finding("database", f"revision {revision_of(database)}"),
         Finding(

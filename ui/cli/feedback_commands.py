@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def list_feedback(ctx: typer.Context, user: User = "me") -> None:
     """Show what a user said, newest first."""
     output: Output = ctx.obj
-    known = output.open().feedback.feedback(user)
+    known = output.open(create=False).feedback.feedback(user)
     shown = table("", "turn", "rating", "question", "answer", "comment", "correction")
     for f in known:
         mark = {1: "+1", -1: "-1"}.get(f.rating or 0, "")
@@ -55,7 +55,12 @@ def rate(
 
     output: Output = ctx.obj
     said = run(
-        output.open(), turn, user=user, rating=rating, comment=comment, correction=correction
+        output.open(create=False),
+        turn,
+        user=user,
+        rating=rating,
+        comment=comment,
+        correction=correction,
     )
     output.result(asdict(said), "noted; the next similar question will see it")
 
@@ -64,7 +69,7 @@ def rate(
 def report(ctx: typer.Context, user: User = "me") -> None:
     """Count thumbs, comments and corrections."""
     output: Output = ctx.obj
-    known = output.open().feedback.feedback(user)
+    known = output.open(create=False).feedback.feedback(user)
     counts = Counter(
         {
             "liked": sum(f.rating == 1 for f in known),
@@ -88,7 +93,7 @@ def export(
     from ui.actions.chat import export_feedback
 
     output: Output = ctx.obj
-    counts = export_feedback(output.open(), user, out)
+    counts = export_feedback(output.open(create=False), user, out)
     output.result(
         {"path": str(out), **counts}, f"{out}: {counts['pairs']} pairs, {counts['thumbs']} thumbs"
     )
@@ -105,5 +110,5 @@ def forget(
     if not yes:
         question = f"Remove every conversation and rating of '{printable_line(user)}'?"
         typer.confirm(question, abort=True, err=True)
-    count = output.open().feedback.forget(user)
+    count = output.open(create=False).feedback.forget(user)
     output.result({"user": user, "turns_removed": count}, f"{count} turns of {user} removed")

@@ -23,7 +23,7 @@ def list_jobs(ctx: typer.Context, user: UserOption = "") -> None:
     from ui.actions.documents import visible_jobs
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     known = visible_jobs(context, acting_user(context, user))
     shown = table("", "job", "status", "what", "started", "error")
     for job in known:
@@ -35,7 +35,7 @@ def list_jobs(ctx: typer.Context, user: UserOption = "") -> None:
 def watch(ctx: typer.Context, job: JobId) -> None:
     """Follow a job until it ends; Ctrl-C stops the watching, not the job."""
     output: Output = ctx.obj
-    jobs = output.open().jobs
+    jobs = output.open(create=False).jobs
     with output.progress() as progress:
         for event in jobs.watch(job):
             progress(event)
@@ -47,5 +47,5 @@ def watch(ctx: typer.Context, job: JobId) -> None:
 def cancel(ctx: typer.Context, job: JobId) -> None:
     """Stop a job as Ctrl-C would; a training leaves a checkpoint to resume from."""
     output: Output = ctx.obj
-    ended = output.open().jobs.cancel(job)
+    ended = output.open(create=False).jobs.cancel(job)
     output.result(asdict(ended), f"{ended.title}: {ended.status}")

@@ -54,11 +54,18 @@ class Output:
         self.workspace = workspace
         self.as_json = as_json
 
-    def open(self) -> "Context":
-        """Open the workspace."""
+    def open(self, *, create: bool = True) -> "Context":
+        """Open the workspace.
+
+        Args:
+            create: whether it is made where there is none; a command that only looks makes nothing.
+
+        Raises:
+            WorkspaceError: it cannot be used, or there is none.
+        """
         from ui.context import Context
 
-        return Context(self.workspace)
+        return Context(self.workspace, create=create)
 
     def result(self, data: Mapping[str, object], text: "str | Table") -> None:
         """Print a command's result: the object with `--json`, else the text or table."""

@@ -116,12 +116,17 @@ def evaluate(
     output.result({"scores": board.as_metrics()}, scoreboard_table(board))
 
 
-def doctor(ctx: typer.Context) -> None:
+def doctor(
+    ctx: typer.Context,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Mend what can be mended: who may read the workspace.")
+    ] = False,
+) -> None:
     """Say what this machine and workspace have, and what is wrong."""
     from ui.actions.doctor import examine
 
     output: Output = ctx.obj
-    findings = examine(output.workspace)
+    findings = examine(output.workspace, fix=fix)
     shown = table("", "", "what", "found")
     for finding in findings:
         shown.add_row("ok" if finding.ok else "!!", finding.what, finding.found)

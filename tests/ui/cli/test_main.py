@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
+from adapt.workspace.folder import Workspace
 from tests.tiny import make_adapter, make_base
 from ui.cli.main import hoist, main
 
@@ -342,6 +343,7 @@ def test_bad_input_is_one_sentence_with_exit_code_2_and_leaves_nothing(
     case: str, run: Run, tmp_path: Path
 ) -> None:
     words, said = BAD[case]
+    Workspace(tmp_path / "workspace")
 
     code, out, err = run(*words(tmp_path), "--json")
 
@@ -408,6 +410,7 @@ def test_a_full_disk_and_a_held_lock_are_sentences(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    Workspace(tmp_path / "workspace")
     monkeypatch.setattr("adapt.registry.registry.Registry.list", full)
     code, _, err = run("models", "list")
     assert (code, "the disk is full" in err) == (2, True)

@@ -38,7 +38,7 @@ def list_documents(
     from ui.actions.documents import collections, open_collection
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     acting = acting_user(context, user)
     names = [collection] if collection else collections(context, user=acting)
     opened = [open_collection(context, name, user=acting) for name in names]
@@ -76,7 +76,7 @@ def versions(ctx: typer.Context, collection: CollectionOption, user: UserOption 
     from ui.actions.documents import open_collection
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     found = open_collection(context, collection, user=acting_user(context, user)).versions()
     shown = table("", "version", "made", "documents", "chunks", "")
     for number, one in enumerate(found):
@@ -105,7 +105,7 @@ def open_document(
     from ui.actions.documents import open_passage
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     acting = acting_user(context, user)
     view = open_passage(context, passage, user=acting, collection=collection)
     if view is None:
@@ -124,7 +124,7 @@ def rollback(
     from ui.actions.documents import rollback as run
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     version = run(context, collection, user=acting_user(context, user), version=to)
     output.result(
         {"artifact": f"{collection}@{version}", "collection": collection, "version": version},
@@ -143,7 +143,7 @@ def remove(
     from ui.actions.documents import remove_documents
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     turns = remove_documents(context, collection, documents, user=acting_user(context, user))
     output.result(
         {"collection": collection, "removed": documents, "turns": turns},
@@ -160,13 +160,15 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove a whole collection for good."""
-    from ui.actions.documents import delete_collection
+    from ui.actions.documents import delete_collection, open_collection
 
     output: Output = ctx.obj
+    context = output.open(create=False)
+    user = acting_user(context, user)
+    open_collection(context, collection, user=user)  # whether there is one, before anybody is asked
     if not yes:
         typer.confirm(f"Remove the collection '{collection}'?", abort=True, err=True)
-    context = output.open()
-    turns = delete_collection(context, collection, user=acting_user(context, user))
+    turns = delete_collection(context, collection, user=user)
     output.result({"collection": collection, "turns": turns}, f"{collection}: removed for good")
 
 
@@ -187,7 +189,7 @@ def share(
     from ui.actions.documents import share as run
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     acting = acting_user(context, user)
     access = private_to(acting, tuple(readers or ())) if private else Access(owner=acting)
     run(context, collection, access, user=acting)

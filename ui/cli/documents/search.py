@@ -96,7 +96,7 @@ def search(
     from ui.actions.documents import search as run
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     named = {
         "dense": dense, "lexical": lexical, "rerank": rerank, "distinct": distinct, "join": join,
         "expand": expand,
@@ -180,7 +180,7 @@ def evaluate(
     from ui.actions.documents import evaluate_search
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     with output.progress() as progress:
         quality = evaluate_search(
             context,
@@ -220,7 +220,7 @@ def questions(
     from ui.actions.documents import Asking, make_questions
 
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     asking = Asking(collection, acting_user(context, user), count, model)
     with output.progress() as progress:
         made = make_questions(context, out, asking, progress=progress)

@@ -75,7 +75,7 @@ def export(
         private=not public,
     )
     with output.progress() as progress:
-        made = write(output.open(), references, out, request, progress=progress)
+        made = write(output.open(create=False), references, out, request, progress=progress)
     for warning in (*made.licences.conflicts, *made.licences.warnings, *made.licences.asks):
         output.say(f"licences: {warning}")
     named = ", ".join(made.artifacts)

@@ -25,7 +25,7 @@ def list_models(
 ) -> None:
     """Show every adapter and merged model."""
     output: Output = ctx.obj
-    context = output.open()
+    context = output.open(create=False)
     artifacts = [a for a in context.registry.list() if kind in ("", a.card.kind)]
     shown = table("", "name", "kind", "base", "made", "aliases", "summary")
     rows: list[dict[str, object]] = []
@@ -57,7 +57,7 @@ def list_models(
 def show(ctx: typer.Context, reference: Reference) -> None:
     """Show the card of one version: base, parents, settings, data, metrics, files."""
     output: Output = ctx.obj
-    artifact = output.open().registry.get(reference)
+    artifact = output.open(create=False).registry.get(reference)
     data = {
         "artifact": artifact.reference,
         "path": str(artifact.path),
@@ -70,7 +70,7 @@ def show(ctx: typer.Context, reference: Reference) -> None:
 def card(ctx: typer.Context, reference: Reference) -> None:
     """Print the model card (README.md) of one version."""
     output: Output = ctx.obj
-    artifact = output.open().registry.get(reference)
+    artifact = output.open(create=False).registry.get(reference)
     readme = artifact.path / "README.md"
     if not readme.is_file():
         raise AdaptError(
@@ -85,7 +85,7 @@ def lineage(ctx: typer.Context, reference: Reference) -> None:
     """Show what a version was made from, back to its base."""
     output: Output = ctx.obj
     rows = []
-    for depth, name, artifact in output.open().registry.lineage(reference):
+    for depth, name, artifact in output.open(create=False).registry.lineage(reference):
         base = artifact.card.base.id if artifact and artifact.card.base else ""
         kind = artifact.card.kind if artifact else "removed"
         data = [d.model_dump() for d in artifact.card.data] if artifact else []
@@ -107,7 +107,7 @@ def promote(
 ) -> None:
     """Make a version the production one; a bare NAME promotes its newest."""
     output: Output = ctx.obj
-    artifact = output.open().registry.promote(reference, force=force)
+    artifact = output.open(create=False).registry.promote(reference, force=force)
     output.artifact(artifact, f"{artifact.reference} is in production")
 
 
@@ -117,7 +117,7 @@ def rollback(
 ) -> None:
     """Go back to the version that was in production before."""
     output: Output = ctx.obj
-    artifact = output.open().registry.rollback(name)
+    artifact = output.open(create=False).registry.rollback(name)
     output.artifact(artifact, f"{artifact.reference} is in production again")
 
 
@@ -128,7 +128,7 @@ def verify(
 ) -> None:
     """Hash every file again and say what is missing or changed."""
     output: Output = ctx.obj
-    registry = output.open().registry
+    registry = output.open(create=False).registry
     faults = registry.verify(reference)
     count = len(registry.list())
     output.result(
@@ -147,5 +147,5 @@ def remove(
 ) -> None:
     """Remove one version; its number is never given again."""
     output: Output = ctx.obj
-    artifact = output.open().registry.remove(reference, force=force)
+    artifact = output.open(create=False).registry.remove(reference, force=force)
     output.result({"removed": artifact.reference}, f"{artifact.reference} removed")
