@@ -88,7 +88,7 @@ class TextEmbedder(Protocol):
         """Return the part that knows texts of a language best; "" stands for one that is not known, or for several."""
         ...
 
-    def between(self, one: str, other: str) -> "TextEmbedder":
+    def between(self, language: str, other: str) -> "TextEmbedder":
         """Return the part that compares a text in one language with one in another, or the same, or one not known."""
         ...
 

@@ -209,10 +209,10 @@ class ChatEngine:
         """Return the model's answer, or what is said in its place where it cannot know one."""
         prompt = generation.prompt
         if not self._abilities.knows_facts and request.adapter is None and not prompt.quotable:
-            said = without_knowledge(request.question)
-            if said:
-                on_text(said)
-                return said
+            reply = without_knowledge(request.question)
+            if reply:
+                on_text(reply)
+                return reply
         return self._model.generate(
             prompt.messages,
             adapter=request.adapter,

@@ -164,7 +164,7 @@ class _Draft:
     ) -> None:
         """Open a section; what is to be said to the model goes before its pieces, and is left out where there is no room."""
         self._notices += notices
-        instructions = "\n".join(one.instruction for one in notices if one.instruction)
+        instructions = "\n".join(notice.instruction for notice in notices if notice.instruction)
         self._sections.append((heading, kept, instructions))
         tokens = self._count()
         if tokens > self._budget:

@@ -94,7 +94,7 @@ def fold_system(messages: Sequence[Message]) -> list[Message]:
 
 def defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
     """Return text in which no control token of the tokenizer occurs."""
-    added = [str(one) for one in tokenizer.added_tokens_decoder.values() if one.special]
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
     for token in dict.fromkeys([*tokenizer.all_special_tokens, *added]):
         if len(token) > 1 and token in text:
             text = text.replace(token, f"{token[0]} {token[1:]}")

@@ -118,13 +118,13 @@ class ModelRuntime:
             )
         limit = min(max_new_tokens or self.settings.max_new_tokens, room)
         opening = self._open(messages, ids, grounding, adapter)
-        begun, told = self._begin(opening.text, limit)
+        begun, opening_text = self._begin(opening.text, limit)
         if on_text is not None:
-            for piece in split_words(told):
+            for piece in split_words(opening_text):
                 on_text(piece)
         left = limit - len(begun)
         if opening.way == "said" or left < 1 or (begun and stop is not None and stop.is_set()):
-            return told
+            return opening_text
         way = "sentences" if opening.way in ("begun", "call") else self.grounding_way
         inputs = torch.tensor([[*ids, *begun]])
         output = self._run(
@@ -136,7 +136,7 @@ class ModelRuntime:
             stopping_criteria=StoppingCriteriaList([StopOnEvent(stop)] if stop else []),
             logits_processor=None
             if opening.way == "free"
-            else self._held(grounding, len(ids), way),
+            else self._constraint(grounding, len(ids), way),
         )
         text = self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)
         return str(text).strip()
@@ -208,7 +208,7 @@ class ModelRuntime:
         asked = getattr(self._model.config, "adapt", None)
         return asked if isinstance(asked, dict) else {}
 
-    def _held(
+    def _constraint(
         self, grounding: Grounding | None, prompt_length: int, way: str
     ) -> LogitsProcessorList | None:
         """Return what holds an answer to its passages in a way; None where nothing does."""
@@ -218,8 +218,8 @@ class ModelRuntime:
             return None  # nothing to quote
         from adapt.models.decoding.grounding import GroundedLogits
 
-        held = GroundedLogits(grounding, self.tokenizer, way=way, prompt_length=prompt_length)
-        return LogitsProcessorList([held])
+        processor = GroundedLogits(grounding, self.tokenizer, way=way, prompt_length=prompt_length)
+        return LogitsProcessorList([processor])
 
     def generate_batch(
         self,

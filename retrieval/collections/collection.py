@@ -138,7 +138,9 @@ class Collection:
     def versions(self) -> builtins.list[Manifest]:
         """Return the version that is seen and the earlier ones that can be brought back, newest first."""
         current = self._snapshot.manifest()
-        earlier = [one for one in load_kept(self.folder) if one.version != current.version]
+        earlier = [
+            manifest for manifest in load_kept(self.folder) if manifest.version != current.version
+        ]
         return [current, *reversed(earlier)]
 
     def ingest(
@@ -225,10 +227,10 @@ class Collection:
         Args:
             text: what was cited, where neighbours were joined to the chunk.
         """
-        found = self._snapshot.page(chunk_id)
-        if found is None:
+        located = self._snapshot.page(chunk_id)
+        if located is None:
             return None
-        chunk, page, current = found
+        chunk, page, current = located
         return view(chunk, page, text, current=current)
 
     def close(self) -> None:

@@ -51,7 +51,7 @@ def allowed(texts: ChunkTexts, only: Filter) -> Mask:
     """Return which chunks of a segment a filter lets through, shape [n]; one without a page is on none."""
     mask = np.ones(len(texts), np.bool_)
     if only.documents:
-        patterns = (fnmatch.translate(composed(one)) for one in only.documents)
+        patterns = (fnmatch.translate(composed(pattern)) for pattern in only.documents)
         fits = re.compile("|".join(patterns)).match
         known = texts.strings("document").items()
         mask &= _named(texts, "document", {n for n, s in known if fits(composed(s))})

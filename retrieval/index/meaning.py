@@ -32,7 +32,7 @@ class Embedders:
         parts = embedder.parts
         return cls(
             tuple(part.name for part in parts),
-            lambda one, other: parts.index(embedder.between(one, other)),
+            lambda language, other: parts.index(embedder.between(language, other)),
             embedder.languages,
         )
 

@@ -51,11 +51,11 @@ def counted(
     begins = np.ones(len(pairs), np.bool_)
     begins[1:] = pairs[1:] != pairs[:-1]
     first, of_pair = np.flatnonzero(begins), np.cumsum(begins) - 1
-    found = np.zeros((depth, len(first)), np.int64)
-    found[field, of_pair] = counts
+    table = np.zeros((depth, len(first)), np.int64)
+    table[field, of_pair] = counts
     by_term, holder = np.divmod(pairs[first], most)
     starts = np.searchsorted(by_term, np.arange(terms + 1)).astype(np.int64)
-    return Lists(starts, holder.astype(np.int32), tuple(found))
+    return Lists(starts, holder.astype(np.int32), tuple(table))
 
 
 def joined(lists: Lists, places: Sequence[int]) -> Held:

@@ -115,14 +115,15 @@ def nearest(
         errors.append(error)
     # the k-th best is at least this
     least = border(
-        [one - np.float32(error) for one, error in zip(near, errors, strict=True)], count
+        [estimates - np.float32(error) for estimates, error in zip(near, errors, strict=True)],
+        count,
     )
     rows, exact = [], []
     for part, estimates, error in zip(parts, near, errors, strict=True):
         likely = np.flatnonzero(estimates >= max(np.float32(least - error), LOWEST))
         rows.append(likely.astype(np.int32))
         exact.append(part.exact(likely, vector))
-    return [one[places] for one, places in zip(rows, best(exact, count), strict=True)]
+    return [candidates[places] for candidates, places in zip(rows, best(exact, count), strict=True)]
 
 
 def encode(vectors: Vectors) -> tuple[Codes, Vectors]:
@@ -133,7 +134,9 @@ def encode(vectors: Vectors) -> tuple[Codes, Vectors]:
     exact = vectors.astype(np.float64)
     lost = np.linalg.norm(exact - codes * scales[:, None].astype(np.float64), axis=1)
     lengths = np.linalg.norm(exact, axis=1)
-    above = [np.nextafter(one.astype(np.float32), np.float32(np.inf)) for one in (lost, lengths)]
+    above = [
+        np.nextafter(values.astype(np.float32), np.float32(np.inf)) for values in (lost, lengths)
+    ]
     return codes, np.stack([scales, *above])
 
 
@@ -146,8 +149,8 @@ def save(folder: Path, vectors: Vectors, embedder: int = 0) -> None:
     """Write the vectors that an embedder made of a segment, and their codes."""
     np.save(_file(folder, VECTORS, embedder), vectors, allow_pickle=False)
     parts = [encode(vectors[start : start + BATCH]) for start in range(0, len(vectors), BATCH)]
-    codes = [*(one for one, _ in parts), np.zeros((0, vectors.shape[1]), np.int8)]
-    scales = [*(one for _, one in parts), np.zeros((3, 0), np.float32)]
+    codes = [*(encoded for encoded, _ in parts), np.zeros((0, vectors.shape[1]), np.int8)]
+    scales = [*(encoded for _, encoded in parts), np.zeros((3, 0), np.float32)]
     np.save(_file(folder, CODES, embedder), np.concatenate(codes), allow_pickle=False)
     np.save(_file(folder, SCALES, embedder), np.concatenate(scales, axis=1), allow_pickle=False)
 
@@ -159,9 +162,9 @@ def _file(folder: Path, kind: str, embedder: int) -> Path:
 def _open(path: Path) -> npt.NDArray[Any]:
     try:
         # without numpy's own class for memory maps, which is slow to index
-        found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (OSError, ValueError, EOFError) as error:
         raise WorkspaceError(
             f"{path}: the index cannot be used ({error}); ingest the documents into a new collection"
         ) from error
-    return found
+    return array

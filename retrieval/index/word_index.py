@@ -73,9 +73,9 @@ class LexicalWriter:
         known = self._vocabulary
         for chunk in chunks:
             parts = fields(chunk)
-            found = [term for field in parts for term in field.terms]
+            stems = [term for field in parts for term in field.terms]
             self._terms.append(
-                np.array([known.setdefault(term, len(known)) for term in found], np.int32)
+                np.array([known.setdefault(term, len(known)) for term in stems], np.int32)
             )
             self._sizes.append([len(field.terms) for field in parts])
             self._lengths.append([field.words for field in parts])
@@ -220,8 +220,8 @@ class LexicalSegment:
     def _find(self, term: str) -> int | None:
         wanted = _hash(term)
         place = int(self._terms.searchsorted(np.uint64(wanted)))
-        found = place < len(self._terms) and self._terms.item(place) == wanted
-        return place if found else None
+        is_known = place < len(self._terms) and self._terms.item(place) == wanted
+        return place if is_known else None
 
 
 @functools.lru_cache(maxsize=200_000)

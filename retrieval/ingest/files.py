@@ -88,7 +88,7 @@ def _written(folder: Path, name: str) -> Path:
     if path.exists() or name.isascii() or not folder.is_dir():
         return path
     wanted = composed(name)
-    return next((one for one in folder.iterdir() if composed(one.name) == wanted), path)
+    return next((entry for entry in folder.iterdir() if composed(entry.name) == wanted), path)
 
 
 def _walk(folder: Path, listing: Listing) -> list[Path]:

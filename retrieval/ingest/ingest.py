@@ -106,12 +106,12 @@ class Ingest:
         if distribute is not None:
             distribute(todo, self._staged, self._settings)
         with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
-            for made in self._prepared(todo, version, report):
-                if isinstance(made, Unread):
-                    parked[made.source.name] = self._parked(made, listing)
+            for outcome in self._prepared(todo, version, report):
+                if isinstance(outcome, Unread):
+                    parked[outcome.source.name] = self._parked(outcome, listing)
                 else:
-                    source = listing.origin[made.text.name]
-                    documents[made.text.name] = self._entry(made, version, source)
+                    source = listing.origin[outcome.text.name]
+                    documents[outcome.text.name] = self._entry(outcome, version, source)
             _refuse_nothing(listing, report)
             report.chunks = version.written
             changes = {"documents": documents, "sources": listing.sources, "parked": parked}
@@ -133,12 +133,12 @@ class Ingest:
         started = time.monotonic()
         report, kept = IngestReport(), dict(self._manifest.documents)
         with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
-            for made in self._preparer.prepare_texts(self._changed_texts(documents, report)):
-                name = made.text.name
+            for prepared in self._preparer.prepare_texts(self._changed_texts(documents, report)):
+                name = prepared.text.name
                 (report.changed if name in kept else report.added).append(name)
                 version.make_room()
-                version.write(made.text.chunks, made.vectors)
-                kept[name] = self._entry(made, version, NO_FILE)
+                version.write(prepared.text.chunks, prepared.vectors)
+                kept[name] = self._entry(prepared, version, NO_FILE)
             _refuse_nothing(Listing(), report)
             report.chunks = version.written
             if report.added or report.changed:
@@ -238,40 +238,40 @@ class Ingest:
     ) -> Iterator[Prepared | Unread]:
         """Prepare and write; yield each document that is in the new segment, and each file that could not be read."""
         rates = Rates(len(todo), self._progress)
-        for number, made in enumerate(self._preparer.prepare(todo)):
+        for number, outcome in enumerate(self._preparer.prepare(todo)):
             name = todo[number].name
             rates.show(number, version.written, name)
             known = name in self._manifest.documents
-            if isinstance(made, Unread):
+            if isinstance(outcome, Unread):
                 kept = "; what was read of it before stays" if known else ""
-                report.failed.append((name, f"{made.reason}{kept}"))
-                yield made
+                report.failed.append((name, f"{outcome.reason}{kept}"))
+                yield outcome
                 continue
             (report.changed if known else report.added).append(name)
-            report.warnings += [(name, warning) for warning in made.text.warnings]
+            report.warnings += [(name, warning) for warning in outcome.text.warnings]
             version.make_room()
-            version.write(made.text.chunks, made.vectors)
-            yield made
+            version.write(outcome.text.chunks, outcome.vectors)
+            yield outcome
         rates.show(len(todo), version.written, "")
 
-    def _entry(self, made: Prepared, version: NextVersion, source: str) -> DocumentEntry:
+    def _entry(self, prepared: Prepared, version: NextVersion, source: str) -> DocumentEntry:
         return DocumentEntry(
-            revision=made.text.revision,
+            revision=prepared.text.revision,
             segment=version.segment_id,
-            chunks=len(made.text.chunks),
+            chunks=len(prepared.text.chunks),
             cut=self._preparer.cut,
             source=source,
-            title=made.text.title,
-            pages=made.text.pages,
-            warnings=made.text.warnings,
+            title=prepared.text.title,
+            pages=prepared.text.pages,
+            warnings=prepared.text.warnings,
         )
 
-    def _parked(self, made: Unread, listing: Listing) -> ParkedFile:
-        source = made.source
+    def _parked(self, unread: Unread, listing: Listing) -> ParkedFile:
+        source = unread.source
         return ParkedFile(
             revision=source.revision,
             reader=READER_VERSION,
-            reason=made.reason,
+            reason=unread.reason,
             source=listing.origin[source.name],
         )
 

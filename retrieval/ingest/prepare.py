@@ -71,8 +71,8 @@ class Preparer:
             results = pool.read((source.name, source.path) for source in fresh)
             for source in sources:
                 if source.name in kept:
-                    found = self._staged.load(source)
-                    group.add(source, found.text, found.vectors)
+                    prepared = self._staged.load(source)
+                    group.add(source, prepared.text, prepared.vectors)
                 else:
                     result = next(results)
                     if result.document is None:
@@ -101,8 +101,8 @@ class Preparer:
             self._texts(chunks[start : start + GROUP]) for start in range(0, len(chunks), GROUP)
         ]
         return tuple(
-            np.concatenate([one.embed_array(texts) for texts in groups or [[]]])
-            for one in self._embedder.parts
+            np.concatenate([embedder.embed_array(texts) for texts in groups or [[]]])
+            for embedder in self._embedder.parts
         )
 
     def _cut(self, document: Document) -> Text:
@@ -126,14 +126,16 @@ class Preparer:
 
     def _embedded(self, group: _Group) -> Iterator[Prepared]:
         """Embed what has no vectors yet, keep it, and yield all documents in order."""
-        fresh = [one for _, text, vectors in group.items if vectors is None for one in text.chunks]
-        made = self.vectors(fresh)
+        fresh = [
+            chunk for _, text, vectors in group.items if vectors is None for chunk in text.chunks
+        ]
+        embedded = self.vectors(fresh)
         start = 0
         for source, text, vectors in group.items:
             if vectors is not None:
                 yield Prepared(text, vectors)
                 continue
-            own = tuple(one[start : start + len(text.chunks)] for one in made)
+            own = tuple(matrix[start : start + len(text.chunks)] for matrix in embedded)
             prepared = Prepared(text, own)
             start += len(text.chunks)
             self._staged.save(source, prepared)
@@ -141,10 +143,10 @@ class Preparer:
 
     def _texts(self, chunks: Sequence[Chunk]) -> list[str]:
         """Return what is embedded: a chunk from the middle of a section tells little without its heading."""
-        counts = self._embedder.count_tokens_batch([one.heading for one in chunks])
+        counts = self._embedder.count_tokens_batch([chunk.heading for chunk in chunks])
         return [
-            f"{one.heading}\n{one.text}"
-            if one.heading and tokens <= HEADING_TOKENS and not one.text.startswith("#")
-            else one.text
-            for one, tokens in zip(chunks, counts, strict=True)
+            f"{chunk.heading}\n{chunk.text}"
+            if chunk.heading and tokens <= HEADING_TOKENS and not chunk.text.startswith("#")
+            else chunk.text
+            for chunk, tokens in zip(chunks, counts, strict=True)
         ]

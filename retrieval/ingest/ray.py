@@ -73,7 +73,7 @@ def prepare_files(
         )
     preparer = Preparer(Path(staged), loaded, settings.chunks, settings.readers)
     return sum(
-        isinstance(made, Unread) for made in preparer.prepare(SOURCES.validate_json(sources))
+        isinstance(outcome, Unread) for outcome in preparer.prepare(SOURCES.validate_json(sources))
     )
 
 

@@ -80,7 +80,7 @@ class DocumentSource:
         if not relevance.asks:
             return Offer()
         pieces, planted = self._pieces(passages)
-        notices = [Notice(one) for one in planted]
+        notices = [Notice(text) for text in planted]
         if relevance.warn:
             notices.insert(0, _missing(relevance, spoken(question, passages), insist=self._insist))
         return Offer(tuple(pieces), tuple(notices))
@@ -113,9 +113,9 @@ def _missing(relevance: Relevance, language: str, *, insist: bool) -> Notice:
     text = f"{UNANSWERED[language]}: {relevance.why}."
     if not insist:
         return Notice(text)
-    said = ABSENT[language]
+    sentence = ABSENT[language]
     return Notice(
         text=text,
-        instruction=f"These documents do not seem to hold the answer. Unless they plainly do, say only: {said}",
-        answer=said,
+        instruction=f"These documents do not seem to hold the answer. Unless they plainly do, say only: {sentence}",
+        answer=sentence,
     )

@@ -136,12 +136,12 @@ def regular_file(path: Path) -> os.stat_result:
             f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
     try:
-        found = os.fstat(descriptor)
+        status = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise AdaptError(f"{path}: not a regular file; name a file or a folder of files")
-    return found
+    return status
 
 
 def check_unchanged(path: Path, before: os.stat_result) -> None:

@@ -71,11 +71,11 @@ class Manifest(BaseModel):
 
     def live(self) -> dict[str, dict[str, str]]:
         """Return, for each segment, what the ids of its live chunks begin with, and the document of each."""
-        found: dict[str, dict[str, str]] = {segment: {} for segment in self.segments}
+        live: dict[str, dict[str, str]] = {segment: {} for segment in self.segments}
         for name, entry in self.documents.items():
             if entry.chunks:
-                found[entry.segment][document_key(name, entry.revision)] = name
-        return found
+                live[entry.segment][document_key(name, entry.revision)] = name
+        return live
 
     def dead(self) -> dict[str, int]:
         """Return how many chunks of each segment are not live."""
@@ -141,8 +141,8 @@ def publish(folder: Path, manifest: Manifest, *, keep: int) -> None:
 
 def kept_versions(folder: Path) -> list[int]:
     """Return the numbers of the earlier versions that can be brought back, ascending."""
-    found = (folder / VERSIONS).glob("*.json")
-    return sorted(int(path.stem) for path in found if path.stem.isdecimal())
+    paths = (folder / VERSIONS).glob("*.json")
+    return sorted(int(path.stem) for path in paths if path.stem.isdecimal())
 
 
 def load_kept(folder: Path) -> list[Manifest]:

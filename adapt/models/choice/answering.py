@@ -94,16 +94,18 @@ class _Measured:
 
     def __call__(self, candidates: Sequence[Candidate]) -> Likelihoods:
         encode = self._answering.encode
-        texts = [encode(text) for text in (*(one.text for one in candidates), *self._others)]
-        found = likelihoods(self._answering.model, self._prompt, texts)
+        texts = [
+            encode(text) for text in (*(candidate.text for candidate in candidates), *self._others)
+        ]
+        measured = likelihoods(self._answering.model, self._prompt, texts)
         count = len(candidates)
-        likeliest = max(range(len(texts)), key=found.chosen.__getitem__)
+        likeliest = max(range(len(texts)), key=measured.chosen.__getitem__)
         if likeliest >= count:
-            told = self._others[likeliest - count]
-            self.calls = told == CALL
-            self.refuses = "" if self.calls else told
-        self.begins_allowed = found.begins in {one[0] for one in texts if one}
-        return Likelihoods(found.chosen[:count], found.free[:count], found.begins)
+            other = self._others[likeliest - count]
+            self.calls = other == CALL
+            self.refuses = "" if self.calls else other
+        self.begins_allowed = measured.begins in {ids[0] for ids in texts if ids}
+        return Likelihoods(measured.chosen[:count], measured.free[:count], measured.begins)
 
 
 def refusal(question: str) -> str:

@@ -57,17 +57,17 @@ class _Reader:
 
 def find_candidates(grounding: Grounding) -> list[Candidate]:
     """Return what an answer may be, passages first, in their order; a sentence that stands twice in one passage, once."""
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for place, (number, text) in enumerate(grounding.passages):
         heading = grounding.headings[place] if place < len(grounding.headings) else ""
-        found += dict.fromkeys(_of_passage(number, text, heading))
+        candidates += dict.fromkeys(_of_passage(number, text, heading))
     for asked, right in grounding.corrections:
-        found.append(Candidate(right, None, "correction", right, asked))
+        candidates.append(Candidate(right, None, "correction", right, asked))
     known = {right for _, right in grounding.corrections}
-    found += [
+    candidates += [
         Candidate(text, None, "correction", text) for text in grounding.uncited if text not in known
     ]
-    return found
+    return candidates
 
 
 def _of_passage(number: int, text: str, heading: str) -> Iterator[Candidate]:

@@ -48,9 +48,9 @@ def _sentences(grounding: Grounding) -> str:
     names: list[str] = []
     passages = () if grounding.absent else grounding.passages
     lines: dict[int, list[str]] = {number: [] for number, _ in passages}
-    for one in find_candidates(grounding):
-        if one.number in lines:
-            lines[one.number].append(one.text)
+    for candidate in find_candidates(grounding):
+        if candidate.number in lines:
+            lines[candidate.number].append(candidate.text)
     for index, (number, texts) in enumerate(lines.items()):
         if not texts:
             continue
@@ -64,11 +64,11 @@ def _sentences(grounding: Grounding) -> str:
     if names:
         rules.append(f"cited: {' | '.join(names)}")
         answers.append('cited ((" " | "\\n") cited)*')
-    answers += [_literal(one) for one in grounding.uncited]
+    answers += [_literal(text) for text in grounding.uncited]
     if grounding.absent:
         answers.append(_literal(grounding.absent))
     elif grounding.passages or grounding.uncited:
-        answers += [_literal(one) for one in REFUSALS]
+        answers += [_literal(refusal) for refusal in REFUSALS]
     for index, tool in enumerate(grounding.tools):
         rules.append(f"t{index}: %json {json.dumps(call_schema(tool))}")
         answers.append(f"t{index}")
@@ -87,7 +87,7 @@ def _quotes(grounding: Grounding) -> str:
         r"MARK: /[\u2000-\u201b\u201e-\u2fff]/",
         'quote: "“" words "”" | "\\"" words "\\""',
         f"words: {names}",
-        *(f"W{index}: %regex {one}" for index, one in enumerate(words)),
+        *(f"W{index}: %regex {literal}" for index, literal in enumerate(words)),
     ]
     return "\n".join(rules) + "\n"
 

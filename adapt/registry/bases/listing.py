@@ -118,9 +118,9 @@ def faults_told(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
 
     # huggingface_hub speaks by httpx, from 2 on by httpx2, whose faults have this class of theirs in common
     network: type[Exception] = next(
-        one
-        for one in HfHubHTTPError.__mro__
-        if one.__name__ == "HTTPError" and issubclass(one, Exception)
+        ancestor
+        for ancestor in HfHubHTTPError.__mro__
+        if ancestor.__name__ == "HTTPError" and issubclass(ancestor, Exception)
     )
     try:
         yield
@@ -151,8 +151,8 @@ def near(name: str, known: Sequence[str]) -> list[str]:
     """Return the ids that are called nearly so, with or without their owner."""
     import difflib
 
-    by_spelling = {one.lower(): one for one in known}
-    by_spelling |= {one.lower().rpartition("/")[2]: one for one in known}
+    by_spelling = {known_id.lower(): known_id for known_id in known}
+    by_spelling |= {known_id.lower().rpartition("/")[2]: known_id for known_id in known}
     words = (name.lower(), name.lower().rpartition("/")[2])
     close = [
         by_spelling[match]

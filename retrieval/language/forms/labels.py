@@ -152,7 +152,10 @@ def _trimmed(number: str) -> str:
 def _arabic(roman: str) -> int:
     values = [ROMAN_SIGNS[sign] for sign in roman]
     after = [*values[1:], 0]
-    return sum(-one if one < two else one for one, two in zip(values, after, strict=True))
+    return sum(
+        -value if value < following else value
+        for value, following in zip(values, after, strict=True)
+    )
 
 
 def _bare(word: str) -> str:

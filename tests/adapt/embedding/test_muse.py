@@ -45,11 +45,11 @@ def test_without_eight_bits_the_vectors_are_those_of_the_package_to_five_digits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def linear(graph: Graph, weight: np.ndarray, rows: str, _scales: str) -> str:
-        return graph.one("MatMul", rows, graph.keep(np.ascontiguousarray(weight.T)))
+        return graph.apply("MatMul", rows, graph.keep(np.ascontiguousarray(weight.T)))
 
     def product(graph: Graph, weight: np.ndarray, _scales: object, codes: str, **_: int) -> str:
-        rows = graph.one("Cast", codes, to=TensorProto.FLOAT)
-        return graph.one("MatMul", rows, graph.keep(weight))
+        rows = graph.apply("Cast", codes, to=TensorProto.FLOAT)
+        return graph.apply("MatMul", rows, graph.keep(weight))
 
     monkeypatch.setattr(muse_graph, "quantised", lambda _graph, rows: (rows, ""))
     monkeypatch.setattr(

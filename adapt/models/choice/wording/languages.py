@@ -49,5 +49,5 @@ def asked_in(question: str, texts: Iterable[str]) -> Language:
 
     What is neither, or not told, counts as Spanish: as a language of which an English encoder's evidence is worth less.
     """
-    told = language_of(question) or language_of(" ".join(texts))
-    return "en" if told == "en" else "es"
+    language = language_of(question) or language_of(" ".join(texts))
+    return "en" if language == "en" else "es"
