@@ -91,8 +91,8 @@ def resume(run_id: str, *, workspace: Workspace, progress: Progress = no_progres
 @contextmanager
 def _own_run(run_id: str, workspace: Workspace) -> Iterator[Path]:
     """Hold a run; of several processes that train together the first holds it for all."""
-    with ExitStack() as held:
-        yield Path(said_by_first(lambda: str(held.enter_context(own_run(run_id, workspace)))))
+    with ExitStack() as locks:
+        yield Path(said_by_first(lambda: str(locks.enter_context(own_run(run_id, workspace)))))
 
 
 @dataclass(frozen=True)
@@ -205,11 +205,11 @@ class Training:
     def _publish(
         self, trained: Trained, judged: Judged, elsewhere: Sequence[Elsewhere]
     ) -> Artifact:
-        request, made, start = self.record.request, self.ready.plan, self.ready.start
+        request, plan, start = self.record.request, self.ready.plan, self.ready.start
         curve = trained.curve.with_start(sum(judged.losses[0]) / len(judged.losses[0]))
         with Registry(self.workspace).stage(request.domain) as staged:
             # peft wrote this machine's path there
-            trained.model.peft_config["default"].base_model_name_or_path = made.base
+            trained.model.peft_config["default"].base_model_name_or_path = plan.base
             # the frozen base is already on this disk: without "False" peft would ask the hub about its vocabulary
             trained.model.save_pretrained(
                 str(staged.path), selected_adapters=["default"], save_embedding_layers=False
@@ -222,14 +222,14 @@ class Training:
                 "README.md": model_card(
                     request.domain,
                     self.base.record,
-                    made,
+                    plan,
                     data=data,
                     proof=proof,
                     elsewhere=elsewhere,
                     licence=licence,
                 ),
                 "loss.json": json.dumps(curve.as_json()) + "\n",
-                "loss.svg": curve.svg(f"{request.domain} on {made.base}"),
+                "loss.svg": curve.svg(f"{request.domain} on {plan.base}"),
             }
             for name, text in files.items():
                 (staged.path / name).write_text(text, encoding="utf-8")
@@ -237,11 +237,11 @@ class Training:
                 "adapter",
                 base=self.base.record,
                 parents=[start.reference] if start else [],
-                settings={**self.ready.settings.model_dump(mode="json"), "plan": made.as_json()},
+                settings={**self.ready.settings.model_dump(mode="json"), "plan": plan.as_json()},
                 data=data,
                 metrics={
                     "heldout": proof.as_metrics(),
-                    "elsewhere": {one.name: one.as_metrics() for one in elsewhere},
+                    "elsewhere": {other.name: other.as_metrics() for other in elsewhere},
                     "loss_curve": curve.as_json(most=CARD_POINTS),
                     "training": {
                         "run": self.record.run_id,
