@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.index.live_words import Found, LivePart, Scored
-from retrieval.index.postings import Held, Rows, Scores
+from retrieval.index.live_words import LivePart, QuestionWord, Scored
+from retrieval.index.postings import Holders, Rows, Scores
 from retrieval.index.word_index import Live, Postings
 from retrieval.language.compounds import Compounds
 from retrieval.language.forms.normal_form import SIGN
@@ -113,12 +113,12 @@ class Bm25:
             added.append(word)
             times.append(wanted.times)
             words.append(
-                Found(
+                QuestionWord(
                     wanted.times * word.idf,
                     holders,
                     word.fielded,
                     word.titled,
-                    self._told(holders) if wanted.named else 0.0,
+                    self._distinctness(holders) if wanted.named else 0.0,
                 )
             )
         rows, scores = [], []
@@ -148,7 +148,7 @@ class Bm25:
                     expanded[-1:] = [replace(wanted, terms=frozenset({part})) for part in parts]
         return expanded
 
-    def _told(self, rows: Sequence[Rows]) -> float:
+    def _distinctness(self, rows: Sequence[Rows]) -> float:
         """Return how far something named tells those that hold it from the others: 1 for few, 0 for `MANY` of all."""
         return min(max(1 - (sum(map(len, rows)) - FEW) / (MANY * self._size), 0.0), 1.0)
 
@@ -193,7 +193,7 @@ class Bm25:
         )
 
 
-def _within_field(holders: Held, *fields: int) -> Rows:
+def _within_field(holders: Holders, *fields: int) -> Rows:
     """Return who holds a word in one of some fields."""
     counts = functools.reduce(np.bitwise_or, (holders.counts[field] for field in fields))
     rows: Rows = holders.rows[counts != 0]
@@ -201,7 +201,7 @@ def _within_field(holders: Held, *fields: int) -> Rows:
 
 
 def _weighted(
-    postings: Sequence[Held], norms: Sequence[tuple[Scores, ...]], weights: Sequence[float]
+    postings: Sequence[Holders], norms: Sequence[tuple[Scores, ...]], weights: Sequence[float]
 ) -> tuple[Postings, ...]:
     """Return who holds a word, and what it adds to each one's score by its fields, the first of which most hold it in."""
     added = []

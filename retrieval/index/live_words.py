@@ -43,7 +43,7 @@ class LivePart:
 
 
 @dataclass(frozen=True)
-class Found:
+class QuestionWord:
     """A word of a question: its weight (idf), and for each segment the chunks that hold it, ascending."""
 
     weight: float
@@ -59,7 +59,7 @@ class Scored:
 
     rows: list[Rows]
     scores: list[Scores]
-    words: list[Found]
+    words: list[QuestionWord]
     titles: list[Rows]  # how many words the name of each chunk's file has
 
     def of(self, part: int, rows: Rows) -> Scores:

@@ -35,7 +35,7 @@ from adapt.errors import WorkspaceError
 from adapt.records import Chunk
 from retrieval.chunks.ids import chunk_id
 from retrieval.index.fields import fields
-from retrieval.index.postings import Held, Lists, Rows, Scores, counted, joined
+from retrieval.index.postings import Holders, Lists, Rows, Scores, counted, joined
 from retrieval.language.compounds import LANGUAGES, is_compound
 
 FILE = "lexical.safetensors"
@@ -204,7 +204,7 @@ class LexicalSegment:
         """Return the language of each of some chunks."""
         return [self._languages[place] for place in self._spoken.take(rows).tolist()]
 
-    def postings(self, group: frozenset[str]) -> tuple[Held, Held]:
+    def postings(self, group: frozenset[str]) -> tuple[Holders, Holders]:
         """Return the chunks that hold one of these terms, ascending, and how often they do together; and the documents."""
         places = [place for term in sorted(group) if (place := self._find(term)) is not None]
         return joined(self._own, places), joined(self._whole, places)

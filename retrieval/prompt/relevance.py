@@ -144,7 +144,7 @@ def judge(
     same = [
         passage for passage in read if passage.chunk.language in {"", language}
     ]  # others have other words
-    present = {word for passage in same for word in _held(words, passage)}
+    present = {word for passage in same for word in _present(words, passage)}
     missing = [word for word in words if word not in present]
     if same and missing:
         written = {fold(word): word for word in WORD.findall(question.casefold())}
@@ -226,7 +226,7 @@ def evidence(asked: Question, way: Way, passages: Sequence[Passage], wanted: Wei
     """Return what speaks for some passages, as far as it weighs anything; the border counts once."""
     figures = Weights(size=asked.size, border=1.0)
     if wanted.words:
-        count = max(len(_held(asked.words, passage)) for passage in passages)
+        count = max(len(_present(asked.words, passage)) for passage in passages)
         figures = figures._replace(words=math.log1p(count))
     if way.encoder and wanted.nearest:
         near = nearest_sentence(asked.question, passages, way.encoder)
@@ -245,7 +245,7 @@ def _covered(words: Sequence[str], passages: Sequence[Passage]) -> float:
     coverages = [passage.scores["coverage"] for passage in passages if "coverage" in passage.scores]
     if coverages:
         return max(coverages)
-    return max(len(_held(words, passage)) for passage in passages) / len(words)
+    return max(len(_present(words, passage)) for passage in passages) / len(words)
 
 
 def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
@@ -266,7 +266,7 @@ def content(question: str) -> list[str]:
     return [word for word in words if not any(word in STOP_WORDS[language] for language in SPOKEN)]
 
 
-def _held(words: Sequence[str], passage: Passage) -> list[str]:
+def _present(words: Sequence[str], passage: Passage) -> list[str]:
     """Return which words a passage holds, its heading with it, in any form that either language's stemmer knows."""
     text = f"{passage.chunk.heading} {passage.chunk.text}"
     there = _forms(text)

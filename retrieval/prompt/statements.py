@@ -88,7 +88,7 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
     claim = _analysed(sentence, language)
     own = _sentences(passage.text, passage.language)
     around = _analysed(passage.around, passage.language)
-    if not (_figures_held(claim, (*own, around)) and _names_held(claim, passage)):
+    if not (_figures_agree(claim, (*own, around)) and _names_occur(claim, passage)):
         return False
     has_facts = bool(claim.figures or claim.names)
     if passage.language and language != passage.language:
@@ -131,7 +131,7 @@ def _longest_gap(claim: _Sentence, stems: frozenset[str]) -> int:
     return longest
 
 
-def _figures_held(claim: _Sentence, sentences: Sequence[_Sentence]) -> bool:
+def _figures_agree(claim: _Sentence, sentences: Sequence[_Sentence]) -> bool:
     known = [figure for sentence in sentences for figure in sentence.figures]
     return all(
         any(_agrees(figure, other) for other in known)
@@ -147,7 +147,7 @@ def _agrees(figure: Figure, other: Figure) -> bool:
     return figure.agrees(other)
 
 
-def _names_held(claim: _Sentence, passage: Evidence) -> bool:
+def _names_occur(claim: _Sentence, passage: Evidence) -> bool:
     there = set(WORD.findall(fold(f"{passage.text} {passage.around}")))
     return all(
         name in there or name.removesuffix("s") in there or f"{name}s" in there

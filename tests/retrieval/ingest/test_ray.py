@@ -15,7 +15,7 @@ from adapt.records import ProgressEvent  # noqa: E402
 from adapt.workspace.folder import Workspace  # noqa: E402
 from retrieval.collections.collection import Collection  # noqa: E402
 from retrieval.ingest.ingest import IngestSettings  # noqa: E402
-from retrieval.ingest.prepared import Source  # noqa: E402
+from retrieval.ingest.prepared import IngestFile  # noqa: E402
 from retrieval.ingest.ray import batches, distribute_on, prepare_files  # noqa: E402
 from retrieval.versions.next_version import live_rows  # noqa: E402
 
@@ -89,7 +89,7 @@ def test_tasks_are_small_in_files_and_in_bytes(tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.txt" for i in range(130)]
     for i, path in enumerate(paths):
         path.write_bytes(b"x" * (1_500_000 if i in (3, 4) else 10))
-    sources = [Source(path.name, path, "") for path in [*paths, tmp_path / "gone.txt"]]
+    sources = [IngestFile(path.name, path, "") for path in [*paths, tmp_path / "gone.txt"]]
 
     made = list(batches(sources))
 
