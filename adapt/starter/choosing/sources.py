@@ -44,7 +44,7 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
         DataError: one is missing or not in its form.
     """
     corpus = read_corpus([data / name for name in RECIPE])
-    trained, held = make_source(corpus, held_out=False), make_source(corpus, held_out=True)
+    trained, unseen = make_source(corpus, held_out=False), make_source(corpus, held_out=True)
     mlqa, hashes = _mlqa(data / MLQA)
     english = QuestionSet.of("mlqa en-en", "en", mlqa["en", "en"], titled=True)
     spanish = QuestionSet.of("mlqa es-es", "es", mlqa["es", "es"], titled=True)
@@ -62,7 +62,7 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
             QuestionSet.of(
                 "squad_es unread",
                 "es",
-                _development(held.readers.get("es", Reader([], []))),
+                _development(unseen.readers.get("es", Reader([], []))),
                 titled=True,
             ),
         ),
@@ -71,10 +71,10 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
             QuestionSet.of("mlqa es-en", "en", mlqa["es", "en"], titled=True),
         ),
         coined=tuple(
-            one for kind in ("fact", "quote") for one in coined(trained, kind, COINED, seed=seed)
+            item for kind in ("fact", "quote") for item in coined(trained, kind, COINED, seed=seed)
         ),
         everyday=tuple(read_everyday(everyday)) if everyday else (),
-        hashes={one.name: one.sha256 for one in corpus.files} | hashes | _hash(everyday),
+        hashes={file.name: file.sha256 for file in corpus.files} | hashes | _hash(everyday),
     )
 
 
@@ -92,12 +92,12 @@ def read_everyday(path: Path) -> Iterator[Item]:
             question=row["question"],
         )
         candidates = tuple(find_candidates(grounding))
-        told = [(one.number, one.text) for one in candidates]
+        answers = [(candidate.number, candidate.text) for candidate in candidates]
         answer = row["answer"] and tuple(row["answer"])
-        if answer is not None and answer not in told:
+        if answer is not None and answer not in answers:
             raise DataError(f"{path}, line {number}: its answer is none of its candidates")
         yield Item(
-            row["question"], grounding, candidates, told.index(answer) if answer else None,
+            row["question"], grounding, candidates, answers.index(answer) if answer else None,
             f"everyday {row['set']}", f"{row['set']} {number}", row["language"],
         )  # fmt: skip
 
@@ -107,7 +107,9 @@ def _hash(path: Path | None) -> dict[str, str]:
 
 
 def _development(reader: Reader) -> Reader:
-    return build_reader(one for one in reader.paragraphs if is_development(one.article))
+    return build_reader(
+        paragraph for paragraph in reader.paragraphs if is_development(paragraph.article)
+    )
 
 
 def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], Reader], dict[str, str]]:
@@ -118,18 +120,18 @@ def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], Reader], dict[str, str]]:
     pairs = (("en", "es"), ("es", "en"), ("es", "es"))
     read: dict[tuple[str, str], Any] = {}
     hashes = {}
-    for told, asked in pairs:
-        path = folder / f"dev-context-{told}-question-{asked}.json.gz"
+    for passages_in, asked in pairs:
+        path = folder / f"dev-context-{passages_in}-question-{asked}.json.gz"
         raw = path.read_bytes()
         hashes[f"{folder.name}/{path.name}"] = hashlib.sha256(raw).hexdigest()
-        read[told, asked] = json.loads(gzip.decompress(raw))
-    english = {one["id"]: one["question"] for one in _questions(read["es", "en"])}
+        read[passages_in, asked] = json.loads(gzip.decompress(raw))
+    english = {question["id"]: question["question"] for question in _questions(read["es", "en"])}
     joined = json.loads(json.dumps(read["en", "es"]))
-    for one in _questions(joined):
-        one["question"] = english.get(one["id"], "")
+    for question in _questions(joined):
+        question["question"] = english.get(question["id"], "")
     for article in joined["data"]:
         for paragraph in article["paragraphs"]:
-            paragraph["qas"] = [one for one in paragraph["qas"] if one["question"]]
+            paragraph["qas"] = [question for question in paragraph["qas"] if question["question"]]
     read["en", "en"] = joined
     readers = {
         pair: build_reader(paragraph for _, paragraph in read_squad(f"MLQA {pair}", content))

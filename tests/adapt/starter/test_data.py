@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from adapt.errors import DataError
 from adapt.language.sentences import sentence_spans
 from adapt.starter.recipe.exercises.dates import ENGLISH_HELD_OUT, SPANISH_HELD_OUT, make_date
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import KINDS, make_exercise
 from adapt.starter.recipe.exercises.preferences import (
     KINDS as PREFERENCES,
@@ -31,7 +31,7 @@ from adapt.starter.recipe.training.tokenizer import write_tokenizer
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_a_seed_gives_the_same_exercises_and_another_seed_others(
-    training: Source, kind: str
+    training: ExerciseSource, kind: str
 ) -> None:
     def made(seed: int) -> list[tuple[tuple[str, str], ...]]:
         rng = random.Random(seed)
@@ -105,7 +105,7 @@ def test_training_writes_no_date_in_a_way_of_evaluation(spanish: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["quote", "real", "fact"])
 def test_a_cited_answer_stands_word_for_word_in_the_passage_of_its_number(
-    training: Source, kind: str
+    training: ExerciseSource, kind: str
 ) -> None:
     rng = random.Random(3)
 
@@ -119,7 +119,7 @@ def test_a_cited_answer_stands_word_for_word_in_the_passage_of_its_number(
 
 
 @pytest.mark.parametrize("kind", ["real", "fact"])
-def test_an_absent_fact_is_answered_by_saying_so(evaluation: Source, kind: str) -> None:
+def test_an_absent_fact_is_answered_by_saying_so(evaluation: ExerciseSource, kind: str) -> None:
     rng = random.Random(4)
 
     replies = {make_exercise(rng, evaluation, kind, absent=True).answer for _ in range(30)}
@@ -127,7 +127,7 @@ def test_an_absent_fact_is_answered_by_saying_so(evaluation: Source, kind: str) 
     assert replies <= set(NOT_SAID.values())
 
 
-def test_a_told_fact_is_never_called_absent(training: Source) -> None:
+def test_a_told_fact_is_never_called_absent(training: ExerciseSource) -> None:
     rng = random.Random(5)
     for _ in range(300):
         exercise = make_exercise(rng, training, "fact", spanish=False)
@@ -143,7 +143,7 @@ def test_a_told_fact_is_never_called_absent(training: Source) -> None:
 
 @pytest.mark.parametrize("kind", PREFERENCES)
 def test_the_answer_that_is_taught_obeys_and_the_plain_one_does_not(
-    training: Source, kind: str
+    training: ExerciseSource, kind: str
 ) -> None:
     rng = random.Random(6)
     found = 0
@@ -172,7 +172,7 @@ def test_a_date_is_asked_in_words_and_answered_in_iso(held_out: bool, spanish: b
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_a_taught_tool_call_fits_its_schema(
-    training: Source, evaluation: Source, held_out: bool
+    training: ExerciseSource, evaluation: ExerciseSource, held_out: bool
 ) -> None:
     rng = random.Random(8)
     for _ in range(100):
@@ -301,7 +301,7 @@ def test_a_corrupt_data_file_is_refused_in_one_sentence(
 
 
 def test_tools_are_shown_as_the_chat_template_writes_them(
-    training: Source, tokenizer: Tokenizer, tmp_path: Path
+    training: ExerciseSource, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     write_tokenizer(tokenizer, tmp_path, max_length=1024)
     chat = AutoTokenizer.from_pretrained(tmp_path)

@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM
 from adapt.errors import DataError, ModelError
 from adapt.models.runtime import ModelRuntime
 from adapt.registry.bases.find import STARTER, Base, find_base
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.measuring.card import write_card
 from adapt.starter.recipe.measuring.evaluate import evaluate, main, table
@@ -122,7 +122,7 @@ def test_the_folder_says_how_answers_are_held(base: Base, tmp_path: Path) -> Non
     assert ModelRuntime(base).grounding_way == "auto"
 
 
-def test_exercises_that_do_not_fit_are_drawn_again_or_refused(evaluation: Source) -> None:
+def test_exercises_that_do_not_fit_are_drawn_again_or_refused(evaluation: ExerciseSource) -> None:
     sizes = [
         sum(len(one.content) for one in item(make_exercise(random.Random(seed), evaluation, "fact")).messages)
         for seed in range(40)

@@ -12,7 +12,7 @@ from adapt.starter.recipe.attention.pointers import (
     date_pointers,
     word_pointers,
 )
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.texts.coined import MESES, MONTHS
 from adapt.starter.recipe.training.batches import encode_exercises
@@ -88,7 +88,7 @@ def test_words_point_only_where_they_stand_once() -> None:
 
 @pytest.mark.parametrize("kind", ["date", "tool", "task", "profile"])
 def test_made_exercises_point_to_what_they_say(
-    training: Source, tokenizer: Tokenizer, kind: str
+    training: ExerciseSource, tokenizer: Tokenizer, kind: str
 ) -> None:
     rng = random.Random(4)
     looked = 0
@@ -110,7 +110,7 @@ def test_made_exercises_point_to_what_they_say(
 
 
 def test_the_users_name_is_copied_from_the_line_that_tells_it(
-    training: Source, tokenizer: Tokenizer
+    training: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     rng = random.Random(5)
     found = 0

@@ -15,7 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from adapt.errors import DataError
 from adapt.starter.recipe.__main__ import LATER_POOL, main
 from adapt.starter.recipe.attention.guides import COPY, HEADS, Guide, collate_guides, guide_losses
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.measuring.card import write_card
@@ -127,7 +127,7 @@ def test_a_head_that_looks_where_it_is_shown_has_no_loss() -> None:
 
 @pytest.mark.parametrize("kind", ["quote", "real", "fact", "preference", "feedback"])
 def test_what_is_shown_is_the_token_that_comes_next(
-    training: Source, tokenizer: Tokenizer, kind: str
+    training: ExerciseSource, tokenizer: Tokenizer, kind: str
 ) -> None:
     rng = random.Random(9)
     shown = asking = 0
@@ -152,7 +152,7 @@ def test_what_is_shown_is_the_token_that_comes_next(
 
 
 def test_an_exercise_is_encoded_as_the_chat_template_renders_it(
-    training: Source, tokenizer: Tokenizer
+    training: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     exercise = make_exercise(random.Random(5), training, "fact", absent=False)
     sample = encode_exercises(tokenizer, [exercise])[0]
@@ -164,7 +164,7 @@ def test_an_exercise_is_encoded_as_the_chat_template_renders_it(
 
 
 def test_where_a_sentence_is_chosen_the_others_beginnings_are_the_alternatives(
-    training: Source, tokenizer: Tokenizer
+    training: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     exercise = make_exercise(random.Random(6), training, "fact", turns=1, absent=False)
     sample = encode_exercises(tokenizer, [exercise])[0]
@@ -177,7 +177,7 @@ def test_where_a_sentence_is_chosen_the_others_beginnings_are_the_alternatives(
 
 @pytest.mark.parametrize("kind", ["bullet", "name", "short"])
 def test_a_preferred_opening_is_chosen_against_a_plain_answer_and_a_refusal(
-    training: Source, tokenizer: Tokenizer, kind: str
+    training: ExerciseSource, tokenizer: Tokenizer, kind: str
 ) -> None:
     rng = random.Random(8)
     exercise = make_exercise(rng, training, "preference", turns=1, absent=False)
@@ -338,7 +338,7 @@ def test_the_command_prints_a_data_fault_and_exits_with_two(
 
 
 def test_a_probe_of_a_random_model_finds_no_exact_answer(
-    evaluation: Source, tokenizer: Tokenizer
+    evaluation: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     probe = CopyProbe(tokenizer, evaluation, count=2, seed=0)
 

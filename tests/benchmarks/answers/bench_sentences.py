@@ -31,7 +31,7 @@ from adapt.models.rendering import encode, render
 from adapt.models.runtime import ModelRuntime
 from adapt.records import Message
 from adapt.registry.bases.find import find_base
-from adapt.starter.recipe.exercises.exercise import Exercise, Source
+from adapt.starter.recipe.exercises.exercise import Exercise, ExerciseSource
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.measuring.measures import Item, fitting, item, number, share
 from adapt.starter.recipe.texts.corpus import read_corpus
@@ -81,7 +81,7 @@ def run() -> list[Row]:
     return rows
 
 
-def sources() -> tuple[Source, Source]:
+def sources() -> tuple[ExerciseSource, ExerciseSource]:
     """Return the recipe's held-out data with TyDiQA's questions, and the same with those of the proof half of squad_es."""
     folders = [DATA / name for name in FOLDERS if name != "squad_es"]
     english = make_source(read_corpus(folders), held_out=True)
@@ -105,7 +105,7 @@ def half_of(article: str) -> Half:
 
 def draw(
     runtime: ModelRuntime,
-    source: Source,
+    source: ExerciseSource,
     kind: str,
     *,
     spanish: bool | None = None,

@@ -184,7 +184,7 @@ def _means(rows: list[dict[str, float]]) -> dict[str, float]:
     """Return the mean of each loss over the batches that had it."""
     names = {name for row in rows for name in row}
     values = {name: [row[name] for row in rows if name in row] for name in sorted(names)}
-    return {name: sum(found) / len(found) for name, found in values.items()}
+    return {name: sum(losses) / len(losses) for name, losses in values.items()}
 
 
 def read_probes(out: Path) -> list[dict[str, float]]:
