@@ -34,10 +34,10 @@ def check_tokens(adapter: Adapter, checkpoint: Checkpoint) -> None:
     new = [token for token in given if token not in known]
     moved = [token for token, number in given.items() if known.get(token, number) != number]
     if new or moved:
-        told = ", ".join(repr(token) for token in (new or moved)[:3])
+        listed = ", ".join(repr(token) for token in (new or moved)[:3])
         what = "that the base's lacks" if new else "that are others in the base's"
         raise ModelError(
-            f"adapter '{adapter.reference}' brings a tokenizer with {len(new or moved)} tokens {what} ({told}), and a "
+            f"adapter '{adapter.reference}' brings a tokenizer with {len(new or moved)} tokens {what} ({listed}), and a "
             "merged model keeps the base's tokenizer; name the base with that tokenizer, or train the adapter on this one"
         )
 

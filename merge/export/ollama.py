@@ -139,9 +139,9 @@ def _written(
 def _find_marks(tokenizer: PreTrainedTokenizerBase) -> Marks:
     """Return the marks by cutting what is written around words that stand for the parts."""
     asked, again = Message("user", ASKED), Message("user", AGAIN)
-    said, end = Message("assistant", SAID), Message("assistant", END)
-    before, rest = _cut(_written(tokenizer, [asked, said, again, end], prompt=False), ASKED)
-    to_said, rest = _cut(rest, SAID)
+    reply, end = Message("assistant", SAID), Message("assistant", END)
+    before, rest = _cut(_written(tokenizer, [asked, reply, again, end], prompt=False), ASKED)
+    to_reply, rest = _cut(rest, SAID)
     to_again, rest = _cut(rest, AGAIN)
     _, tail = _cut(rest, END)
     user_end = _cut(_written(tokenizer, [asked], prompt=False), ASKED)[1]
@@ -156,7 +156,7 @@ def _find_marks(tokenizer: PreTrainedTokenizerBase) -> Marks:
         (system_start, system_end if joined else system_end.removesuffix(user_start)),
         joined,
         (user_start, user_end),
-        (to_said.removeprefix(user_end), assistant_end),
+        (to_reply.removeprefix(user_end), assistant_end),
         prompt,
     )
 

@@ -64,13 +64,13 @@ class Verification:
     Attributes:
         engine: what opened it, with its version; "" where nothing did.
         verified: whether it was opened in its own engine and all is as in the reference.
-        said: that, or why not, as a sentence.
+        sentence: that, or why not.
         figures: what was counted.
     """
 
     engine: str
     verified: bool
-    said: str
+    sentence: str
     figures: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -78,14 +78,14 @@ class Verification:
         return {
             "engine": self.engine,
             "verified": self.verified,
-            "said": self.said,
+            "said": self.sentence,
             **self.figures,
         }
 
 
 def unverified(why: str) -> Verification:
     """Return that an export was not opened, and why."""
-    return Verification("", verified=False, said=f"not verified: {why}")
+    return Verification("", verified=False, sentence=f"not verified: {why}")
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def refer(model: Any, tokenizer: Any, *, progress: Progress = no_progress) -> Re
     prompts = tuple(
         render(tokenizer, [Message("user", text)], add_generation_prompt=True) for text in PROMPTS
     )
-    found = model.generation_config.eos_token_id
-    ends = frozenset(found if isinstance(found, list) else [] if found is None else [found])
+    stated = model.generation_config.eos_token_id
+    ends = frozenset(stated if isinstance(stated, list) else [] if stated is None else [stated])
     ends |= {tokenizer.eos_token_id}
     ids, answers = [], []
     for index, prompt in enumerate(prompts):
@@ -172,12 +172,12 @@ def compare(
 
 def _sentence(engine: str, counts: Mapping[str, int], *, whole: bool) -> str:
     count, tied = counts["prompts"], counts["ties"]
-    said = (
+    sentence = (
         f"{'verified' if whole else 'differs'} in {engine}: {counts['same']} of {count} answers are token for token "
         "those of transformers in fp32"
     )
     if tied:
-        said += f", {tied} part where it holds two tokens for equal"
+        sentence += f", {tied} part where it holds two tokens for equal"
     if counts["cut_alike"] < count:
-        said += f"; {count - counts['cut_alike']} of {count} prompts are cut into other tokens"
-    return said
+        sentence += f"; {count - counts['cut_alike']} of {count} prompts are cut into other tokens"
+    return sentence

@@ -33,7 +33,7 @@ from pydantic import JsonValue  # noqa: E402
 
 from merge.mergekit.extract_lora import extract  # noqa: E402
 from merge.mergekit.open_result import open_adapter, open_model  # noqa: E402
-from merge.mergekit.process import Job  # noqa: E402
+from merge.mergekit.process import WorkerJob  # noqa: E402
 from merge.write.model import copy_companions  # noqa: E402
 
 # mergekit holds a shard in memory until it is written
@@ -68,7 +68,7 @@ def options() -> MergeOptions:
     )
 
 
-def merge(job: Job) -> dict[str, JsonValue]:
+def merge(job: WorkerJob) -> dict[str, JsonValue]:
     """Merge full models, as mergekit's `run_merge` does, with its two lacks made up for.
 
     Where the number of layers changes, the configuration's lists that have an entry per layer (`layer_types`) change with
@@ -115,7 +115,7 @@ def per_layer(config: dict[str, object], layers: list[int]) -> dict[str, list[ob
 
 
 def _save_tokenizer(
-    job: Job,
+    job: WorkerJob,
     config: MergeConfiguration,
     tokenizer: transformers.PreTrainedTokenizerBase | None,
 ) -> None:
@@ -134,7 +134,7 @@ def _save_tokenizer(
             shutil.copy(file, out / name)
 
 
-def mix(job: Job) -> dict[str, JsonValue]:
+def mix(job: WorkerJob) -> dict[str, JsonValue]:
     """Make a mixture of experts."""
     config = MoEMergeConfig.model_validate(job.config)
     build(config, job.out, options(), device="cpu")
@@ -142,13 +142,13 @@ def mix(job: Job) -> dict[str, JsonValue]:
     return open_model(Path(job.out))
 
 
-def take_out(job: Job) -> dict[str, JsonValue]:
+def take_out(job: WorkerJob) -> dict[str, JsonValue]:
     """Extract an adapter."""
-    told = extract(job.config, Path(job.out), options())
-    return told | open_adapter(Path(job.out), Path(job.donor))
+    result = extract(job.config, Path(job.out), options())
+    return result | open_adapter(Path(job.out), Path(job.donor))
 
 
-WORK: dict[str, Callable[[Job], dict[str, JsonValue]]] = {
+WORK: dict[str, Callable[[WorkerJob], dict[str, JsonValue]]] = {
     "merge": merge,
     "mixture": mix,
     "extraction": take_out,
@@ -166,14 +166,14 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Do one job; an exception ends the process with its traceback, which the parent turns into a sentence."""
-    told, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no result
-    job = Job.model_validate_json(sys.stdin.buffer.readline())
+    channel, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no result
+    job = WorkerJob.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.INFO)
     transformers.set_seed(job.seed)
     result = WORK[job.kind](job)
-    told.write(json.dumps(result) + "\n")
-    told.flush()
+    channel.write(json.dumps(result) + "\n")
+    channel.flush()
 
 
 if __name__ == "__main__":

@@ -36,14 +36,14 @@ from merge.methods.sparsify import (
     dropped_by_size,
     trimmed,
 )
-from merge.methods.task_vectors import Source, TaskVector, folded
+from merge.methods.task_vectors import Summand, TaskVector, folded
 from merge.methods.terms import LINEAR, Terms, task_arithmetic_coefficients
 from merge.weights.delta_blocks import Grid
 from merge.weights.floats import Array
 
 
 @dataclass(frozen=True)
-class Job:
+class SparsifierInput:
     """One task vector of one tensor with its parameters, for making a sparsifier."""
 
     vector: TaskVector
@@ -72,28 +72,30 @@ class Job:
         return self.vector.block(self.grid.span(block))
 
 
-def _everything(job: Job) -> Sparsifier:
-    del job
+def _everything(given: SparsifierInput) -> Sparsifier:
+    del given
     return Everything()
 
 
-def _trim(job: Job) -> Sparsifier:
-    return trimmed(job.deltas, job.grid, density=job.value("density"), rescale=job.rescale)
+def _trim(given: SparsifierInput) -> Sparsifier:
+    return trimmed(given.deltas, given.grid, density=given.value("density"), rescale=given.rescale)
 
 
-def _breadcrumbs(job: Job) -> Sparsifier:
-    density, gamma = job.value("density"), job.value("gamma")
-    return breadcrumbs(job.deltas, job.grid, density=density, gamma=gamma, rescale=job.rescale)
+def _breadcrumbs(given: SparsifierInput) -> Sparsifier:
+    density, gamma = given.value("density"), given.value("gamma")
+    return breadcrumbs(
+        given.deltas, given.grid, density=density, gamma=gamma, rescale=given.rescale
+    )
 
 
-def _dare(job: Job) -> Sparsifier:
-    return dropped(job.draws, job.grid, density=job.value("density"), rescale=job.rescale)
+def _dare(given: SparsifierInput) -> Sparsifier:
+    return dropped(given.draws, given.grid, density=given.value("density"), rescale=given.rescale)
 
 
-def _della(job: Job) -> Sparsifier:
-    density, epsilon = job.value("density"), job.value("epsilon")
+def _della(given: SparsifierInput) -> Sparsifier:
+    density, epsilon = given.value("density"), given.value("epsilon")
     return dropped_by_size(
-        job.draws, job.grid, density=density, epsilon=epsilon, rescale=job.rescale
+        given.draws, given.grid, density=density, epsilon=epsilon, rescale=given.rescale
     )
 
 
@@ -101,7 +103,7 @@ def _della(job: Job) -> Sparsifier:
 class Rule:
     """What a method does to each task vector, and whether their signs are agreed on."""
 
-    sparsifier: Callable[[Job], Sparsifier]
+    sparsifier: Callable[[SparsifierInput], Sparsifier]
     agrees: bool = False
 
 
@@ -160,7 +162,7 @@ class EntriesMerge:
         self._lam = terms.number("lambda")
         factors = terms.weights if rule.agrees else coefficients
         sources = [
-            Source(vector, rule.sparsifier(Job(vector, grid, terms, index)), factor)
+            Summand(vector, rule.sparsifier(SparsifierInput(vector, grid, terms, index)), factor)
             for index, (vector, factor) in enumerate(zip(vectors, factors, strict=True))
         ]
         self._sources = sources if rule.agrees else folded(sources)

@@ -98,13 +98,13 @@ def read_natural(path: Path | None = None) -> list[NaturalQuestion]:
 def is_refusal(answer: str) -> bool:
     """Return whether an answer says that the documents do not tell, and cites nothing."""
     folded = fold(answer)
-    return MARK.search(answer) is None and any(fold(one) in folded for one in REFUSED)
+    return MARK.search(answer) is None and any(fold(phrase) in folded for phrase in REFUSED)
 
 
 def fold(text: str) -> str:
     """Return a text without case, accents and line ends."""
     parted = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(one for one in parted if not unicodedata.combining(one)).split())
+    return " ".join("".join(sign for sign in parted if not unicodedata.combining(sign)).split())
 
 
 def holds(folded: str, string: str) -> bool:

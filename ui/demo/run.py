@@ -96,7 +96,7 @@ class DemoReport:
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return the report as JSON; `artifact` is the first merged model."""
-        made: list[JsonValue] = [
+        artifacts: list[JsonValue] = [
             {"artifact": a.reference, "path": str(a.path), "kind": a.card.kind}
             for a in (*self.adapters, *self.merges)
         ]
@@ -116,7 +116,7 @@ class DemoReport:
             "metrics": self.scoreboard.as_metrics(),
             "scoreboard": self.scoreboard.as_metrics(),
             "gain_recovered": recovered,
-            "artifacts": made,
+            "artifacts": artifacts,
             "collection": COLLECTION,
             "chat": [
                 {
@@ -213,15 +213,15 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
     from finetune.settings import SftSettings
 
     train, test = DATA / domain / "train.jsonl", DATA / domain / "test.jsonl"
-    found = ctx.registry.find(f"{domain}@candidate")
+    candidate = ctx.registry.find(f"{domain}@candidate")
     base = find_base("starter", ctx.workspace)
     # Adapters that leave the base as it is on each other's rows do not undo each other when they are merged.
     others = tuple(DATA / other / "train.jsonl" for other in DOMAINS if other != domain)
     wanted = {sha256_file(path) for path in (train, test, *others)}
-    if found is not None and found.card.base == base.record:
-        known = {record.sha256 for record in found.card.data}
+    if candidate is not None and candidate.card.base == base.record:
+        known = {record.sha256 for record in candidate.card.data}
         if wanted <= known:
-            return found
+            return candidate
 
     def named(event: ProgressEvent) -> None:
         stage = f"{domain}: {event.stage}"

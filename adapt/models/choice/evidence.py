@@ -12,7 +12,7 @@ import numpy.typing as npt
 from adapt.models.choice.match import TokenMatch
 from adapt.models.choice.wording.kinds import asked_kinds, holds
 from adapt.models.choice.wording.languages import asked_in, content_words, language_of
-from adapt.models.choice.wording.words import Rarity, held_share, names_of, terms, words_of
+from adapt.models.choice.wording.words import Rarity, names_of, share_held, terms, words_of
 from adapt.models.decoding.candidates import Candidate
 
 EVIDENCE = (
@@ -155,10 +155,10 @@ def _words(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
         shares,
         [rarity.share(term_set) - share for term_set, share in zip(around, shares, strict=True)],
         [rarity.share(wholes[candidate.number]) for candidate in candidates],
-        [held_share(content, term_set) for term_set in own],
-        [held_share(content, wholes[candidate.number]) for candidate in candidates],
-        [held_share(names, term_set) for term_set in own],
-        [held_share(names, wholes[candidate.number]) for candidate in candidates],
+        [share_held(content, term_set) for term_set in own],
+        [share_held(content, wholes[candidate.number]) for candidate in candidates],
+        [share_held(names, term_set) for term_set in own],
+        [share_held(names, wholes[candidate.number]) for candidate in candidates],
     ]
 
 

@@ -93,8 +93,8 @@ def check_kind(kind: str) -> None:
 
 def _quantizer() -> str:
     """Return what makes k-quants here: the path of llama-quantize, "llama_cpp", or ""."""
-    found = shutil.which("llama-quantize")
-    return found or ("llama_cpp" if importlib.util.find_spec("llama_cpp") else "")
+    path = shutil.which("llama-quantize")
+    return path or ("llama_cpp" if importlib.util.find_spec("llama_cpp") else "")
 
 
 def quantize(source: Path, target: Path, kind: str) -> None:
@@ -114,8 +114,10 @@ def quantize(source: Path, target: Path, kind: str) -> None:
         check=False,
     )
     if done.returncode or not target.is_file():
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise ModelError(f"llama-quantize gave up on {kind}: {said[-1] if said else 'no message'}")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise ModelError(
+            f"llama-quantize gave up on {kind}: {lines[-1] if lines else 'no message'}"
+        )
 
 
 def _quantize_by_package(source: Path, target: Path, kind: str) -> None:

@@ -176,22 +176,22 @@ def _read(checkpoint: Checkpoint, name: str) -> Tensor:
 
 
 def _write_tensors(writer: "GGUFWriter", tensors: list[Written], progress: Progress) -> None:
-    for one in tensors:
+    for tensor in tensors:
         writer.add_tensor_info(
-            one.name,
-            one.stored.shape,
-            one.stored.stand_in,
-            one.stored.bytes,
-            raw_dtype=_gguf().GGMLQuantizationType[one.stored.type],
+            tensor.name,
+            tensor.stored.shape,
+            tensor.stored.stand_in,
+            tensor.stored.bytes,
+            raw_dtype=_gguf().GGMLQuantizationType[tensor.stored.type],
         )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    whole, done = sum(one.stored.bytes for one in tensors), 0
-    for one in tensors:
-        progress(ProgressEvent("write", done, whole, one.name))
-        writer.write_tensor_data(encode(one.read(), one.stored, name=one.name))
-        done += one.stored.bytes
+    whole, done = sum(tensor.stored.bytes for tensor in tensors), 0
+    for tensor in tensors:
+        progress(ProgressEvent("write", done, whole, tensor.name))
+        writer.write_tensor_data(encode(tensor.read(), tensor.stored, name=tensor.name))
+        done += tensor.stored.bytes
     progress(ProgressEvent("write", whole, whole, "written"))
 
 

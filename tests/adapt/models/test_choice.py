@@ -14,7 +14,7 @@ from adapt.models.choice.likelihood import likelihoods
 from adapt.models.choice.match import MatchHead, TokenMatch
 from adapt.models.choice.wording.kinds import asked_kinds, holds
 from adapt.models.choice.wording.languages import asked_in, language_of
-from adapt.models.choice.wording.words import Rarity, held_share, names_of, terms
+from adapt.models.choice.wording.words import Rarity, names_of, share_held, terms
 from adapt.models.decoding.candidates import find_candidates
 from adapt.models.decoding.grounding import REFUSALS
 from adapt.models.loading import load_base
@@ -258,8 +258,8 @@ def test_rare_words_weigh_more_and_forms_of_a_word_are_one() -> None:
 
 def test_names_are_capitals_and_figures_but_for_the_first_word() -> None:
     assert names_of("When did Ana Ruiz sell 12 NASA boats?") == {"ana", "ruiz", "12", "nasa"}
-    assert held_share({"ana", "12"}, terms("Ana sold it.")) == 0.5
-    assert held_share((), terms("Ana sold it.")) == 0.0
+    assert share_held({"ana", "12"}, terms("Ana sold it.")) == 0.5
+    assert share_held((), terms("Ana sold it.")) == 0.0
 
 
 def test_languages_are_told_by_common_words() -> None:

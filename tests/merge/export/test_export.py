@@ -90,7 +90,9 @@ def test_an_adapter_without_its_base_is_exported_and_that_is_said(
     made = run(workspace, "alone", out=tmp_path / "out")
 
     assert not made.verification.verified
-    assert made.verification.said.startswith("not verified: alone@1 itself cannot be opened here")
+    assert made.verification.sentence.startswith(
+        "not verified: alone@1 itself cannot be opened here"
+    )
 
 
 @pytest.mark.slow
@@ -111,7 +113,7 @@ def test_a_copy_that_answers_otherwise_is_refused_and_nothing_is_left(
     assert not list((tmp_path / "place").iterdir())
 
     made = run(workspace, "team", out=tmp_path / "place" / "out", verify=False)
-    assert made.verification.said == "not verified: --no-verify was given"
+    assert made.verification.sentence == "not verified: --no-verify was given"
 
 
 def test_a_damaged_artifact_is_not_exported(
@@ -276,7 +278,7 @@ def test_without_llama_cpp_a_gguf_file_is_written_and_said_to_be_unverified(
     made = run(workspace, "team", out=tmp_path / "m.gguf", form="gguf", kind="q8_0")
 
     assert made.as_json()["verified"] is False
-    assert made.verification.said == (
+    assert made.verification.sentence == (
         "not verified: llama.cpp is not installed (pip install llama-cpp-python)"
     )
     assert (tmp_path / "m.gguf").read_bytes()[:4] == b"GGUF"
@@ -335,5 +337,5 @@ def test_a_model_folder_without_tokenizer_is_exported_and_said_to_be_unverified(
     made = run(workspace, "bare", out=tmp_path / "out")
 
     assert not made.verification.verified
-    assert "no usable tokenizer" in made.verification.said
+    assert "no usable tokenizer" in made.verification.sentence
     assert json.loads((tmp_path / "out" / "config.json").read_text())["model_type"] == "llama"

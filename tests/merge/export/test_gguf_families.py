@@ -50,7 +50,7 @@ def test_every_family_answers_in_llama_cpp_as_in_transformers(family: str, tmp_p
 
     found = in_llama_cpp(folder, tmp_path / "m.gguf")
 
-    assert found.verified, found.said
+    assert found.verified, found.sentence
     assert found.figures["same"] == len(PROMPTS)
 
 
@@ -65,8 +65,8 @@ def test_every_cut_is_llama_cpps_with_and_without_a_first_token(cut: str, tmp_pa
 
         found = in_llama_cpp(folder, tmp_path / f"{bos}.gguf")
 
-        assert found.figures["cut_alike"] == len(PROMPTS), found.said
-        assert found.verified, found.said
+        assert found.figures["cut_alike"] == len(PROMPTS), found.sentence
+        assert found.verified, found.sentence
 
 
 @needs_llama_cpp
@@ -89,7 +89,7 @@ def test_what_a_configuration_changes_is_changed_in_llama_cpp_too(
 
     found = in_llama_cpp(folder, tmp_path / "m.gguf")
 
-    assert found.verified, found.said
+    assert found.verified, found.sentence
 
 
 @needs_llama_cpp
@@ -97,7 +97,7 @@ def test_what_a_configuration_changes_is_changed_in_llama_cpp_too(
 def test_the_starter_answers_in_llama_cpp_as_in_transformers(tmp_path: Path) -> None:
     found = in_llama_cpp(STARTER, tmp_path / "m.gguf")
 
-    assert found.figures["same"] == len(PROMPTS), found.said
+    assert found.figures["same"] == len(PROMPTS), found.sentence
 
 
 @needs_llama_cpp
@@ -109,7 +109,7 @@ def test_rounded_types_cut_text_alike_and_answer_mostly_alike(
     found = in_llama_cpp(STARTER, tmp_path / "m.gguf", kind=kind)
 
     assert found.figures["cut_alike"] == len(PROMPTS)
-    assert found.figures["same"] >= least, found.said
+    assert found.figures["same"] >= least, found.sentence
 
 
 @needs_llama_cpp

@@ -179,5 +179,5 @@ def test_an_ollama_folder_holds_file_modelfile_and_card(
         "README.md",
     }
     assert made.verification.verified is False
-    assert made.verification.said.startswith("not opened in Ollama itself; the GGUF file")
+    assert made.verification.sentence.startswith("not opened in Ollama itself; the GGUF file")
     assert "FROM ./model.gguf" in (tmp_path / "out" / "Modelfile").read_text()

@@ -43,7 +43,9 @@ def test_adapters_of_one_base_are_laid_out_with_the_line_that_serves_them(
 
     out = tmp_path / "out"
     assert made.verification.verified is False
-    assert made.verification.said.startswith("not opened in vLLM itself; verified in transformers")
+    assert made.verification.sentence.startswith(
+        "not opened in vLLM itself; verified in transformers"
+    )
     assert made.verification.figures["same"] == 40
     assert (out / "base" / "model.safetensors").is_file()
     assert (out / "base" / "tokenizer.json").is_file()

@@ -30,7 +30,7 @@ from merge.search.bench import Bench
 from merge.search.candidates import METHODS, fit_seconds, worth_fitting
 from merge.search.journal import Line
 from merge.search.loop import next_start
-from merge.search.outcome import Found, SearchSettings
+from merge.search.outcome import SearchResult, SearchSettings
 from merge.search.search import search, trial_recipe
 from tests.merge.fit.test_regmean import DOMAINS, FAMILIES, WORDS, recipe_of, task, two, written
 from tests.merge.planted import train
@@ -257,7 +257,7 @@ def test_a_search_finds_it_and_proposes_other_methods_after(
     settings = SearchSettings(minutes=None, trials=20)
     seen: list[str] = []
 
-    def tried() -> Found:
+    def tried() -> SearchResult:
         return search(
             resolved,
             domains(2, 20),
@@ -286,7 +286,7 @@ def test_what_a_search_fitted_is_built_without_another_fit(
     rows = domains(1, 24)
     settings = SearchSettings(minutes=None, trials=1, methods=("regmean",))
 
-    def run(judged: list[Domain]) -> Found:
+    def run(judged: list[Domain]) -> SearchResult:
         return search(resolved, judged, settings, workspace=workspace, calibration=rows)
 
     found = run(domains(2, 20))

@@ -27,13 +27,13 @@ from adapt.workspace.folder import Workspace
 from merge.mergekit.check import resolve
 from merge.mergekit.config import job_of
 from merge.mergekit.open_result import open_model
-from merge.mergekit.process import Job
+from merge.mergekit.process import WorkerJob
 from merge.mergekit.worker import WORK, per_layer
 from merge.recipes.mergekit.recipe import parse
 from tests import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-Work = Callable[[dict[str, object]], tuple[Path, Job, dict[str, object]]]
+Work = Callable[[dict[str, object]], tuple[Path, WorkerJob, dict[str, object]]]
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def work(workspace: Workspace, tmp_path: Path) -> Work:
     """Return what checks a recipe and does the worker's part of it."""
 
-    def done(values: dict[str, object]) -> tuple[Path, Job, dict[str, object]]:
+    def done(values: dict[str, object]) -> tuple[Path, WorkerJob, dict[str, object]]:
         recipe = parse(values, where="recipe", lines={}, faults=[])
         resolved = resolve(recipe, workspace=workspace)
-        folders = {name: model.folder for name, model in resolved.found.items()}
+        folders = {name: model.folder for name, model in resolved.models.items()}
         out = tmp_path / "out"
         out.mkdir()
         job = job_of(resolved, folders, out=out)
@@ -64,7 +64,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return {k: v for f in sorted(folder.glob("*.safetensors")) for k, v in load_file(f).items()}
 
 
-def directly(job: Job, out: Path) -> dict[str, Tensor]:
+def directly(job: WorkerJob, out: Path) -> dict[str, Tensor]:
     """Return what mergekit's own command makes of the same configuration."""
     LoaderCache().loaders.clear()
     options = MergeOptions(quiet=True, write_model_card=False, random_seed=job.seed)

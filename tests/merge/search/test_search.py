@@ -21,7 +21,7 @@ from merge.methods.trial import Space, Trial
 from merge.recipes.from_flags import recipe_from_flags
 from merge.search.bench import Bench
 from merge.search.journal import open_journal
-from merge.search.outcome import Found, SearchSettings
+from merge.search.outcome import SearchResult, SearchSettings
 from merge.search.search import search, trial_recipe
 from merge.write.tensor import TensorMerger
 from tests.merge.conftest import make_adapter as any_adapter, make_base as tied_base
@@ -65,7 +65,7 @@ def resolved(folders: tuple[Path, list[Path]], workspace: Workspace) -> Resolved
     return resolve(recipe, workspace=workspace)
 
 
-def run(resolved: Resolved, workspace: Workspace, **settings: object) -> Found:
+def run(resolved: Resolved, workspace: Workspace, **settings: object) -> SearchResult:
     chosen = SearchSettings.model_validate({"minutes": None, "trials": 4} | settings)
     return search(resolved, DOMAINS, chosen, workspace=workspace)
 

@@ -83,7 +83,7 @@ def names_of(question: str) -> set[str]:
     return named
 
 
-def held_share(names: Iterable[str], text_terms: set[str]) -> float:
+def share_held(names: Iterable[str], text_terms: set[str]) -> float:
     """Return which share of some names a text holds; 0 for none."""
     wanted = list(names)
     return (
