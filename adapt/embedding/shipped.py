@@ -55,15 +55,15 @@ def _package(module: str, install: str) -> Path:
 
 def minilm() -> Embedder:
     """Return the embedder of English."""
-    folder = minilm_folder()
+    minilm_folder()  # whether it is installed is said now, not at its first use
     identity = f"minilm@{MINILM_SHA256[:16]}"
-    return Embedder(identity, lambda: _load_minilm(folder), frozenset({"en"}))
+    return Embedder(identity, _load_minilm, frozenset({"en"}))
 
 
 def muse() -> Embedder:
     """Return the embedder of 16 languages."""
-    folder = muse_folder()
-    return Embedder(f"muse@{MUSE_SHA256[:16]}", lambda: load_muse(folder), LANGUAGES)
+    muse_folder()
+    return Embedder(f"muse@{MUSE_SHA256[:16]}", shared_muse, LANGUAGES)
 
 
 def load_muse(folder: Path) -> Muse:
@@ -94,8 +94,15 @@ def shared_e5() -> E5:
     return load_e5()
 
 
-def load_token_encoder() -> MiniLm:
-    """Return the shipped MiniLM on the processor, which gives the states of single tokens as well.
+@functools.cache
+def shared_muse() -> Muse:
+    """Return the one shipped multilingual encoder of this process, as `load_muse`, loaded when it is first asked for."""
+    return load_muse(muse_folder())
+
+
+@functools.cache
+def shared_minilm() -> MiniLm:
+    """Return the one shipped MiniLM of this process on the processor, which gives the states of single tokens as well.
 
     Raises:
         ModelError: its package is not installed, or its weights are not those that it shipped with.
@@ -105,13 +112,16 @@ def load_token_encoder() -> MiniLm:
     return MiniLm(folder)
 
 
-def _load_minilm(folder: Path) -> Encoder:
-    check_weights(folder / "model.safetensors", MINILM_SHA256)
+def _load_minilm() -> Encoder:
     if not _may_have_gpu():
-        return MiniLm(folder)
+        return shared_minilm()
     from adapt.embedding.encoders.minilm_torch import TorchMiniLm, has_gpu  # torch takes 2 s
 
-    return TorchMiniLm(folder) if has_gpu() else MiniLm(folder)
+    if not has_gpu():
+        return shared_minilm()
+    folder = minilm_folder()
+    check_weights(folder / "model.safetensors", MINILM_SHA256)
+    return TorchMiniLm(folder)
 
 
 def _may_have_gpu() -> bool:

@@ -4,9 +4,10 @@ Order of precedence: a flag, then the file, then the default in the class. Unkno
 """
 
 import difflib
+import functools
 import tomllib
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -30,14 +31,21 @@ def read_section(path: Path, section: str, settings: type[SettingsT]) -> Setting
     """
     if not path.exists():
         return settings()
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AdaptError(f"{path}: not valid TOML ({error}); correct it or remove it") from error
+    state = path.stat()
+    tables = _read_tables(path, (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
     try:
         return settings(**tables.get(section, {}))
     except ValidationError as error:
         raise AdaptError(f"{path}: {section}.{explain(error, settings)}") from error
+
+
+@functools.lru_cache(maxsize=8)
+def _read_tables(path: Path, _state: tuple[int, ...]) -> dict[str, Any]:
+    """Return a file's tables, read once for as long as it stays as it is."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise AdaptError(f"{path}: not valid TOML ({error}); correct it or remove it") from error
 
 
 def explain(error: ValidationError, settings: type[Settings]) -> str:

@@ -5,19 +5,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from adapt.errors import DataError
-from adapt.records import Example
+from adapt.evaluation.prompts import prompt_key
 from finetune.data.datasets import R, RowSet
 from finetune.data.formats import Read
 
 SHARE = 0.1
 MOST = 200  # more would cost time and hardly narrow the interval
-
-
-def prompt_key(row: Read) -> str:
-    """Return what tells one prompt from another; case and white space do not. Plain text is its own prompt."""
-    told = row.messages if isinstance(row, Example) and row.plain else row.prompt
-    turns = (f"{m.role}\x1f{' '.join(m.content.split()).casefold()}" for m in told)
-    return "\x1e".join(turns)
 
 
 def hold_out(data: RowSet[R], *, seed: int) -> tuple[RowSet[R], RowSet[R]]:

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from adapt.evaluation.prompts import prompt_key
 from adapt.records import Example
-from finetune.data.split import prompt_key
 
 RUN = 13  # words; shorter runs are shared by chance
 _WORD = re.compile(r"\w+")

@@ -13,7 +13,6 @@ Transformers' own are written in place and hold pickles; a SIGKILL left 16 of 24
 """
 
 import json
-import os
 import random
 import shutil
 import uuid
@@ -30,7 +29,7 @@ from transformers import TrainerState
 
 from adapt.errors import WorkspaceError
 from adapt.registry.artifacts import sha256_file
-from adapt.workspace.folder import sync_folder
+from adapt.workspace.staged import HIDDEN, publish_folder, remove_folder
 
 KEPT = 2
 MANIFEST = "manifest.json"
@@ -63,7 +62,7 @@ def save_checkpoint(run: Path, state: TrainingState, progress: TrainingProgress)
     folder = run / f"checkpoint-{state.trainer.global_step}"
     if folder.is_dir():
         return folder
-    staged = run / f".staged-{uuid.uuid4().hex}"
+    staged = run / f"{HIDDEN}{uuid.uuid4().hex}"
     staged.mkdir(parents=True)
     try:
         save_file(trained_parameters(state.model), staged / "adapter.safetensors")
@@ -75,16 +74,11 @@ def save_checkpoint(run: Path, state: TrainingState, progress: TrainingProgress)
         _write(staged / "progress.json", asdict(progress))
         files = sorted(staged.iterdir())
         _write(staged / MANIFEST, {file.name: sha256_file(file) for file in files})
-        for file in staged.iterdir():
-            with file.open("rb") as handle:
-                os.fsync(handle.fileno())
-        sync_folder(staged)
-        staged.rename(folder)
-        sync_folder(run)
+        publish_folder(staged, folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
     for old in _folders(run)[:-KEPT]:
-        _discard(old)
+        remove_folder(old)
     return folder
 
 
@@ -94,7 +88,7 @@ def find_checkpoint(run: Path) -> Path | None:
     Raises:
         WorkspaceError: there are checkpoints, but all were damaged after they were written.
     """
-    for leftover in run.glob(".staged-*"):
+    for leftover in run.glob(f"{HIDDEN}*"):
         shutil.rmtree(leftover, ignore_errors=True)  # of a process that was killed
     folders = _folders(run)
     for folder in reversed(folders):
@@ -223,13 +217,6 @@ def _is_whole(folder: Path) -> bool:
         return all(sha256_file(folder / name) == digest for name, digest in hashes.items())
     except (OSError, ValidationError):
         return False
-
-
-def _discard(folder: Path) -> None:
-    """Remove a checkpoint; renamed first, so that half of it is never taken for one."""
-    trash = folder.with_name(f".staged-{uuid.uuid4().hex}")
-    folder.rename(trash)
-    shutil.rmtree(trash, ignore_errors=True)
 
 
 def _write(path: Path, value: object) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from adapt.errors import AdaptError, ModelError
 from adapt.registry.artifacts import CARD, Artifact
-from adapt.storage.staged import staged_folder
+from adapt.workspace.staged import staged_folder
 from merge.export.card import CARD as README, export_card
 from merge.export.engines import TransformersEngine
 from merge.export.job import ExportJob, base_of, compare_exactly, refer_to

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adapt.errors import AdaptError, ModelError
 from adapt.registry.artifacts import Artifact
-from adapt.storage.staged import staged_folder
+from adapt.workspace.staged import staged_folder
 from merge.export.card import CARD as README, export_card
 from merge.export.folder import copy_files, needed, verify_folder
 from merge.export.job import ExportJob, base_of

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapt.errors import AdaptError
+from adapt.evaluation.prompts import prompt_key
 from adapt.evaluation.tasks import Task
 from adapt.records import Example
 from merge.check.resolve import Resolved
@@ -68,19 +69,14 @@ def refuse_shared_rows(
         AdaptError: a prompt is in both; the text names the tasks and counts the rows.
     """
     for task in seen:
-        asked = {_prompt(example) for example in task.examples}
+        asked = {prompt_key(example) for example in task.examples}
         for test in tests:
-            shared = sum(_prompt(example) in asked for example in test.examples)
+            shared = sum(prompt_key(example) in asked for example in test.examples)
             if shared:
                 raise AdaptError(
                     f"{shared} of the test rows of '{test.name}' are among the {role} rows of '{task.name}'; "
                     "a merge may not see the rows that prove it: give other rows"
                 )
-
-
-def _prompt(example: Example) -> tuple[str, ...]:
-    shown = example.prompt or example.messages
-    return tuple(" ".join(message.content.split()).casefold() for message in shown)
 
 
 def domains_of(resolved: Resolved, tasks: Sequence[Task]) -> list[Domain]:

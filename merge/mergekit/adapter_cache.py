@@ -14,7 +14,8 @@ from typing import get_args
 from adapt.errors import ModelError
 from adapt.protocols import Progress
 from adapt.records import ProgressEvent
-from adapt.workspace.folder import Workspace, sync_folder
+from adapt.workspace.folder import Workspace
+from adapt.workspace.staged import HIDDEN, publish_folder, remove_folder
 from merge.mergekit.sources import FoundModel, content_key, hash_adapter
 from merge.methods.catalogue import SPECS
 from merge.methods.terms import Terms
@@ -66,7 +67,7 @@ class MergedAdapters:
         def told(event: ProgressEvent) -> None:
             progress(replace(event, stage="adapters", detail=f"{model.name}: {event.detail}"))
 
-        partial = self._root / f".{uuid.uuid4().hex}"
+        partial = self._root / f"{HIDDEN}{uuid.uuid4().hex}"
         partial.mkdir()
         try:
             plan = plan_merge(model.checkpoint, [model.adapter], output_dtype=dtype)
@@ -79,8 +80,7 @@ class MergedAdapters:
                 raise ModelError(
                     f"{model.name}: was changed while it was being merged; run the merge again"
                 )
-            partial.rename(folder)
-            sync_folder(self._root)
+            publish_folder(partial, folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -91,9 +91,7 @@ class MergedAdapters:
         for folder in folders:
             total += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
             if total > most_bytes:
-                trash = self._root / f".{uuid.uuid4().hex}"
-                folder.rename(trash)  # never half a model under its key
-                shutil.rmtree(trash)
+                remove_folder(folder)
 
 
 def whole() -> Terms:

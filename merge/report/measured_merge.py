@@ -12,7 +12,7 @@ from adapt.records import ProgressEvent
 from adapt.registry.artifacts import Artifact
 from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace
-from merge.build import AdapterLimits, merge
+from merge.build import AdapterLimits, build
 from merge.check.resolve import Resolved, resolve
 from merge.fit.domains import Domain, domains_of, refuse_shared_rows
 from merge.recipes.recipe import Recipe
@@ -44,11 +44,12 @@ def merge_measured(
     calibration = domains_of(resolved, plan.calibration)
     refuse_shared_rows(plan.calibration, plan.tests, role="calibration")
     searched: dict[str, JsonValue] = {}
-    trial, fitted = None, None
+    trial, fitted, built = None, None, resolved
     if plan.search is not None:
         found, calibration = _search(resolved, plan, form, workspace, progress)
         searched, trial, fitted = found.as_metrics(), found.trial, found.fitted
-        recipe = trial_recipe(recipe, trial)
+        # another recipe, and minutes later
+        built = resolve(trial_recipe(recipe, trial), workspace=workspace, has_rows=has_rows)
 
     def measure(folder: Path) -> Mapping[str, JsonValue]:
         metrics: dict[str, JsonValue] = {"search": searched} if searched else {}
@@ -68,12 +69,12 @@ def merge_measured(
         (folder / FILE).write_text(text + "\n", encoding="utf-8")
         return {**metrics, **report.as_metrics()}
 
-    return merge(
-        recipe,
+    return build(
+        built,
         workspace=workspace,
         output=form,
         limits=limits,
-        calibration=calibration if recipe.spec.space == "rows" else (),
+        calibration=calibration if built.recipe.spec.space == "rows" else (),
         fitted=fitted,
         evaluate=measure,
         progress=progress,

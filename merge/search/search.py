@@ -24,7 +24,7 @@ from merge.search.candidates import METHODS, fit_seconds, rows_of, worth_fitting
 from merge.search.journal import open_journal
 from merge.search.loop import try_all
 from merge.search.outcome import SearchResult, SearchSettings
-from merge.write.source_stamps import files_of
+from merge.write.source_stamps import WatchedAdapters
 
 ONCE = ("distill",)  # unless asked for, these are tried once: each trial takes minutes
 
@@ -61,8 +61,13 @@ def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things
     _check(resolved, domains, settings, methods)
     space = Space(methods, len(resolved.adapters), fixed or {}, once)
     seconds = {method: fit_seconds(resolved, fitted, method) for method in once}
-    base, adapters = resolved.base.sha256, files_of(resolved)
-    journal = open_journal(workspace, _conditions(resolved, judged, fitted, settings, space))
+    base, adapters = resolved.base.sha256, WatchedAdapters(resolved).pairs()
+    origin: dict[str, JsonValue] = {
+        "base": base,
+        "adapters": [list(files) for files in adapters],
+        "dtype": resolved.recipe.output_dtype,
+    }
+    journal = open_journal(workspace, _conditions(origin, judged, fitted, settings, space))
     with workspace.lock(f"search-{journal.path.stem}", timeout_seconds=1):
         bench = Bench(resolved, judged, calibration=fitted, progress=progress)
         try:
@@ -93,7 +98,7 @@ def _check(
 
 
 def _conditions(
-    resolved: Resolved,
+    origin: dict[str, JsonValue],
     judged: Sequence[Domain],
     fitted: Sequence[Domain],
     settings: SearchSettings,
@@ -103,9 +108,7 @@ def _conditions(
     known: list[JsonValue] = [[d.adapter, fingerprint(d.task.examples)] for d in fitted]
     return {
         "objective": "likelihood per token",
-        "base": resolved.base.sha256,
-        "adapters": [list(files) for files in files_of(resolved)],
-        "dtype": resolved.recipe.output_dtype,
+        **origin,
         "domains": [[d.task.name, d.adapter, fingerprint(d.task.examples)] for d in judged],
         **({"calibration": known} if known else {}),
         "methods": [*space.methods, *space.once],

@@ -19,12 +19,6 @@ FRESH_SECONDS = 2.0  # clocks of files tick in steps, up to two seconds on old f
 Stamp = tuple[int, int, int, int]
 
 
-def files_of(resolved: "Resolved") -> list[tuple[str, str]]:
-    """Return the SHA-256 of each adapter's weights and configuration as they are now."""
-    paths = [adapter.file.path for adapter in resolved.adapters]
-    return [(sha256_file(path), sha256_file(path.with_name(CONFIG))) for path in paths]
-
-
 class Watched:
     """Files as they were when this was made."""
 
@@ -58,3 +52,17 @@ class Watched:
     def _now(self) -> list[Stamp]:
         stats = [file.stat() for file in self._files]
         return [(s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for s in stats]
+
+
+class WatchedAdapters(Watched):
+    """Weights and configuration of each adapter of a merge, as they were when this was made."""
+
+    def __init__(self, resolved: "Resolved") -> None:
+        """Note the files' stamps."""
+        weights = [adapter.file.path for adapter in resolved.adapters]
+        super().__init__([file for path in weights for file in (path, path.with_name(CONFIG))])
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the SHA-256 of each adapter's weights and configuration; read once."""
+        hashes = self.hashes()
+        return list(zip(hashes[::2], hashes[1::2], strict=True))

@@ -1,6 +1,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -388,3 +389,22 @@ def test_what_has_no_low_rank_is_refused_as_an_adapter(
     ):
         with pytest.raises(RecipeError, match=sentence):
             merge(recipe, workspace=workspace, output="adapter")
+
+
+def test_a_configuration_that_changes_during_the_merge_is_noticed(
+    workspace: Workspace, zoo: Zoo, tmp_path: Path
+) -> None:
+    base = zoo.base()
+    folder = shutil.copytree(zoo.adapter(base, seed=1), tmp_path / "copy")
+    recipe = recipe_from_flags([str(folder)], method="linear", base=str(base), name="support")
+
+    def change(event: ProgressEvent) -> None:
+        if event.stage != "evaluate":
+            path = folder / "adapter_config.json"
+            config = json.loads(path.read_text())
+            path.write_text(json.dumps({**config, "lora_alpha": 2 * config["lora_alpha"]}))
+
+    with pytest.raises(ModelError, match="was changed while it was being merged"):
+        merge(recipe, workspace=workspace, progress=change)
+
+    assert not Registry(workspace).names()

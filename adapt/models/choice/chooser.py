@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from adapt.embedding.shipped import load_muse, load_token_encoder, muse_folder, shared_e5
+from adapt.embedding.shipped import shared_e5, shared_minilm, shared_muse
 from adapt.models.choice.evidence import EVIDENCE, FOREIGN, MODEL_FIGURES, Evidence, Figures
 from adapt.models.choice.likelihood import Likelihoods
 from adapt.models.choice.match import MatchHead, TokenMatch
@@ -153,5 +153,5 @@ def load_chooser() -> Chooser:
     Raises:
         ModelError: an embedder's package is not installed, or its weights are not those that it shipped with.
     """
-    match = TokenMatch(load_token_encoder(), MatchHead.load())
-    return Chooser(Evidence(match, load_muse(muse_folder()), shared_e5()), load_weights())
+    match = TokenMatch(shared_minilm(), MatchHead.load())
+    return Chooser(Evidence(match, shared_muse(), shared_e5()), load_weights())

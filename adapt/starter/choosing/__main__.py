@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from adapt.embedding.shipped import load_e5, load_muse, load_token_encoder, muse_folder
+from adapt.embedding.shipped import shared_e5, shared_minilm, shared_muse
 from adapt.models.choice.chooser import WEIGHTS, LanguageWeights, Weights
 from adapt.models.choice.evidence import EVIDENCE, FOREIGN, MODEL_FIGURES, Evidence
 from adapt.models.choice.likelihood import likelihoods
@@ -59,9 +59,9 @@ class Recipe:
     def __init__(self, sources: Sources, *, seed: int) -> None:
         self.sources = sources
         self.seed = seed
-        self.tokens = RememberedTokens(load_token_encoder())
-        self.texts = RememberedTexts(load_muse(muse_folder()).encode)
-        self.answers = RememberedAnswers(load_e5())
+        self.tokens = RememberedTokens(shared_minilm())
+        self.texts = RememberedTexts(shared_muse().encode)
+        self.answers = RememberedAnswers(shared_e5())
         with tempfile.TemporaryDirectory() as nowhere:
             self.starter = ModelRuntime(find_base("starter", Workspace(Path(nowhere) / "w")))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from adapt.errors import AdaptError, ModelError
 from adapt.models.loading import load_tokenizer
-from adapt.storage.staged import staged_file, staged_folder
+from adapt.workspace.staged import staged_file, staged_folder
 from merge.export.card import CARD as README, export_card
 from merge.export.engines import LlamaCppEngine, has_llama_cpp
 from merge.export.folder import NO_VERIFY, needed

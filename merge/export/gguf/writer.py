@@ -17,7 +17,7 @@ from torch import Tensor
 from adapt.errors import ModelError
 from adapt.protocols import Progress, no_progress
 from adapt.records import ProgressEvent
-from adapt.storage.staged import staged_file
+from adapt.workspace.staged import staged_file
 from merge.export.gguf.families import (
     Config,
     Family,

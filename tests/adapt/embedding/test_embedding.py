@@ -1,18 +1,22 @@
 import importlib
 import math
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from adapt.embedding import shipped
 from adapt.embedding.encoders.batches import ROWS, batches
 from adapt.embedding.encoders.minilm import MiniLm
 from adapt.embedding.encoders.minilm_torch import TorchMiniLm
+from adapt.embedding.encoders.muse import Muse
 from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.embedding.load import load_embedder
 from adapt.embedding.shipped import check_weights, minilm_folder
 from adapt.errors import ModelError
+from adapt.models.choice.chooser import load_chooser
 
 TEXTS = ["The office opens at nine.", "¿Cuándo abre la oficina?", "word " * 400, "", "short"]
 
@@ -139,3 +143,30 @@ def test_a_vector_does_not_depend_on_its_company_to_the_last_bit() -> None:
     mixed = np.concatenate([embedder.embed_array(texts[i : i + 7]) for i in range(0, 60, 7)])
 
     assert together.tobytes() == alone.tobytes() == mixed.tobytes()
+
+
+def test_what_chooses_sentences_and_what_embeds_share_the_loaded_encoders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+    for encoder in (MiniLm, Muse):
+        monkeypatch.setattr(encoder, "__init__", _noting(encoder, made))
+    monkeypatch.setattr(shipped, "GPU_DEVICES", ())
+    for cached in (shipped.shared_minilm, shipped.shared_muse, load_chooser):
+        cached.cache_clear()
+
+    load_embedder().embed(TEXTS[:1])
+    load_chooser()
+    load_embedder().embed(TEXTS[:1])
+
+    assert sorted(made) == ["MiniLm", "Muse"]
+
+
+def _noting(encoder: type, made: list[str]) -> Callable[..., None]:
+    load = encoder.__init__
+
+    def init(self: object, *given: object, **named: object) -> None:
+        made.append(encoder.__name__)
+        load(self, *given, **named)
+
+    return init

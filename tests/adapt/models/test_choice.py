@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from adapt.embedding.shipped import load_token_encoder
+from adapt.embedding.shipped import shared_minilm
 from adapt.models.choice.chooser import Chooser, load_chooser, load_weights
 from adapt.models.choice.evidence import EVIDENCE, MODEL_FIGURES
 from adapt.models.choice.likelihood import likelihoods
@@ -209,7 +209,7 @@ def test_what_is_measured_in_parts_is_what_is_measured_at_once(
 
 
 def test_a_candidate_is_read_among_its_neighbours_whatever_the_windows() -> None:
-    encoder = load_token_encoder()
+    encoder = shared_minilm()
     match = TokenMatch(encoder, MatchHead.load())
     long = " ".join(f"Door number {n} opens at {n % 12} o'clock and stays open." for n in range(60))
     candidates = find_candidates(Grounding(((1, long), (2, HARBOUR)), headings=("Doors", "")))

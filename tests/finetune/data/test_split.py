@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from adapt.errors import DataError
+from adapt.evaluation.prompts import prompt_key
 from adapt.records import Example, Message
 from finetune.data.datasets import ExampleSet
-from finetune.data.split import MOST, count_leaks, hold_out, prompt_key
+from finetune.data.split import MOST, count_leaks, hold_out
 
 
 def data_of(prompts: list[str]) -> ExampleSet:

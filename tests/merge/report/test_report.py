@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,10 +15,14 @@ from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace
 from merge.build import merge
 from merge.check.resolve import Resolved, resolve
+from merge.check.sources import find_sources
 from merge.fit.domains import Domain
 from merge.recipes.from_flags import recipe_from_flags
+from merge.recipes.recipe import Recipe
 from merge.report.geometry import analyse
 from merge.report.measure import Held, measure
+from merge.report.measure_plan import MeasurePlan
+from merge.report.measured_merge import merge_measured
 from merge.report.recovered import mean_recovered, recovered
 from merge.report.report import Advice, DomainResult, Report
 from tests.merge.conftest import Zoo, dense_deltas
@@ -175,3 +180,24 @@ def test_a_version_worse_than_its_base_is_promoted_only_by_force(workspace: Work
     assert "production" not in registry.aliases("m")
     registry.promote("m", force=True)
     assert registry.aliases("m")["production"] == 1
+
+
+def test_a_measured_merge_finds_what_its_recipe_names_once(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = make_base(tmp_path / "base")
+    folders = [make_adapter(tmp_path / str(seed), base, seed=seed) for seed in (1, 2)]
+    recipe = _resolved(workspace, base, folders).recipe
+    rows = (Example((Message("user", "office"), Message("assistant", "8:00 hours"))),)
+    tests = [Task(str(folder.name), rows, "f1") for folder in folders]
+    asked: list[Recipe] = []
+
+    def find(recipe: Recipe, *given: Any) -> Any:
+        asked.append(recipe)
+        return find_sources(recipe, *given)
+
+    monkeypatch.setattr("merge.check.resolve.find_sources", find)
+
+    merge_measured(recipe, MeasurePlan(tests, controls=False), workspace=workspace)
+
+    assert len(asked) == 1

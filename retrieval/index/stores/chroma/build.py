@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from adapt.workspace.folder import sync_folder
+from adapt.workspace.staged import publish_folder
 from retrieval.index.stores.chroma.folders import FOLDER, PART, collection_name, open_client
 from retrieval.index.texts import ChunkTexts
 from retrieval.index.vectors import NearVectors, embedders
@@ -48,13 +48,7 @@ def build(segment: Path) -> None:
             end = min(start + BATCH, len(ids))
             collection.add(ids=ids[start:end], embeddings=np.asarray(vectors[start:end]))
     client.close()
-    for folder, _, files in os.walk(part):
-        for name in files:
-            with (Path(folder) / name).open("rb") as handle:
-                os.fsync(handle.fileno())
-        sync_folder(Path(folder))
-    part.rename(segment / FOLDER)
-    sync_folder(segment)
+    publish_folder(part, segment / FOLDER)
 
 
 def _end_with_parent() -> None:

@@ -4,6 +4,7 @@ What a killed process left under the staged name is removed by the next one that
 """
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 from adapt.errors import AdaptError
 from adapt.workspace.disk import full_disk_told
 from adapt.workspace.folder import sync_file, sync_folder
+
+HIDDEN = ".staged-"  # how the name of a folder begins that is being made or removed
 
 
 def check_free(target: Path) -> None:
@@ -54,11 +57,27 @@ def staged_folder(target: Path) -> Iterator[Path]:
     with _staged(target) as staged:
         staged.mkdir()
         yield staged
-        for file in sorted(path for path in staged.rglob("*") if path.is_file()):
-            _sync(file)
         if target.is_dir():
             target.rmdir()
-        staged.rename(target)
+        publish_folder(staged, target)
+
+
+def publish_folder(staged: Path, target: Path) -> None:
+    """Make what lies in a folder durable and give the folder its name, which nothing may have yet."""
+    for path in (*staged.rglob("*"), staged):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            _sync(path)
+    staged.rename(target)
+    sync_folder(target.parent)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder so that nobody takes half of it for the whole: it gets a hidden name first."""
+    hidden = folder.with_name(f"{HIDDEN}{uuid.uuid4().hex}")
+    folder.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 @contextmanager
