@@ -1,4 +1,4 @@
-"""What is kept and said of a merge that was written: its settings, its model card, its licence and one line."""
+"""What is recorded of a written merge: its settings, its model card, its licence and a summary line."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ def settings_of(
 
 
 def _rows(calibration: "Sequence[Domain]") -> list[JsonValue]:
-    """Return what tells the rows that a model was fitted to."""
+    """Return what identifies the rows that a model was fitted to."""
     if not calibration:
         return []
     from merge.fit.domains import fingerprint  # torch: only where rows were used

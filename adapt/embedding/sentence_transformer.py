@@ -76,7 +76,7 @@ def languages_of(folder: Path) -> frozenset[str] | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """Return what tells a model's weights from others.
+    """Return the identity of a model's weights.
 
     Raises:
         ModelError: it has no safetensors.

@@ -78,7 +78,7 @@ def _apply(
         [m.as_dict() for m in messages],
         tokenize=False,
         add_generation_prompt=add_generation_prompt,
-        # Qwen3 and SmolLM3 think aloud unless told not to: the thoughts would be the answer, and cut at its longest
+        # Qwen3 and SmolLM3 think aloud unless switched off: the thoughts would fill the answer and be cut off
         enable_thinking=False,
     )
     return str(text)

@@ -211,7 +211,7 @@ class ModelRuntime:
     def _constraint(
         self, grounding: Grounding | None, prompt_length: int, way: str
     ) -> LogitsProcessorList | None:
-        """Return what holds an answer to its passages in a way; None where nothing does."""
+        """Return what restricts an answer to its passages in a way; None where nothing does."""
         if grounding is None or way == "off":
             return None
         if way == "quotes" and not (grounding.passages or grounding.uncited):

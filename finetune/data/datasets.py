@@ -32,7 +32,7 @@ KINDS: dict[type[Read], str] = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a dataset are to be understood, where they do not tell it themselves.
+    """How the rows of a dataset are to be understood, where they do not show it themselves.
 
     Attributes:
         format: the name of a format; None recognises it row by row.

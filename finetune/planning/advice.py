@@ -10,9 +10,7 @@ from finetune.tokens.examples import Encoder
 from finetune.train.processes import processes
 
 FEW_ROWS = 30
-MOST_NUMBERS = (
-    1000  # trained for each token to learn; far more numbers than the data can tell apart
-)
+MOST_NUMBERS = 1000  # trained for each token to learn; far more numbers than the data can determine
 
 
 def explain(plan: Plan, settings: SftSettings, width: int) -> tuple[str, ...]:

@@ -85,7 +85,7 @@ def resume_on(
 def _follow(
     ray: Any, records: Sequence[RunRecord], workspace: Workspace, progress: Progress
 ) -> list[Artifact]:
-    """Start the tasks, tell how far they are, and return what they published."""
+    """Start the tasks, report their progress, and return what they published."""
     remote = ray.remote(train_run).options(
         max_retries=RETRIES,
         retry_exceptions=False,

@@ -42,7 +42,7 @@ from finetune.train.preference_margins import Judged, judge
 from finetune.train.processes import is_first, joined, said_by_first
 from finetune.train.trainer import Trained, TrainingJob
 
-NONE = "-"  # said where there is nothing to name
+NONE = "-"  # stands where there is nothing to name
 
 
 def finetune(

@@ -1,7 +1,7 @@
 """One training in several processes, as `accelerate launch` starts them: each reads its part of every batch.
 
 The first process begins the run, writes checkpoints, measures and publishes; what depends on time or on the user (the
-learning rate under `--max-minutes`, when to stop) is as the first says, or the processes would go apart.
+learning rate under `--max-minutes`, when to stop) is as the first decides, or the processes would diverge.
 """
 
 import os

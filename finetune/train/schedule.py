@@ -34,7 +34,7 @@ class Clock:
         self._started = time.monotonic()
 
     def agree(self, elapsed_seconds: float) -> None:
-        """Show this time until the next is told, as processes that train together must."""
+        """Report this time until the next is set, as processes that train together must."""
         self._told = elapsed_seconds
 
     @property

@@ -73,7 +73,7 @@ class TrainingJob:
         return begun, None
 
     def arguments(self) -> dict[str, Any]:
-        """Return what transformers' trainer is told, the same for all losses."""
+        """Return the arguments of transformers' trainer, the same for all losses."""
         plan, settings = self.prepared.plan, self.settings
         return {
             "output_dir": str(self.run),

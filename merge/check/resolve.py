@@ -56,7 +56,7 @@ class AdapterReport:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a merge will do, told before it is done; sizes in bytes.
+    """What a merge will do, reported before it runs; sizes in bytes.
 
     Attributes:
         parameters: of the whole merge, defaults filled in.

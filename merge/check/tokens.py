@@ -1,4 +1,4 @@
-"""Whether an adapter speaks the base's tokens: sizes of embeddings, and a tokenizer that lies in the adapter's folder.
+"""Whether an adapter uses the base's vocabulary: sizes of embeddings, and a tokenizer that lies in the adapter's folder.
 
 A merged model has the base's tokenizer and rows, so an adapter that was trained with others cannot be merged into it.
 """

@@ -23,7 +23,7 @@ from merge.export.job import ExportJob
 from merge.export.verify import Verification
 from merge.weights.lora_config import CONFIG
 
-# huggingface_hub speaks by httpx, from 2 on by httpx2, whose faults have this class of theirs in common
+# huggingface_hub uses httpx, from version 2 httpx2; their errors share a base class of this name
 NETWORK: type[Exception] = next(
     ancestor
     for ancestor in HfHubHTTPError.__mro__

@@ -1,7 +1,7 @@
 """A Modelfile: the chat template in Ollama's language, found by asking the tokenizer's own what it writes around each turn.
 
 Ollama reads no Jinja: it has templates of Go, and guesses one where it is given none. What a template does with a plain
-conversation (an opening, a system message, and marks before and after each turn) can be said there, is said here, and is
+conversation (an opening, a system message, and marks before and after each turn) can be written there, is written here and
 compared with the original on conversations of one to three turns. A template that does more is refused.
 Source: https://github.com/ollama/ollama/blob/main/docs/modelfile.md and docs/template.md.
 """

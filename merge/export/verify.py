@@ -1,4 +1,4 @@
-"""Does an exported model say what the model says? Greedy tokens of twenty prompts, in the export's own engine.
+"""Does an exported model answer as the model does? Greedy tokens of twenty prompts, in the export's own engine.
 
 The reference is transformers in fp32 on the CPU. Two engines add numbers in another order, so where the reference itself
 holds two tokens for equal (their logits less than `TIE` apart) either is right.

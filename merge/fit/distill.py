@@ -44,7 +44,7 @@ LEAST = 1e-6  # probability of all tokens that are not kept, so that its logarit
 
 @dataclass(frozen=True)
 class Taught:
-    """Rows of a domain, and what its adapter says before each token of their answers, as far as it was asked.
+    """Rows of a domain, and what its adapter predicts for each token of their answers, as far as it was asked.
 
     Attributes:
         likely: by the place of a row the log-probabilities of the likeliest tokens, of shape [tokens of the answer, kept],
@@ -161,7 +161,7 @@ class Distiller:
         return rows
 
     def _ask(self, place: int, wanted: Iterable[int]) -> None:
-        """Keep what an adapter says alone of the wanted rows of its domain."""
+        """Keep what an adapter alone predicts for the wanted rows of its domain."""
         taught = self._taught[place]
         missing = sorted(set(wanted) - taught.likely.keys())
         rows = [taught.rows[i] for i in missing]

@@ -1,4 +1,4 @@
-"""The rows of a search: whose they are, what tells one set from another, and that none of them is a test row."""
+"""The rows of a search: which adapter they belong to, what identifies a set, and that none of them is a test row."""
 
 import hashlib
 import json

@@ -40,7 +40,7 @@ Named = list[tuple[Location, ModelName]]
 
 @dataclass(frozen=True)
 class MergekitReport:
-    """What mergekit will do, told before it is done; sizes in bytes, about."""
+    """What mergekit will do, reported before it runs; sizes in bytes, approximately."""
 
     method: str
     models: tuple[str, ...]
@@ -52,7 +52,7 @@ class MergekitReport:
 
 @dataclass(frozen=True)
 class ResolvedMergekit:
-    """A recipe that will work as far as can be told: every model that it names, found and fitting.
+    """A recipe that will work as far as can be checked: every model that it names, found and fitting.
 
     Attributes:
         donor: the model whose configuration and tokenizer the output gets.

@@ -91,7 +91,7 @@ def _is_same(name: str, base: Checkpoint, model: Checkpoint) -> bool:
 def _describe(
     out: Path, base: Checkpoint, model: Checkpoint, wanted: Sequence[str]
 ) -> dict[str, JsonValue]:
-    """Write peft's configuration of what the file holds, and return what there is to tell of it.
+    """Write peft's configuration of what the file holds, and return a summary of it.
 
     Raises:
         ModelError: one of the tensors that differ (`wanted`) is not in it.

@@ -1,4 +1,4 @@
-"""Whether models have the layers, shapes and vocabularies that a merge puts together, told from headers alone."""
+"""Whether models have the layers, shapes and vocabularies that a merge puts together, by their headers alone."""
 
 import math
 import re

@@ -36,7 +36,7 @@ class ModelName:
 
     @property
     def text(self) -> str:
-        """Return the name as it is told to people."""
+        """Return the name as people read it."""
         return self.model or self.adapter or ""
 
 
@@ -78,7 +78,7 @@ class FoundModel:
 
     @property
     def content(self) -> str:
-        """Return what tells the model's weights from all others: the same for two copies of one model."""
+        """Return the identity of the model's weights: the same for two copies of one model."""
         return f"{self.weights_sha256}+{self.adapter_sha256}"
 
     @cached_property

@@ -1,6 +1,6 @@
 """The process in which mergekit runs: `python -m merge.mergekit.worker`, its job as one line of JSON on stdin.
 
-All models of the job are local folders. It writes the result, opens it again, and tells what it found as one line of JSON
+All models of the job are local folders. It writes the result, opens it again, and reports what it found as one line of JSON
 on stdout; progress (tqdm's) and everything else goes to stderr. It ends when stdin does, so it never outlives its parent.
 """
 

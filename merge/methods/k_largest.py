@@ -1,6 +1,6 @@
 """The k largest of many numbers, exactly, where only a block of them is in memory at a time.
 
-A sample tells between which two sizes the k-th largest lies; one pass counts what is above and keeps what is between, and
+A sample shows between which two sizes the k-th largest lies; one pass counts what is above and keeps what is between, and
 the k-th is found among those few. If the sample misled, the next pass takes a wider bracket: the result is always exact.
 """
 

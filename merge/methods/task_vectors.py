@@ -20,7 +20,7 @@ class TaskVector(Protocol):
     """ΔW of one adapter by blocks of rows (`merge.weights.delta_blocks.DeltaRows`, or whole in memory)."""
 
     def block(self, rows: slice, base: Array | None = None) -> Array:
-        """Return some rows in memory of their own; `base` are the base's, where they are at hand."""
+        """Return some rows in memory of their own; `base` are the base's, where they are available."""
         ...
 
     def exact(self, rows: slice, base: Array, at: Places) -> NDArray[np.float64]:

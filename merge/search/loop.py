@@ -125,7 +125,9 @@ def _propose(study: optuna.Study, space: Space, number: int, *, seed: int) -> di
             deterministic_objective=True,
         )
     trial = study.ask(_distributions(space))
-    study.tell(trial, state=optuna.trial.TrialState.FAIL)  # what was measured is told in `_tell`
+    study.tell(
+        trial, state=optuna.trial.TrialState.FAIL
+    )  # what was measured is reported in `_tell`
     return dict(trial.params)
 
 

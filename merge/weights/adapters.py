@@ -171,7 +171,7 @@ def fit(adapter: Adapter, part: Part, shape: tuple[int, ...]) -> Part:
     if part.embedding:
         transposed = True
     elif straight == flipped or shape not in (straight, flipped):
-        transposed = adapter.config.fan_in_fan_out  # a square weight does not tell by itself
+        transposed = adapter.config.fan_in_fan_out  # a square weight does not show it by its shape
     else:
         transposed = shape == flipped
     if shape != (flipped if transposed else straight):

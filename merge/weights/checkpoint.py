@@ -38,7 +38,7 @@ class Checkpoint:
 
     @property
     def embedding(self) -> str | None:
-        """Return the name of the input embedding, or None where it cannot be told."""
+        """Return the name of the input embedding, or None where it cannot be determined."""
         embeddings = [name for name in self.home if name.endswith(EMBEDDINGS)]
         return embeddings[0] if len(embeddings) == 1 else None
 

@@ -216,7 +216,7 @@ class DeltaRows:
         self._moved = None if is_product else Moved(adapter, part, base)
 
     def block(self, rows: slice, base: Array | None = None) -> Array:
-        """Return some rows in memory of their own; `base` are the base's, where they are at hand."""
+        """Return some rows in memory of their own; `base` are the base's, where they are available."""
         if self.product is not None:
             return self.product.block(rows)
         at_hand = self._base.block(rows) if base is None else base

@@ -1,4 +1,4 @@
-"""Documents of very many and very short lines, headings, sentences or words: told apart, and cut by length alone.
+"""Documents of very many and very short lines, headings, sentences or words: recognised, and cut by length alone.
 
 Cutting along structure takes some 10 microseconds for each part, which in ordinary text has 40 to 100 characters. A list
 of a million headings is no structure worth that. Not here: the ordinary way (`retrieval.chunks.cut`).
@@ -26,7 +26,7 @@ def count_parts(pages: Sequence[Page]) -> int:
 
 
 def is_crowded(pages: Sequence[Page]) -> bool:
-    """Return whether a document's parts are many, and on average too short to be told apart."""
+    """Return whether a document's parts are many, and on average too short to be cut by structure."""
     parts = count_parts(pages)
     return parts > FEW_PARTS and sum(len(page.text) for page in pages) < SHORT_PART * parts
 

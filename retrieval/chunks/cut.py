@@ -25,7 +25,7 @@ CountTokens = Callable[[str], int]
 
 CHUNKER_VERSION = 5  # raised when the same text is cut differently; collections then cut again
 ROOM = 50  # tokens that a heading has to leave to its text; else it is cut with it
-SAMPLED_PAGES = 10  # that tell a document's language
+SAMPLED_PAGES = 10  # that show a document's language
 COUNTED_TOGETHER = (
     1_000_000  # characters: few calls to the tokenizer, and not all of a book's sentences in memory
 )

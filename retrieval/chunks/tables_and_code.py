@@ -12,7 +12,7 @@ from retrieval.chunks.token_counts import TokenCounts
 
 NAME_LENGTH = 80  # characters of what names a definition
 HEADER_LENGTH = 120  # characters of a table's header that are repeated
-DEEPEST = 12  # levels of indentation that are told apart
+DEEPEST = 12  # levels of indentation that are distinguished
 # what ends or goes on with what stands above it, though it is indented as that is
 GOES_ON = re.compile(
     r"""[})\]]|(?:else|elif|except|finally|catch|end|then|do|done|fi)\b|`{3}|~{3}|\"{3}|'{3}"""

@@ -258,7 +258,7 @@ class Collection:
         if access.may_write(self.user):
             return
         if not access.may_read(self.user):
-            # says no more than that the name cannot be had: what it holds and whose it is stays private
+            # says only that the name is not available: content and owner stay private
             raise AdaptError(f"the name '{self.name}' cannot be used here; choose another")
         raise AdaptError(
             f"collection '{self.name}' belongs to {access.owner}, who alone may change it; use another name"

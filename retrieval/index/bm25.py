@@ -30,7 +30,7 @@ OF_FIELDS = (
     0.5,
     1.0,
 )  # of text, headings, file's name; chosen on feedbackqa's validation set and leyes_uy
-# the same of numbers, dates, codes and labels: a heading with "Article 12" is the article, a text speaks of it
+# the same of numbers, dates, codes and labels: a heading with "Article 12" is the article, a text only mentions it
 OF_FIELDS_NAMED = (1.0, 2.0, 1.0)
 FIELD_B = (
     1.0  # a path of ten headings says less by each; 0.5 cost 0.002 on leyes_uy, 0.001 on feedbackqa
@@ -39,7 +39,7 @@ HEADINGS, TITLE = 1, 2  # their places among the fields
 FEW, MANY = (
     3,
     0.2,
-)  # chunks, and a share of them: what so many hold, "COVID-19", tells none from the others
+)  # chunks, and a share of them: what so many hold, "COVID-19", distinguishes none
 WORDS = 512  # that an index remembers: those in every other question take longest to compute
 
 
@@ -106,7 +106,7 @@ class Bm25:
         for wanted in self._asked(question):
             word = self._word(wanted.terms, wanted.named)
             holders = tuple(rows for rows, _ in word.chunks)
-            # neither is a lack: what is named in a way that nothing here is written in, for its words count already,
+            # neither counts as missing: a name in a form that no text here uses, for its words count already,
             # and what names nothing in another language
             if (wanted.named or wanted.small) and not any(map(len, holders)):
                 continue
@@ -149,7 +149,7 @@ class Bm25:
         return expanded
 
     def _distinctness(self, rows: Sequence[Rows]) -> float:
-        """Return how far something named tells those that hold it from the others: 1 for few, 0 for `MANY` of all."""
+        """Return how far something named distinguishes those that hold it: 1 for few, 0 for `MANY` of all."""
         return min(max(1 - (sum(map(len, rows)) - FEW) / (MANY * self._size), 0.0), 1.0)
 
     def _together(

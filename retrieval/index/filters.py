@@ -1,4 +1,4 @@
-"""`Filter`: which passages a search may look at, told before anything is ranked: so as many are found as were asked for."""
+"""`Filter`: which passages a search may look at, applied before ranking, so that as many are found as asked for."""
 
 import fnmatch
 import re

@@ -50,7 +50,7 @@ class QuestionWord:
     rows: tuple[Rows, ...]
     fielded: tuple[Rows, ...]  # those that hold it in a heading or the file's name
     titled: tuple[Rows, ...]  # those that hold it in the file's name
-    named: float = 0.0  # how far it tells some chunks from the others, where the question names it
+    named: float = 0.0  # how far it distinguishes chunks, where the question names it
 
 
 @dataclass(frozen=True)

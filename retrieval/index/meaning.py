@@ -24,7 +24,7 @@ class Embedders:
     between: Callable[[str, str], int] = lambda _one, _other: (
         0
     )  # the place of the one that compares both
-    languages: frozenset[str] | None = None  # that one of them knows; None where that is not said
+    languages: frozenset[str] | None = None  # that one of them knows; None where that is unknown
 
     @classmethod
     def of(cls, embedder: TextEmbedder) -> "Embedders":

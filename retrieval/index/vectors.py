@@ -141,7 +141,7 @@ def encode(vectors: Vectors) -> tuple[Codes, Vectors]:
 
 
 def embedders(folder: Path) -> int:
-    """Return of how many embedders a segment has vectors; at least 1, so that it is said where there are none."""
+    """Return of how many embedders a segment has vectors; at least 1, so that a missing file is reported."""
     return max(1, len(list(folder.glob(f"{VECTORS}-*.npy"))))
 
 

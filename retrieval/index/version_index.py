@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
     that of `embedder`, the one that was asked for chunks of its language. `across` is whether that is another language than
     the question's.
 
-    Two are told apart by `chunk_id`, which is written out when it is asked for, as `vector` is read then: of a few hundred
+    Two are distinguished by `chunk_id`, which is built when it is asked for, as `vector` is read then: of a few hundred
     candidates a handful is shown.
     """
 
@@ -104,7 +104,7 @@ class VersionIndex:
         }
         self._languages = sorted(languages)
         named = [language for language in self._languages if language] or [""]
-        # whose vectors tell whether two chunks say the same
+        # whose vectors decide whether two chunks say the same
         self._telling = self._embedders.between(named[0], named[-1])
 
     def candidates(

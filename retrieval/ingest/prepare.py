@@ -142,7 +142,7 @@ class Preparer:
             yield prepared
 
     def _texts(self, chunks: Sequence[Chunk]) -> list[str]:
-        """Return what is embedded: a chunk from the middle of a section tells little without its heading."""
+        """Return what is embedded: a chunk from the middle of a section says little without its heading."""
         counts = self._embedder.count_tokens_batch([chunk.heading for chunk in chunks])
         return [
             f"{chunk.heading}\n{chunk.text}"

@@ -1,7 +1,7 @@
 """An ingest fanned out on a Ray cluster: tasks read, cut and embed files, the ingest then takes up what they prepared.
 
 All machines must see the workspace and the documents under the same paths (a shared folder). A task whose machine is lost is
-tried again elsewhere; what it had prepared is not made twice, and a file that no task could read is told by the ingest
+tried again elsewhere; what it had prepared is not made twice, and a file that no task could read is reported by the ingest
 itself, which reads it again. So the result is that of one machine.
 """
 
@@ -36,7 +36,7 @@ def distribute_on(
     Args:
         address: `ray` for a cluster on this machine, or that of one.
         embedder: its name, as `load_embedder` takes it.
-        identity: of the embedder here; a machine on which another one goes by that name is refused.
+        identity: of the embedder here; a machine where that name means another one is refused.
     """
 
     def distribute(files: Sequence[IngestFile], staged: Path, settings: IngestSettings) -> None:

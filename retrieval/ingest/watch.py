@@ -1,4 +1,4 @@
-"""Waiting for changes under files and folders, by what the operating system tells (watchfiles)."""
+"""Waiting for changes under files and folders, by the operating system's notifications (watchfiles)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

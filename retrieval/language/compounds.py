@@ -1,4 +1,4 @@
-"""Compounds: words of German and its like that are written as one, found by their parts and cut into them.
+"""Compounds: words of German and similar languages that are written as one, found by their parts and cut into them.
 
 No dictionary is needed: the vocabulary of the collection says what its words are. "Schlüssel" stands for
 "Bootshausschlüssel" too, and a compound that no document holds is looked for by two parts that some do.
@@ -26,7 +26,7 @@ class Compounds:
     """The long words of a collection, and which of them are made with another."""
 
     def __init__(self, words: Iterable[str], known: Known) -> None:
-        """Take the stems, and what tells whether a term is one of the collection's."""
+        """Take the stems, and a test of whether a term is one of the collection's."""
         self._words = sorted(set(words))
         self._turned = sorted(word[::-1] for word in self._words)
         self._known = known

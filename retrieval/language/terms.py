@@ -1,6 +1,6 @@
 """Text to terms: folded, cut into words, stemmed as its language asks (Snowball); beside them what it refers to.
 
-A chunk is analysed in the language of its document. A question is too short to tell its language, and a collection may hold
+A chunk is analysed in the language of its document. A question is too short to show its language, and a collection may hold
 several, so each of its words stands for all that it may be in the languages of the collection (`asked`). Numbers, dates,
 codes and names that are stop words have terms of their own (`retrieval.language.forms.references`).
 """
@@ -51,7 +51,7 @@ PARTICLES = re.compile(
     r"(?:에서는|에서도|으로는|으로도|이라는|에게서|에서|에게|으로|이나|까지|부터|보다|처럼|마다|하고|한테|이라|라는|에는|에도"
     r"|은|는|이|가|을|를|의|에|로|와|과|도|만|나|라)$"
 )
-SAMPLE = 4_000  # characters that tell a document's language
+SAMPLE = 4_000  # characters that show a document's language
 MOST = 0.5  # of a collection
 ASKED = 4_096  # words of questions whose terms are remembered
 NEUTRAL = ""  # of a document whose language has no stemmer, or is not known

@@ -91,7 +91,7 @@ class ChunkParser(NodeParser):
     def _postprocess_parsed_nodes(
         self, nodes: list[BaseNode], parent_doc_map: dict[str, IndexDocument]
     ) -> list[BaseNode]:
-        """Name the neighbours; offsets and metadata are there, and would only be looked for in vain."""
+        """Name the neighbours only; offsets and metadata are there already."""
         del parent_doc_map
         if not self.include_prev_next_rel:
             return nodes

@@ -1,7 +1,7 @@
 """Citations: which passages the [n] of an answer point to, and whether these say what the answer says.
 
 A sentence keeps its [n] if it quotes passage n or passes as a statement of it (`retrieval.prompt.statements`); if it quotes
-another passage, the number is put right; else the citation goes, and it is said. Which [n] are the answer's own:
+another passage, the number is corrected; else the citation is removed, with a note. Which [n] are the answer's own:
 `retrieval.prompt.marks`.
 """
 
@@ -13,7 +13,7 @@ from adapt.records import CleanedAnswer, ContextPiece, Passage
 from retrieval.prompt.marks import Mark, own_marks
 from retrieval.prompt.statements import Evidence, is_quoted, is_supported
 
-LEAST_QUOTED = 3  # words that tell which passage a sentence is from
+LEAST_QUOTED = 3  # words that show which passage a sentence is from
 BOUNDARY = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019»)\]]*\s+(?=\S)|\n+")
 ABBREVIATED = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Dra|Jr|No|vs|etc|approx|Inc|Ltd|Co|Fig|art|núm|c|ca|cf|pp?)"
@@ -28,7 +28,7 @@ POINTER = re.compile(
 
 
 def notes(cleaned: CleanedAnswer) -> list[str]:
-    """Return in sentences which statements lost their citations, and which were put right."""
+    """Return in sentences which statements lost their citations, and which citations were corrected."""
     sentences = [
         _lost(numbers, verb)
         for numbers, verb in (
@@ -40,10 +40,10 @@ def notes(cleaned: CleanedAnswer) -> list[str]:
     ]  # fmt: skip
     if len(cleaned.corrected) == 1:
         [(wrong, right)] = cleaned.corrected
-        sentences.append(f"1 citation was put right: the sentence stands in passage {right}, not in {wrong}.")  # fmt: skip
+        sentences.append(f"1 citation was corrected: the sentence stands in passage {right}, not in {wrong}.")  # fmt: skip
     elif cleaned.corrected:
         pairs = ", ".join(f"[{wrong}] became [{right}]" for wrong, right in cleaned.corrected)
-        sentences.append(f"{len(cleaned.corrected)} citations were put right: {pairs}.")
+        sentences.append(f"{len(cleaned.corrected)} citations were corrected: {pairs}.")
     return sentences
 
 
@@ -65,7 +65,7 @@ def cited(answer: str, passages: Sequence[Passage | ContextPiece]) -> list[int]:
 
 
 def check(answer: str, passages: Sequence[Passage | ContextPiece]) -> CleanedAnswer:
-    """Return the answer without citations of passages that there are not or that do not say what it says."""
+    """Return the answer without citations of passages that do not exist or do not support it."""
     groups = _grouped(answer, own_marks(answer, [_text(passage) for passage in passages]))
     evidence = [_evidence(passage) for passage in passages]
     findings: list[_Finding] = []
@@ -123,7 +123,7 @@ def _judge(claim: str, group: Sequence[Mark], evidence: Sequence[Evidence]) -> _
 
 
 def _together(numbers: Sequence[int], evidence: Sequence[Evidence]) -> Evidence:
-    """Return passages as one, for what is said of several of them."""
+    """Return passages as one, for a claim that cites several."""
     chosen = [evidence[number - 1] for number in numbers]
     text = "\n".join(passage.text for passage in chosen)
     return Evidence(text, "\n".join(passage.around for passage in chosen), chosen[0].language)

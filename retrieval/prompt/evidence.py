@@ -1,4 +1,4 @@
-"""What speaks for passages holding the answer to a question: a few numbers that a person can check.
+"""The evidence that passages hold the answer to a question: a few numbers that a person can check.
 
 Not here: what follows from them (`retrieval.prompt.relevance`).
 """

@@ -111,7 +111,7 @@ def _is_order(pattern: re.Pattern[str], plain: str) -> bool:
 
 
 def _is_reported(plain: str, match: re.Match[str]) -> bool:
-    """Return whether the words of a match are quoted as somebody's, or told of those who attack."""
+    """Return whether the words of a match are quoted as somebody's, or describe what attackers do."""
     if ON_ATTACKS.search(plain, 0, match.start()):
         return True
     for quoted in QUOTED.finditer(plain):

@@ -59,11 +59,11 @@ WEIGHTS = {
 }
 # The share of the words, where no embedder and no reader is: on MLQA es-es dev and SQuAD-es; border at 3 % of the answered.
 COVERAGE, COVERAGE_OFFSET = 10.02, -3.259
-CHUNKS = 500  # of a collection whose size is not told; such were the ones of the fit
+CHUNKS = 500  # of a collection of unknown size; the fit used such
 READ = 3  # passages that are looked at; a prompt rarely holds more
 SPOKEN = ("en", "es")  # languages that a question is distinguished in
 SPANISH_SIGN = re.compile("[¿¡ñáéíóú]")
-# what is said to an assistant and asks nothing of documents; folded
+# what people say to an assistant without asking about documents; folded
 TALK = frozenset(
     WORD.findall(
         """hello hi hey thanks thank many lot good morning evening afternoon night bye goodbye see tomorrow welcome please
@@ -73,7 +73,7 @@ TALK = frozenset(
     )
 )
 
-# what people are told
+# what people read
 SAID = {
     "en": {
         "talk": "it asks nothing of the documents",
@@ -223,7 +223,7 @@ def _score(asked: Question, way: Way, passages: Sequence[Passage]) -> tuple[floa
 
 
 def evidence(asked: Question, way: Way, passages: Sequence[Passage], wanted: Weights) -> Weights:
-    """Return what speaks for some passages, as far as it weighs anything; the border counts once."""
+    """Return the evidence for some passages, as far as it has a weight; the border counts once."""
     figures = Weights(size=asked.size, border=1.0)
     if wanted.words:
         count = max(len(_present(asked.words, passage)) for passage in passages)
@@ -241,7 +241,7 @@ def evidence(asked: Question, way: Way, passages: Sequence[Passage], wanted: Wei
 
 
 def _covered(words: Sequence[str], passages: Sequence[Passage]) -> float:
-    """Return which share of a question's words one passage holds at most, by the search where it told."""
+    """Return the largest share of a question's words that one passage holds, as the search found it where it did."""
     coverages = [passage.scores["coverage"] for passage in passages if "coverage" in passage.scores]
     if coverages:
         return max(coverages)
@@ -249,7 +249,7 @@ def _covered(words: Sequence[str], passages: Sequence[Passage]) -> float:
 
 
 def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
-    """Return `en` or `es`, whichever a question is in; where its words do not tell, the language of the passages."""
+    """Return `en` or `es`, whichever a question is in; where its words do not decide, the language of the passages."""
     words = WORD.findall(fold(text))
     counts = {language: sum(word in STOP_WORDS[language] for word in words) for language in SPOKEN}
     if counts["en"] != counts["es"]:

@@ -1,4 +1,4 @@
-"""Documents as a section of the prompt: what of them the model reads, and what is said where they do not hold the answer."""
+"""Documents as a section of the prompt: what of them the model reads, and the notice where they do not hold the answer."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ class DocumentSource:
         """Take what finds passages.
 
         Args:
-            embedder: reads question and passages to tell whether the answer is there; without it, words alone do.
+            embedder: reads question and passages to judge whether the answer is there; without it, words alone do.
             insist: where the answer seems absent, ask for `ABSENT`, the one answer that is then left to a model that is held
                 to quoting. Not where the model has a task of its own, as an adapter has.
             reader: reads them beside the question where the embedder leaves it undecided.

@@ -1,4 +1,4 @@
-"""Whether a passage says what a sentence says: word for word, or as far as figures, names, negation and words can tell.
+"""Whether a passage says what a sentence says: word for word, or as far as figures, names, negation and words can show.
 
 A sentence in other words holds if its figures and names stand in the passage or its heading, no figure is taken from beside
 another name or verb, "not" is not lost or added, and enough of its words are there. Between English and Spanish, words
@@ -159,7 +159,7 @@ def _figures_swapped(claim: _Sentence, own: Sequence[_Sentence], wanted: frozens
     """Return whether a figure of the claim stands in the passage, but with what belongs to another one there.
 
     Args:
-        wanted: the words of the claim that tell what its figures are of.
+        wanted: the words of the claim that show what its figures are of.
     """
     known = {name for sentence in (claim, *own) for name in sentence.names}
     names = {stem for name in known for stem in (name, *terms(name, claim.language))}
@@ -182,7 +182,7 @@ def _figures_swapped(claim: _Sentence, own: Sequence[_Sentence], wanted: frozens
 
 
 def _is_alike(figure: Figure, other: Figure) -> bool:
-    """Return whether two figures may be told of the same thing: hours, years, prices."""
+    """Return whether two figures may describe the same thing: hours, years, prices."""
     years = [
         compared.kind == "number"
         and not compared.unit
@@ -284,7 +284,7 @@ def _analysed(text: str, language: str) -> _Sentence:
 
 
 def _spoken(text: str) -> str:
-    """Return `en` or `es`, whichever a sentence is in; empty where its words do not tell."""
+    """Return `en` or `es`, whichever a sentence is in; empty where its words do not decide."""
     words = WORD.findall(fold(text))
     counts = {language: sum(word in STOP_WORDS[language] for word in words) for language in SPOKEN}
     if counts["en"] == counts["es"]:

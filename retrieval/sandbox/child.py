@@ -177,7 +177,7 @@ def fields_without_text(page: Page) -> dict[str, Any]:
 
 
 def caused_by_memory(error: BaseException | None) -> bool:
-    """Return whether a lack of memory stands behind an error that says something else."""
+    """Return whether a lack of memory is the cause of an error that names another."""
     while error is not None:
         if isinstance(error, MemoryError):
             return True
@@ -264,7 +264,7 @@ def _error(sentence: str) -> dict[str, Any]:
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Take the pipes away from standard input and output: a library that prints must not speak to the parent."""
+    """Take the pipes away from standard input and output: what a library prints must not reach the parent."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):

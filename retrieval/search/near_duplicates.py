@@ -1,7 +1,7 @@
 """What keeps results from saying the same twice: repeats left out, and an order that prefers what is new.
 
 A passage repeats another only where the two differ in how they are set: white space, case, accents, punctuation, a hyphen,
-the British or American spelling, an article or a word of courtesy. Any other word, number or sign may turn what is said:
+the British or American spelling, an article or a word of courtesy. Any other word, number or sign may change the meaning:
 there is no whole list of negations, names and opposites, in any language.
 """
 

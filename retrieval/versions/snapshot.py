@@ -93,7 +93,7 @@ class Snapshot:
 
     def _meaning(self, question: str) -> Meaning:
         """Return a question as those embedders have it that this collection asks in its language."""
-        # an embedder that tells capitals from small letters takes what is all in capitals for names
+        # an embedder that is sensitive to case takes words all in capitals for names
         asked = question.lower() if question.isupper() else question
         known = self._embedder.languages or frozenset()
         meaning = Meaning(

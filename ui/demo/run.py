@@ -35,7 +35,7 @@ WEIGHTS = [1.0, 1.0]
 
 @dataclass(frozen=True)
 class Exchange:
-    """One scripted question, what the model said, and what the user thought of it."""
+    """One scripted question, the model's answer, and the user's rating of it."""
 
     question: str
     answer: str

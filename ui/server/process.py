@@ -25,7 +25,7 @@ def main(workspace: str, *flags: str) -> None:
     try:
         open_context(Path(workspace))
     except AdaptError as error:
-        logger.info("the page says it: %s", error)
+        logger.info("shown on the page: %s", error)
     streamlit(["run", str(APP), *flags, "--", workspace], prog_name="streamlit")
 
 

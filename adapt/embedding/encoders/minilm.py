@@ -29,7 +29,7 @@ class WordPieces:
 
     def __init__(self, folder: Path) -> None:
         """Read it from the model's folder."""
-        # the file carries a truncation of 128 and padding of its own; both are ours to set
+        # the file sets its own padding and a truncation at 128; we set both ourselves
         self._counter = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._counter.no_truncation()
         self._counter.no_padding()

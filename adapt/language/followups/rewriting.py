@@ -30,7 +30,7 @@ _LABEL = re.compile(
 
 
 def rewrite(question: str, history: Sequence[Message], model: TextGenerator) -> Whole:
-    """Return a question as the model makes it whole; as the rules do, where what it wrote fails the check."""
+    """Return a question as the model completes it; as the rules do, where what it wrote fails the check."""
     ruled = whole_question(question, history)
     if not history or LANGUAGES[language_of(question, "en")].talk.match(question):
         return ruled

@@ -1,4 +1,4 @@
-"""Follow-up questions made whole: "And on Sunday?" after "When does the Marlow office open?" asks about that office.
+"""Follow-up questions completed: "And on Sunday?" after "When does the Marlow office open?" asks about that office.
 
 What a question leaves to the conversation is put into it by rule, before anything is searched: pronouns, "and …?", a
 question word alone, a comparison, a correction, a subject left out; English and Spanish. The user's words stay, and a

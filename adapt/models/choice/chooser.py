@@ -1,4 +1,4 @@
-"""Chooses among candidates: what speaks for each, weighed, and how sure the best makes of an answer.
+"""Chooses among candidates: the evidence for each, weighted, and how likely the best is to answer.
 
 The weights are fitted on training sets (`adapt.starter.choosing`), for questions in English and in Spanish each, with the
 likelihoods of the shipped starter. Another model's likelihood counts by itself: it is added to the evidence, so that
@@ -78,7 +78,7 @@ class Chooser:
 
         Args:
             measure: gives what the answering model makes of candidates; None leaves it out. Of many candidates only those
-                are measured for which the other evidence speaks most, and only one of them is chosen.
+                are measured that the other evidence favours most, and one of them is chosen.
             own: that model is the starter, whose likelihoods the weights were fitted with.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What speaks for each candidate, as figures: nearness by three encoders, words, names, the kind of thing asked for.
+"""The evidence for each candidate, as figures: nearness by three encoders, words, names, the kind of thing asked for.
 
 Not here: what each figure weighs (`adapt.models.choice.chooser`).
 """

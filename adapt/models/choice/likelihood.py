@@ -16,7 +16,7 @@ HELD = 32_000  # tokens of keys and values that are held at once: prompts times 
 class Likelihoods:
     """Two figures in nats for each candidate, and the token that the model would begin with by itself.
 
-    `chosen` is log P(candidate) where only candidates may be said: at each token, those that go on with none are left out,
+    `chosen` is log P(candidate) where only candidates are allowed: at each token, those that go on with none are left out,
     as decoding restricted to the candidates has it. `free` is the log-likelihood of its first tokens, nothing left out.
     """
 

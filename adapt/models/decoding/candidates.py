@@ -26,7 +26,7 @@ READ_BEFORE = 200  # characters of the sentence before
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing that may be said.
+    """One possible answer.
 
     `text` is the words, `reading` what they say when they stand alone (a row with its header's names), `context` the
     headings and the leading line above, `before` the sentence before. `number` is its passage's, None for a correction,
@@ -146,7 +146,7 @@ def _cells(line: str) -> list[str]:
 
 
 def cite(candidate: Candidate) -> str:
-    """Return a candidate as it is said: with its [n] where it is a passage's."""
+    """Return a candidate as it appears in an answer: with its [n] where it is a passage's."""
     return candidate.text if candidate.number is None else f"{candidate.text} [{candidate.number}]"
 
 

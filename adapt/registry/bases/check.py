@@ -1,6 +1,6 @@
 """Whether a model folder is whole: every file its index names, whole safetensors, a tokenizer, a chat template, a licence.
 
-Told from the files alone; whether transformers opens them, `adapt.models.loading` says.
+Judged by the files alone; whether transformers opens them, `adapt.models.loading` finds out.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A base model of the hub, brought here whole: what it takes is said before, what was fetched is checked after.
+"""A base model of the hub, fetched whole: its size is shown first, and the files are checked afterwards.
 
 Its files lie in the hub's own cache (`HF_HOME`), where `--base ID` finds them without a network. Another version on the hub
 becomes "the" version here only once all of it was checked.

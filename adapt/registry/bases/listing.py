@@ -116,7 +116,7 @@ def faults_told(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
         RepositoryNotFoundError,
     )
 
-    # huggingface_hub speaks by httpx, from 2 on by httpx2, whose faults have this class of theirs in common
+    # huggingface_hub uses httpx, from version 2 httpx2; their errors share a base class of this name
     network: type[Exception] = next(
         ancestor
         for ancestor in HfHubHTTPError.__mro__
@@ -148,7 +148,7 @@ def unknown(name: str, known: Sequence[str]) -> ModelError:
 
 
 def near(name: str, known: Sequence[str]) -> list[str]:
-    """Return the ids that are called nearly so, with or without their owner."""
+    """Return the ids with a similar name, with or without their owner."""
     import difflib
 
     by_spelling = {known_id.lower(): known_id for known_id in known}

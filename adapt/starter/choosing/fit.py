@@ -90,7 +90,7 @@ def share_right(rows: Sequence[Row], weights: dict[str, float]) -> float:
 def fit_answered(
     rows: Sequence[Row], weights: dict[str, float], names: Sequence[str]
 ) -> tuple[dict[str, float], float]:
-    """Return weights and bias by which the figures of the best candidate tell rows with an answer from those without.
+    """Return weights and bias by which the best candidate's figures separate rows with an answer from those without.
 
     `score`, the best candidate's own, is one of the figures; both sides weigh the same. The border (log-odds of 0) is where
     `DENIED` of the rows with an answer lie below.

@@ -23,7 +23,7 @@ TITLED = 0.5  # of the items whose articles have titles: as headings
 
 @dataclass(frozen=True)
 class Item:
-    """A question, what may be said, which of it answers (None where nothing does), where it is from, its language."""
+    """A question, its candidates, which of them answers (None where none does), its source, its language."""
 
     question: str
     grounding: Grounding

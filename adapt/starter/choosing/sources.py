@@ -82,7 +82,7 @@ def read_everyday(path: Path) -> Iterator[Item]:
     """Yield the items of a file that `python -m tests.benchmarks.answers.everyday` writes.
 
     Raises:
-        DataError: a line's answer is none of what may be said.
+        DataError: a line's answer is none of its candidates.
     """
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         row = json.loads(line)

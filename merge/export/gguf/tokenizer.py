@@ -225,7 +225,7 @@ def add_vocabulary(writer: "GGUFWriter", vocabulary: Vocabulary, rows: int) -> N
     ):
         if index is not None:
             add(index)
-    ids = tokenizer("a").input_ids  # said, since llama.cpp would choose by the model's kind
+    ids = tokenizer("a").input_ids  # written out, since llama.cpp would choose by the model's kind
     writer.add_add_bos_token(bool(ids) and ids[0] == tokenizer.bos_token_id)
     writer.add_add_eos_token(bool(ids) and ids[-1] == tokenizer.eos_token_id)
     if isinstance(vocabulary.template, str):

@@ -78,7 +78,7 @@ def write_gguf(
 
 
 def default_kind(checkpoint: Checkpoint) -> str:
-    """Return how the matrices of a model are stored unless it is said: f32 for a small one, else as they are."""
+    """Return how the matrices of a model are stored by default: f32 for a small one, else as they are."""
     if sum(math.prod(checkpoint.record(name).shape) for name in checkpoint.home) <= SMALL:
         return "f32"
     return checkpoint.record(_embedding(checkpoint)).dtype.lower()

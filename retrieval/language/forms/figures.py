@@ -1,6 +1,6 @@
 """Figures of a text in a normal form that English and Spanish share: numbers, times, months, days, with their units.
 
-"nine", "9:00" and "las nueve", "3rd of May" and "3 de mayo", "1,200" and "1.200" come to the same. What is told of a figure
+"nine", "9:00" and "las nueve", "3rd of May" and "3 de mayo", "1,200" and "1.200" are equal. What is known of a figure
 is not read here (`retrieval.prompt.statements`).
 """
 

@@ -185,11 +185,11 @@ def test_across_languages_what_names_nothing_is_not_taken_as_said() -> None:
         ),
         (
             CleanedAnswer("", corrected=((1, 3),)),
-            ["1 citation was put right: the sentence stands in passage 3, not in 1."],
+            ["1 citation was corrected: the sentence stands in passage 3, not in 1."],
         ),
         (
             CleanedAnswer("", corrected=((1, 3), (2, 1))),
-            ["2 citations were put right: [1] became [3], [2] became [1]."],
+            ["2 citations were corrected: [1] became [3], [2] became [1]."],
         ),
     ],
 )

@@ -114,7 +114,7 @@ def by_flags(
     ] = None,
     normalize: Annotated[
         bool | None,
-        typer.Option(help="Divide sums by the weights; TIES does so unless told otherwise."),
+        typer.Option(help="Divide sums by the weights; TIES does so by default."),
     ] = None,
     parameter: Annotated[
         list[str] | None,

@@ -77,7 +77,7 @@ def _numbers(means: object) -> list[tuple[str, float]]:
 def analysis_text(analysis: "Analysis", advised: "Advised | None") -> str:
     """Return the advice where there is one, and the cosine and the share of opposed signs of each pair, by layer."""
     lines = [advised.line] if advised else [
-        "not measured: what the weights alone tell; --validation ADAPTER=FILE says whether to merge"
+        "not measured: from the weights alone; --validation ADAPTER=FILE says whether to merge"
     ]  # fmt: skip
     for first in range(len(analysis.adapters)):
         for second in range(first + 1, len(analysis.adapters)):

@@ -1,6 +1,6 @@
 """Words of questions and sentences, in the forms in which English and Spanish inflect them, weighted by how rare they are.
 
-How rare a word is, is counted among the candidates themselves: what stands in all of them tells none from another.
+How rare a word is, is counted among the candidates themselves: a word in all of them distinguishes none.
 """
 
 import functools

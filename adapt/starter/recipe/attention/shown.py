@@ -13,7 +13,7 @@ from adapt.starter.recipe.texts.mixed import stem
 
 _NUMBER = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 EVERY = 5  # tokens of a sentence that are shown its beginning; they all learn the same
-MOST_SENTENCES = 2  # that hold a word of the question, for it to tell which one is asked for
+MOST_SENTENCES = 2  # that hold a word of the question, for it to show which one is asked for
 _ASKING = re.compile(
     r"\b(?:when|who|whom|whose|where|why|how(?: (?:many|much|long|old|big|large|tall|far|high|deep|often))?"
     r"|(?:what|which) (?:year|date|day|time|city|country|number|price)|what|which"

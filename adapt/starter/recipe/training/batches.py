@@ -128,7 +128,7 @@ def _alternatives(exercise: Exercise, opening: str) -> list[str]:
 
 
 def _add_reply(sample: Sample, body: list[int], choices: list[list[int]]) -> None:
-    """Add a reply; where it quotes, the tokens that tell its sentence from the others are decisions."""
+    """Add a reply; where it quotes, the tokens that distinguish its sentence from the others are decisions."""
     start = len(sample.ids)
     alive = choices
     copied = 0
