@@ -63,7 +63,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: cannot be read ({error.strerror}); check its rights")
+    return DataError(f"{path}: cannot be read ({error.strerror}); check its permissions")
 
 
 def _text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a training will take: time and memory, from a few steps of the very training, thrown away afterwards."""
+"""What a training will take: time and memory, from a few steps of the same training, discarded afterwards."""
 
 import resource
 import sys

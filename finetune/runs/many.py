@@ -17,7 +17,7 @@ from adapt.registry.artifacts import Artifact
 from adapt.registry.bases.find import find_base
 from adapt.workspace.folder import Workspace
 from finetune.passes.scheduler import Together
-from finetune.runs.out_of_resources import limits_told
+from finetune.runs.out_of_resources import limits_explained
 from finetune.runs.prepare import Ready, make_ready
 from finetune.runs.request import (
     RunRecord,
@@ -154,7 +154,7 @@ def _train(
 
         # a pass that is shared belongs to none of them
         all_runs = " --resume ".join(record.run_id for record in records)
-        with limits_told(all_runs, ready[0].plan):
+        with limits_explained(all_runs, ready[0].plan):
             together.run([partial(follow, place) for place in range(len(records))])
     if failed:
         raise failure_of(records, published, failed)
@@ -196,6 +196,6 @@ def failure_of(
     ]
     again = " ".join(f"--resume {run_id}" for run_id in stopped)
     if stopped:
-        text = f"training stopped, published is {done}; go on with: adapt finetune {again}"
+        text = f"training stopped, published: {done}; go on with: adapt finetune {again}"
         return CancelledError(f"{text} ({'; '.join(faults)})" if faults else text)
     return AdaptError(f"{'; '.join(faults)} (published: {done})")

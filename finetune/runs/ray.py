@@ -48,7 +48,7 @@ def finetune_on(
     workspace: Workspace,
     progress: Progress = no_progress,
 ) -> list[Artifact]:
-    """Train each request as a task of a Ray cluster; published is each as soon as it is done.
+    """Train each request as a task of a Ray cluster, and publish each as soon as it is done.
 
     Args:
         address: `ray` for one on this machine, or the address of a cluster (`ray://host:10001`, `host:6379`, `auto`).

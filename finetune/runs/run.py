@@ -21,7 +21,7 @@ from finetune.passes.scheduler import Together
 from finetune.proof.forgetting import GENERAL, Elsewhere, general_rows, look_elsewhere
 from finetune.proof.model_card import licence_of, model_card
 from finetune.proof.proof import Proof, score
-from finetune.runs.out_of_resources import limits_told
+from finetune.runs.out_of_resources import limits_explained
 from finetune.runs.prepare import Ready, make_ready
 from finetune.runs.request import (
     RunRecord,
@@ -122,7 +122,7 @@ class Training:
             self.progress(ProgressEvent("plan", detail=line))
         self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
         try:
-            with limits_told(self.record.run_id, self.ready.plan):
+            with limits_explained(self.record.run_id, self.ready.plan):
                 trained = self._train()
                 reference = said_by_first(lambda: self._judge_and_publish(trained))
         except KeyboardInterrupt as error:

@@ -51,7 +51,7 @@ def export_hub(job: ExportJob, _out: Path | None) -> tuple[str, Verification]:
         wrong = _wrong(api, job.request.repository, additions)
     except (HfHubHTTPError, HFValidationError, NETWORK, OSError) as error:
         raise AdaptError(
-            f"the Hub did not take {job.artifact.reference} as {job.request.repository}: {_why(error)}"
+            f"the Hub did not accept {job.artifact.reference} as {job.request.repository}: {_why(error)}"
         ) from error
     if wrong:
         raise AdaptError(

@@ -121,7 +121,7 @@ def marks_of(tokenizer: PreTrainedTokenizerBase) -> Marks:
 
 def _refusal() -> str:
     return (
-        "the chat template does more than write marks around each turn, and Ollama's language cannot say it; "
+        "the chat template does more than write marks around each turn, and Ollama's language cannot express it; "
         "export with --to gguf and write a Modelfile for it"
     )
 

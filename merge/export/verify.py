@@ -1,7 +1,7 @@
 """Does an exported model answer as the model does? Greedy tokens of twenty prompts, in the export's own engine.
 
 The reference is transformers in fp32 on the CPU. Two engines add numbers in another order, so where the reference itself
-holds two tokens for equal (their logits less than `TIE` apart) either is right.
+finds two tokens equally likely (their logits less than `TIE` apart) either is right.
 Not here: how another engine is called (`merge.export.engines`).
 """
 
@@ -143,7 +143,7 @@ def compare(
     """Return how far an engine's answers are those of the reference.
 
     Its figures: `prompts`; `cut_alike`, those cut into the same tokens; `same`, answers equal token for token; `ties`, those
-    that part where the reference holds two tokens for equal; `tokens` and, up to where they part, `same_tokens`.
+    that part where the reference finds two tokens equally likely; `tokens` and, up to where they part, `same_tokens`.
     """
     counts: Counter[str] = Counter(prompts=len(reference.prompts))
     rows = zip(reference.prompts, reference.ids, reference.answers, strict=True)
@@ -177,7 +177,7 @@ def _sentence(engine: str, counts: Mapping[str, int], *, whole: bool) -> str:
         "those of transformers in fp32"
     )
     if tied:
-        sentence += f", {tied} part where it holds two tokens for equal"
+        sentence += f", {tied} part where two tokens are equally likely"
     if counts["cut_alike"] < count:
-        sentence += f"; {count - counts['cut_alike']} of {count} prompts are cut into other tokens"
+        sentence += f"; {count - counts['cut_alike']} of {count} prompts are tokenised differently"
     return sentence

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from adapt.errors import WorkspaceError
 from adapt.workspace.folder import Workspace, check_name
-from merge.mergekit.experts import expert_faults, extraction_faults, mixture_bytes
+from merge.mergekit.experts import difference_faults, expert_faults, mixture_bytes
 from merge.mergekit.layers import (
     Piece,
     architecture_faults,
@@ -181,7 +181,7 @@ def _fits(recipe: MergekitRecipe, models: Models) -> tuple[Faults, int, str]:
     if isinstance(recipe, LoraExtraction):
         names = named_models(recipe)
         base, model = models[names[0][1]], models[names[1][1]]
-        faults = extraction_faults(recipe, base, model)
+        faults = difference_faults(recipe, base, model)
         return faults, base.checkpoint.bytes // 4, f"an adapter of rank {recipe.extract_lora.rank}"
     if isinstance(recipe, MixtureOfExperts):
         experts = [(location, models[name]) for location, name in named_models(recipe)[1:]]

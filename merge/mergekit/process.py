@@ -151,7 +151,7 @@ def run_worker(
     finally:
         _end(process)
     if code or not output:
-        raise explain(_tail(log), code, log=log, names=names)
+        raise explain_failure(_tail(log), code, log=log, names=names)
     log.unlink()
     return RESULT.validate_json(output.splitlines()[-1])
 
@@ -209,7 +209,7 @@ def _tail(log: Path) -> str:
     return data[-TAIL:].decode("utf-8", "replace")
 
 
-def explain(text: str, code: int, *, log: Path, names: Mapping[str, str]) -> AdaptError:
+def explain_failure(text: str, code: int, *, log: Path, names: Mapping[str, str]) -> AdaptError:
     """Return the error that a failed worker means: a known one as our own sentence, else its last line."""
     for folder in sorted(names, key=len, reverse=True):  # one folder's path may begin another's
         text = text.replace(folder, names[folder])

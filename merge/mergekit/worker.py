@@ -32,7 +32,7 @@ from mergekit.tokenizer import TokenizerInfo  # noqa: E402
 from pydantic import JsonValue  # noqa: E402
 
 from merge.mergekit.extract_lora import extract  # noqa: E402
-from merge.mergekit.open_result import open_adapter, open_model  # noqa: E402
+from merge.mergekit.open_result import try_adapter, try_model  # noqa: E402
 from merge.mergekit.process import WorkerJob  # noqa: E402
 from merge.write.model import copy_companions  # noqa: E402
 
@@ -101,7 +101,7 @@ def merge(job: WorkerJob) -> dict[str, JsonValue]:
         file = Path(job.donor) / name
         if file.is_file():
             shutil.copy(file, Path(job.out) / name)
-    return open_model(Path(job.out))
+    return try_model(Path(job.out))
 
 
 def per_layer(config: dict[str, object], layers: list[int]) -> dict[str, list[object]]:
@@ -139,13 +139,13 @@ def mix(job: WorkerJob) -> dict[str, JsonValue]:
     config = MoEMergeConfig.model_validate(job.config)
     build(config, job.out, options(), device="cpu")
     copy_companions(Path(job.donor), Path(job.out))  # mergekit would change the padding token
-    return open_model(Path(job.out))
+    return try_model(Path(job.out))
 
 
 def take_out(job: WorkerJob) -> dict[str, JsonValue]:
     """Extract an adapter."""
     result = extract(job.config, Path(job.out), options())
-    return result | open_adapter(Path(job.out), Path(job.donor))
+    return result | try_adapter(Path(job.out), Path(job.donor))
 
 
 WORK: dict[str, Callable[[WorkerJob], dict[str, JsonValue]]] = {

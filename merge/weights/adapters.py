@@ -153,7 +153,7 @@ def _finish(part: Part, config: LoraConfig, file: TensorFile) -> Part:
     return replace(part, rank=rank, scaling=config.scaling(part.module))
 
 
-def fit(adapter: Adapter, part: Part, shape: tuple[int, ...]) -> Part:
+def orient(adapter: Adapter, part: Part, shape: tuple[int, ...]) -> Part:
     """Return a part that knows how it lies on a base tensor of this shape.
 
     Raises:

@@ -25,7 +25,13 @@ from retrieval.sandbox.limits import ReaderLimits
 from retrieval.search.evaluate import Quality, evaluate, read_questions
 from retrieval.search.search import SearchResult, SearchSettings, rankings, run
 from retrieval.versions.lock import writing
-from retrieval.versions.manifest import DocumentEntry, Manifest, ParkedFile, load_kept, read
+from retrieval.versions.manifest import (
+    DocumentEntry,
+    Manifest,
+    ParkedFile,
+    load_any_format,
+    load_kept,
+)
 from retrieval.versions.names import MANIFEST, find_document
 from retrieval.versions.next_version import VersionSettings
 from retrieval.versions.snapshot import Snapshot
@@ -279,7 +285,7 @@ class Collection:
         """
         with writing(self.workspace, self.name) as folder:
             self.check_owner()
-            manifest = self._snapshot.manifest() if check else read(folder) or Manifest()
+            manifest = self._snapshot.manifest() if check else load_any_format(folder) or Manifest()
             if not manifest.version and self._new_access is not None:
                 save_access(folder, self._new_access)  # before there is anything to see
             if check:

@@ -37,9 +37,7 @@ class Filter(BaseModel):
         if min(first or 1, last or 1) < 1 or 0 in (first, last):
             raise DataError("pages count from 1; name others")
         if first and last and first > last:
-            raise DataError(
-                f"pages {first} to {last}: the first comes after the last; turn them round"
-            )
+            raise DataError(f"pages {first} to {last}: the first comes after the last; swap them")
         return self
 
     def __bool__(self) -> bool:

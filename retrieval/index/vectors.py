@@ -69,9 +69,9 @@ class NearVectors:
         return chosen
 
     def exact(self, places: npt.NDArray[np.intp], vector: Vectors) -> Vectors:
-        """Return the similarities of some of them."""
+        """Return the dot_products of some of them."""
         rows = places if self._rows is None else self._rows[places]
-        return similarities(self.vectors.take(rows, axis=0), vector)
+        return dot_products(self.vectors.take(rows, axis=0), vector)
 
     def estimates(self, codes: Codes, scales: Vectors) -> tuple[Vectors, float]:
         """Return the similarity of every vector as the codes have it, shape [n], and by how much one may be wrong.
@@ -90,7 +90,7 @@ class NearVectors:
         return near, (self._longest + self._lost) * lost + self._lost * length + rounding
 
 
-def similarities(vectors: Vectors, vector: Vectors) -> Vectors:
+def dot_products(vectors: Vectors, vector: Vectors) -> Vectors:
     """Return the dot products of some vectors with one, in float32; equal vectors have equal ones, wherever they stand."""
     if not len(vectors):
         return np.zeros(0, np.float32)

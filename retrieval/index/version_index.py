@@ -22,7 +22,7 @@ from retrieval.index.vectors import (
     EachVectors,
     Rows,
     Vectors,
-    similarities,
+    dot_products,
 )
 from retrieval.index.word_index import LexicalSegment
 
@@ -214,14 +214,14 @@ class VersionIndex:
     def _similar(
         self, segment: SegmentIndex, rows: Rows, meaning: Meaning | None
     ) -> list[list[float | None]]:
-        """Return the similarities of some chunks by each embedder, None for one that is not asked."""
+        """Return the dot_products of some chunks by each embedder, None for one that is not asked."""
         if meaning is None:
             return []
         asked = self.asked(meaning.language)
         similar: list[list[float | None]] = []
         for place, near in enumerate(segment.near):
             if place in asked:
-                close = similarities(near.vectors.take(rows, axis=0), meaning.by(place))
+                close = dot_products(near.vectors.take(rows, axis=0), meaning.by(place))
                 similar.append(np.clip(close, -1.0, 1.0).tolist())
             else:
                 similar.append([None] * len(rows))

@@ -85,7 +85,7 @@ def start_resume(ctx: "Context", run_id: str) -> "Job":
 
 
 def try_finetune(ctx: "Context", request: "TrainingRequest") -> tuple["Plan", "Estimate"]:
-    """Return what a training would do and what it would take, from a few steps that are thrown away."""
+    """Return what a training would do and what it would take, from a few steps that are discarded."""
     from finetune.planning.probe import probe
     from finetune.runs.prepare import make_ready
 

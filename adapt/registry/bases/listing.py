@@ -63,7 +63,7 @@ def read_listing(name: str, wanted: Sequence[str], *, known: Sequence[str] = ())
     """
     from huggingface_hub import HfApi
 
-    with faults_told(name, known=known):
+    with hub_errors_explained(name, known=known):
         info = HfApi(endpoint=endpoint()).model_info(name, files_metadata=True)
     files, left = [], []
     for sibling in info.siblings or ():
@@ -103,7 +103,7 @@ def gated(name: str) -> ModelError:
 
 
 @contextmanager
-def faults_told(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
+def hub_errors_explained(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
     """Turn what huggingface_hub raises within into one sentence.
 
     Raises:
@@ -130,7 +130,7 @@ def faults_told(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
         raise unknown(name, known) from error
     except (HfHubHTTPError, network) as error:
         raise ModelError(
-            f"base '{name}': the hub did not give it ({_why(error)}); what was fetched is kept, run the same command again"
+            f"base '{name}': the hub did not serve it ({_why(error)}); what was fetched is kept, run the same command again"
         ) from error
 
 

@@ -57,7 +57,7 @@ def stored_as(kind: str, shape: tuple[int, ...]) -> Stored:
     return Stored("BF16" if kind == "bf16" else "F16", shape, 2 * count)
 
 
-def encode(tensor: Tensor, stored: Stored, *, name: str) -> Any:
+def tensor_bytes(tensor: Tensor, stored: Stored, *, name: str) -> Any:
     """Return a tensor's bytes as the file holds them, a numpy array of uint8.
 
     Raises:

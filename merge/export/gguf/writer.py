@@ -28,7 +28,7 @@ from merge.export.gguf.families import (
     rope_factors,
 )
 from merge.export.gguf.tokenizer import add_vocabulary, read_vocabulary
-from merge.export.gguf.types import FILE_TYPES, Stored, encode, stored_as
+from merge.export.gguf.types import FILE_TYPES, Stored, stored_as, tensor_bytes
 from merge.weights.checkpoint import Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _write_tensors(writer: "GGUFWriter", tensors: list[Written], progress: Progr
     whole, done = sum(tensor.stored.bytes for tensor in tensors), 0
     for tensor in tensors:
         progress(ProgressEvent("write", done, whole, tensor.name))
-        writer.write_tensor_data(encode(tensor.read(), tensor.stored, name=tensor.name))
+        writer.write_tensor_data(tensor_bytes(tensor.read(), tensor.stored, name=tensor.name))
         done += tensor.stored.bytes
     progress(ProgressEvent("write", whole, whole, "written"))
 

@@ -205,7 +205,7 @@ def test_other_bytes_than_the_hub_names_are_thrown_away(
 ) -> None:
     hub.tampers = {name}
 
-    with pytest.raises(ModelError, match=rf"{name} .*thrown away, run the same command again"):
+    with pytest.raises(ModelError, match=rf"{name} .*discarded, run the same command again"):
         fetch()
     assert partials(cache) == []
     with pytest.raises(ModelError):

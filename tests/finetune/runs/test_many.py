@@ -93,7 +93,7 @@ def test_interrupted_trainings_go_on_together_to_the_same_weights(
         if event.stage == "uneven · train":
             press(ProgressEvent("train", event.done))
 
-    with pytest.raises(CancelledError, match="published is nothing; go on with: adapt finetune"):
+    with pytest.raises(CancelledError, match="published: nothing; go on with: adapt finetune"):
         finetune_all(requests, workspace=workspace, progress=at_four)
     runs = {run.rpartition("-")[0]: run for run in list_runs(workspace)}
     made = resume_all([runs[name] for name in three], workspace=workspace)

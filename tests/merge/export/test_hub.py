@@ -91,14 +91,14 @@ def test_an_adapters_base_stands_there_by_its_name(
     ("env", "spoils", "says"),
     [
         ({}, False, "--to hub needs a token that may write: set HF_TOKEN"),
-        ({"HF_TOKEN": "hf_wrong"}, False, "the Hub did not take team@1 as me/team"),
+        ({"HF_TOKEN": "hf_wrong"}, False, "the Hub did not accept team@1 as me/team"),
         ({"HF_TOKEN": "hf_test"}, True, "the Hub holds other bytes of"),
         (
             {"HF_TOKEN": "hf_test", "HF_ENDPOINT": "http://127.0.0.1:9"},
             False,
-            "the Hub did not take",
+            "the Hub did not accept",
         ),
-        ({"HF_TOKEN": "hf_test", "HF_HUB_OFFLINE": "1"}, False, "the Hub did not take"),
+        ({"HF_TOKEN": "hf_test", "HF_HUB_OFFLINE": "1"}, False, "the Hub did not accept"),
     ],
     ids=["no token", "wrong token", "other bytes", "nobody there", "offline"],
 )

@@ -22,7 +22,7 @@ from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace
 from merge.mergekit import run as mergekit
 from merge.mergekit.adapter_cache import MergedAdapters
-from merge.mergekit.process import WORKER, explain
+from merge.mergekit.process import WORKER, explain_failure
 from merge.mergekit.run import run
 from merge.mergekit.sources import ModelName, find_model
 from merge.recipes.mergekit.recipe import MergekitRecipe, parse
@@ -239,7 +239,7 @@ def test_known_errors_are_sentences_and_others_name_the_log(
 ) -> None:
     log = tmp_path / "mergekit.log"
 
-    error = explain(said, code, log=log, names={"/models/key": "billing@3"})
+    error = explain_failure(said, code, log=log, names={"/models/key": "billing@3"})
 
     assert sentence in str(error)
     assert ("log" in str(error)) == ("failed" in str(error))

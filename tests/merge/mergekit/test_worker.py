@@ -26,7 +26,7 @@ from adapt.errors import ModelError
 from adapt.workspace.folder import Workspace
 from merge.mergekit.check import resolve
 from merge.mergekit.config import job_of
-from merge.mergekit.open_result import open_model
+from merge.mergekit.open_result import try_model
 from merge.mergekit.process import WorkerJob
 from merge.mergekit.worker import WORK, per_layer
 from merge.recipes.mergekit.recipe import parse
@@ -331,12 +331,12 @@ def test_what_does_not_open_is_not_taken_for_a_result(models: list[str], tmp_pat
 
     save_file(missing, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"1 missing keys, first model\.norm\.weight"):
-        open_model(tmp_path)
+        try_model(tmp_path)
 
     broken = good | {"model.norm.weight": torch.full_like(good["model.norm.weight"], torch.nan)}
     save_file(broken, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="answers with no numbers"):
-        open_model(tmp_path)
+        try_model(tmp_path)
 
 
 def test_a_change_that_mergekit_would_leave_out_is_an_error(work: Work, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_filter_sees_only_what_is_live(rules: Collection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"), [(0, None, "count from 1"), (5, 4, "turn them round")]
+    ("first", "last", "said"), [(0, None, "count from 1"), (5, 4, "swap them")]
 )
 def test_pages_that_cannot_be_are_one_sentence(first: int, last: int | None, said: str) -> None:
     with pytest.raises(DataError, match=said):

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from adapt.errors import WorkspaceError
 from retrieval.index import vectors as module
 from retrieval.index.k_largest import best, border
-from retrieval.index.vectors import NearVectors, encode, nearest, save, similarities
+from retrieval.index.vectors import NearVectors, dot_products, encode, nearest, save
 
 Vectors = npt.NDArray[np.float32]
 
@@ -49,7 +49,7 @@ def test_the_nearest_are_those_of_a_whole_scan(kind: str, count: int, tmp_path: 
     part = opened(tmp_path / "s", vectors)
     for seed in range(5):
         question = drawn("plain", 1, 48, seed=100 + seed)[0]
-        exact = similarities(vectors, question)
+        exact = dot_products(vectors, question)
         first = np.sort(np.argsort(-exact, kind="stable")[:20])
 
         assert nearest([part], question, [None], 20)[0].tolist() == first.tolist()
@@ -97,7 +97,7 @@ def test_segments_and_masks_count_as_one_index_of_what_they_let_through(tmp_path
     parts = [opened(tmp_path / str(start), vectors[start:end]) for start, end in cut]
     mask = np.random.default_rng(4).random(1_200) < 0.3
     question = drawn("plain", 1, 32, seed=8)[0]
-    exact = np.where(mask, similarities(vectors, question), -np.inf)
+    exact = np.where(mask, dot_products(vectors, question), -np.inf)
     first = np.sort(np.argsort(-exact, kind="stable")[:50])
 
     found = nearest(parts, question, [mask[start:end] for start, end in cut], 50)
@@ -122,9 +122,9 @@ def test_few_vectors_are_compared_in_full(tmp_path: Path, monkeypatch: pytest.Mo
 
     def counted(some: Vectors, vector: Vectors) -> Vectors:
         compared.append(len(some))
-        return similarities(some, vector)
+        return dot_products(some, vector)
 
-    monkeypatch.setattr(module, "similarities", counted)
+    monkeypatch.setattr(module, "dot_products", counted)
     nearest([part], drawn("plain", 1, 128, 3)[0], [None], 20)
 
     assert sum(compared) < 400
@@ -133,7 +133,7 @@ def test_few_vectors_are_compared_in_full(tmp_path: Path, monkeypatch: pytest.Mo
 def test_equal_vectors_have_equal_similarities_wherever_they_stand() -> None:
     vectors = np.repeat(drawn("plain", 1, 384), 1_001, axis=0)
 
-    assert len(set(similarities(vectors, drawn("plain", 1, 384, 2)[0]).tolist())) == 1
+    assert len(set(dot_products(vectors, drawn("plain", 1, 384, 2)[0]).tolist())) == 1
 
 
 def test_codes_give_back_what_they_say_they_lost() -> None:

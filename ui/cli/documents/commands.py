@@ -160,8 +160,8 @@ def remove(
     turns = remove_documents(context, collection, documents, user=acting_user(context, user))
     output.result(
         {"collection": collection, "removed": documents, "turns": turns},
-        f"{collection}: {len(documents)} removed for good; {turns} stored prompts had their text, it is gone "
-        "there too; answers stay as they were given",
+        f"{collection}: {len(documents)} removed for good, their text also from {turns} stored prompts; "
+        "answers stay as they were given",
     )
 
 

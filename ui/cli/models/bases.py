@@ -104,7 +104,7 @@ def fetch(
         output.say(f"note: {note}")
     output.result(
         base_actions.fetched_json(fetched),
-        f"{fetched.base.id} is here and whole: {_gigabytes(fetched.bytes)} in {fetched.base.path}, licence "
+        f"{fetched.base.id} is here and complete: {_gigabytes(fetched.bytes)} in {fetched.base.path}, licence "
         f"{fetched.licence or 'not stated'}; use it with --base {fetched.base.id} or --model {fetched.base.id}",
     )
 

@@ -9,7 +9,7 @@ from retrieval.index.filters import Filter
 from retrieval.index.k_largest import best
 from retrieval.index.segment_index import SegmentIndex
 from retrieval.index.stores.store import Near
-from retrieval.index.vectors import Mask, Rows, Vectors, nearest, similarities
+from retrieval.index.vectors import Mask, Rows, Vectors, dot_products, nearest
 
 # (a segment's name, it, place of the embedder, vector, how many) → ids of its chunks; None where it is not held
 Propose = Callable[[str, SegmentIndex, int, Vectors, int], list[str] | None]
@@ -25,7 +25,7 @@ def near_proposed(propose: Propose, segments: Mapping[str, SegmentIndex], near: 
         for (name, segment), mask in zip(segments.items(), near.masks, strict=True)
     ]
     close = [
-        similarities(segment.near[near.embedder].vectors.take(rows, axis=0), near.vector)
+        dot_products(segment.near[near.embedder].vectors.take(rows, axis=0), near.vector)
         for segment, rows in zip(segments.values(), proposed, strict=True)
     ]
     return [rows[at] for rows, at in zip(proposed, best(close, near.count), strict=True)]

@@ -138,7 +138,7 @@ class ChromaServer:
         except (ChromaError, httpx.HTTPError, ValueError, OSError) as error:
             why = " ".join(str(error).split())[:160]
             raise WorkspaceError(
-                f"the Chroma server at {self._url} cannot be used ({why}); start it, or take the url out of [chroma] "
+                f"the Chroma server at {self._url} cannot be used ({why}); start it, or remove the url from [chroma] "
                 "in adapt.toml"
             ) from error
 
@@ -151,6 +151,6 @@ def _parts(url: str) -> tuple[str, int, bool]:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise RecipeError(
             f"chroma.url: '{url}' would send vectors over the network in the clear; use https:// and a proxy that "
-            "asks who one is, or a server on this machine"
+            "checks who connects, or a server on this machine"
         )
     return parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme == "https"
