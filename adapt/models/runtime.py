@@ -123,7 +123,7 @@ class ModelRuntime:
             for piece in split_words(opening_text):
                 on_text(piece)
         left = limit - len(begun)
-        if opening.way == "said" or left < 1 or (begun and stop is not None and stop.is_set()):
+        if opening.way == "complete" or left < 1 or (begun and stop is not None and stop.is_set()):
             return opening_text
         way = "sentences" if opening.way in ("begun", "call") else self.grounding_way
         inputs = torch.tensor([[*ids, *begun]])
@@ -150,7 +150,7 @@ class ModelRuntime:
     ) -> Opening:
         """Return how an answer begins: where it is restricted to sentences, the one that is chosen for it."""
         if grounding is None or self.grounding_way not in ("auto", "sentences"):
-            return Opening("held")
+            return Opening("grounded")
         # imported here: only grounded answers need the embedders and their libraries
         from adapt.models.choice.answering import Answering
         from adapt.models.choice.chooser import load_chooser

@@ -24,7 +24,7 @@ from retrieval.versions.manifest import Manifest, load, load_kept, named_segment
 from retrieval.versions.names import MANIFEST
 from retrieval.versions.next_version import live_chunks
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class Snapshot:
@@ -133,7 +133,7 @@ class Snapshot:
                             return segment.texts.get(row), page, manifest is current
         return None
 
-    def _read(self, action: Callable[[Manifest], Found]) -> Found:
+    def _read(self, action: Callable[[Manifest], Result]) -> Result:
         """Act on the current version; if an ingest took its files away meanwhile, on the one after."""
         with self._lock:
             manifest = self.manifest()

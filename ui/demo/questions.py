@@ -61,9 +61,9 @@ class NaturalQuestion(BaseModel):
         """Return whether an answer is right; of an absent question, whether it is a refusal."""
         if self.kind == "absent" or is_refusal(answer):
             return self.kind == "absent" and is_refusal(answer)
-        return len(answer.split()) <= MAX_WORDS and self.is_told_by(answer)
+        return len(answer.split()) <= MAX_WORDS and self.is_answered_in(answer)
 
-    def is_told_by(self, text: str) -> bool:
+    def is_answered_in(self, text: str) -> bool:
         """Return whether a text holds one string of each group of `right`, and none of `wrong`."""
         folded = fold(text)
         if any(holds(folded, string) for string in self.wrong):

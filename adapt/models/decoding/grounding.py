@@ -127,11 +127,11 @@ class GroundedLogits(LogitsProcessor):
             raise ModelError(f"the passages or tools make no grammar: {self._matcher.get_error()}")
         self._mask = self._masks.allocate_token_bitmask(1, known.vocab_size)
         self._seen = prompt_length
-        self._held: bool | None = None if way == "auto" and not grounding.absent else True
+        self._restricts: bool | None = None if way == "auto" and not grounding.absent else True
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Return the scores, [1, tokens], with -inf where no allowed answer goes on."""
-        if self._held is False:
+        if self._restricts is False:
             return scores
         new = input_ids[0, self._seen :].tolist()
         self._seen += len(new)
@@ -139,9 +139,9 @@ class GroundedLogits(LogitsProcessor):
             raise ModelError(f"grounded decoding lost its place: {self._matcher.get_error()}")
         self._masks.fill_next_token_bitmask(self._matcher, self._mask, 0)
         allowed = self._allowed(scores.shape[-1])
-        if self._held is None:
-            self._held = bool(allowed[int(scores[0].argmax())])
-            if not self._held:
+        if self._restricts is None:
+            self._restricts = bool(allowed[int(scores[0].argmax())])
+            if not self._restricts:
                 return scores
         return scores.masked_fill(~allowed[None].to(scores.device), float("-inf"))  # type: ignore[return-value]
 

@@ -82,7 +82,7 @@ def test_one_sentence_or_row_tells_what_a_right_answer_holds_and_no_other_does(p
             name
             for name, texts in documents.items()
             for text in texts
-            if asked.is_told_by(text) and asked.is_right(text)
+            if asked.is_answered_in(text) and asked.is_right(text)
         ]
         assert telling == list(asked.relevant), asked.question
 
