@@ -220,7 +220,7 @@ def test_a_full_disk_leaves_nothing_and_the_next_run_succeeds(
     place = tmp_path / "place"
     with monkeypatch.context() as patched:
         patched.setattr("merge.export.folder.shutil.copytree", full)
-        patched.setattr("merge.export.gguf.writer.encode", full)
+        patched.setattr("merge.export.gguf.writer.tensor_bytes", full)
         with pytest.raises(WorkspaceError, match="the disk is full"):
             run(workspace, "team", out=place / "out", form=form, verify=False)
     assert not list(place.iterdir())
@@ -235,11 +235,11 @@ from adapt.workspace.folder import Workspace
 import merge.export.gguf.writer
 from merge.export.export import export
 from merge.export.job import Request
-encode = merge.export.gguf.writer.encode
+tensor_bytes = merge.export.gguf.writer.tensor_bytes
 def slowly(*a, **k):
     time.sleep(0.05)
-    return encode(*a, **k)
-merge.export.gguf.writer.encode = slowly
+    return tensor_bytes(*a, **k)
+merge.export.gguf.writer.tensor_bytes = slowly
 print("ready", flush=True)
 export(Workspace(Path(sys.argv[1])), ["team"], Path(sys.argv[2]), Request(form="gguf", verify=False))
 """
