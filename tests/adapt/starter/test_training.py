@@ -138,12 +138,14 @@ def test_what_is_shown_is_the_token_that_comes_next(
             assert target <= token
             if target:
                 shown += 1
-                said, there = texts[token + 1].strip(), texts[target].strip()
-                assert said in there or there in said
+                following, there = texts[token + 1].strip(), texts[target].strip()
+                assert following in there or there in following
         for token, target in sample.guide.match:
             like = stem(texts[token].strip()) == stem(texts[target].strip())
             there = "".join(texts[target : target + 80])
-            answers = [one for one in exercise.spans.values() if one in there[: len(one) + 8]]
+            answers = [
+                answer for answer in exercise.spans.values() if answer in there[: len(answer) + 8]
+            ]
             assert like or answers
             asking += not like
 
@@ -172,7 +174,7 @@ def test_where_a_sentence_is_chosen_the_others_beginnings_are_the_alternatives(
 
     others = (*exercise.choices, *NOT_SAID.values())
     assert allowed[0] == sample.ids[place]
-    assert set(allowed) == {tokenizer.encode(one).ids[0] for one in others}
+    assert set(allowed) == {tokenizer.encode(other).ids[0] for other in others}
 
 
 @pytest.mark.parametrize("kind", ["bullet", "name", "short"])
@@ -188,7 +190,7 @@ def test_a_preferred_opening_is_chosen_against_a_plain_answer_and_a_refusal(
     place, allowed = sample.decisions[0]
     others = (*exercise.choices, *NOT_SAID.values())
     assert tokenizer.encode(exercise.answer).ids[0] == allowed[0] == sample.ids[place]
-    assert set(allowed[1:]) == {tokenizer.encode(one).ids[0] for one in others} - {allowed[0]}
+    assert set(allowed[1:]) == {tokenizer.encode(other).ids[0] for other in others} - {allowed[0]}
     # after the opening the sentences are told apart, as they are cut there
     later = [choice for at, choice in sample.decisions if at > place]
     assert later if kind != "short" else not later
@@ -213,9 +215,9 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_never_stopped(
 
     assert (resumed.step, resumed.tokens) == (ended.step, ended.tokens)
     assert ended.step > 4
-    one, other = load_file(whole / CHECKPOINT), load_file(parts / CHECKPOINT)
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    straight, split = load_file(whole / CHECKPOINT), load_file(parts / CHECKPOINT)
+    assert straight.keys() == split.keys()
+    assert all(torch.equal(straight[name], split[name]) for name in straight)
 
 
 def optimisers(model: LlamaForCausalLM) -> Optimisers:

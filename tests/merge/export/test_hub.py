@@ -52,10 +52,10 @@ def test_a_model_is_uploaded_whole_private_and_with_its_card(
     )
 
     assert code == 0, err
-    said = json.loads(out)
-    assert said["path"] == f"{hub.url}/me/team"
-    assert said["verified"] is True
-    assert f"all {len(hub.files)} files are on the Hub" in said["verification"]["said"]
+    printed = json.loads(out)
+    assert printed["path"] == f"{hub.url}/me/team"
+    assert printed["verified"] is True
+    assert f"all {len(hub.files)} files are on the Hub" in printed["verification"]["said"]
     assert hub.repositories["me/team"]["private"] is True
     assert hub.commits == ["Upload team@1 with Adapt"]
     assert set(hub.files) == (set(team.card.files) | {"README.md"})

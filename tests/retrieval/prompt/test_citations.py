@@ -162,7 +162,7 @@ def test_across_languages_what_names_nothing_is_not_taken_as_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cleaned", "told"),
+    ("cleaned", "sentences"),
     [
         (CleanedAnswer("", removed=2), []),
         (
@@ -194,6 +194,6 @@ def test_across_languages_what_names_nothing_is_not_taken_as_said() -> None:
     ],
 )
 def test_what_became_of_citations_is_told_in_a_sentence(
-    cleaned: CleanedAnswer, told: list[str]
+    cleaned: CleanedAnswer, sentences: list[str]
 ) -> None:
-    assert notes(cleaned) == told
+    assert notes(cleaned) == sentences
