@@ -135,7 +135,7 @@ class DemoReport:
 
 
 def run_demo(ctx: Context, *, minutes: float = 2.0, progress: Progress = no_progress) -> DemoReport:
-    """Go the whole way once; what an earlier demo trained on the same data is used again.
+    """Run everything once; what an earlier demo trained on the same data is used again.
 
     Args:
         minutes: training time per adapter.
