@@ -39,7 +39,7 @@ from finetune.train.checkpoints import find_checkpoint
 from finetune.train.curve import CARD_POINTS
 from finetune.train.interrupts import Interrupts, watch_signals
 from finetune.train.preference_margins import Judged, judge
-from finetune.train.processes import is_first, joined, said_by_first
+from finetune.train.processes import from_first_process, is_first, joined
 from finetune.train.trainer import Trained, TrainingJob
 
 NONE = "-"  # stands where there is nothing to name
@@ -62,7 +62,9 @@ def finetune(
     with joined(), watch_signals() as interrupts:
         progress(ProgressEvent("read", detail="reading the data"))
         ready = make_ready(request, workspace=workspace)
-        run_id = said_by_first(lambda: begin_run(request, ready.outline.base, workspace).run_id)
+        run_id = from_first_process(
+            lambda: begin_run(request, ready.outline.base, workspace).run_id
+        )
         record = read_run(run_id, workspace)
         with _own_run(run_id, workspace) as folder:
             task = Training(record, ready, workspace, folder, progress, interrupts)
@@ -92,7 +94,7 @@ def resume(run_id: str, *, workspace: Workspace, progress: Progress = no_progres
 def _own_run(run_id: str, workspace: Workspace) -> Iterator[Path]:
     """Hold a run; of several processes that train together the first holds it for all."""
     with ExitStack() as locks:
-        yield Path(said_by_first(lambda: str(locks.enter_context(own_run(run_id, workspace)))))
+        yield Path(from_first_process(lambda: str(locks.enter_context(own_run(run_id, workspace)))))
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class Training:
 
     def finish(self) -> Artifact:
         """Train what is left and publish; what was published before a crash is not published again."""
-        reference = said_by_first(self._published_before)
+        reference = from_first_process(self._published_before)
         if reference != NONE:
             return Registry(self.workspace).get(reference)
         for line in self.ready.plan.lines():
@@ -124,7 +126,7 @@ class Training:
         try:
             with limits_explained(self.record.run_id, self.ready.plan):
                 trained = self._train()
-                reference = said_by_first(lambda: self._judge_and_publish(trained))
+                reference = from_first_process(lambda: self._judge_and_publish(trained))
         except KeyboardInterrupt as error:
             raise self._cancelled() from error
         except RecipeError:  # going on would come to the same
@@ -149,7 +151,7 @@ class Training:
         return CancelledError(f"training stopped, nothing was published; go on with: {again}")
 
     def _train(self) -> Trained:
-        name = said_by_first(lambda: getattr(find_checkpoint(self.folder), "name", NONE))
+        name = from_first_process(lambda: getattr(find_checkpoint(self.folder), "name", NONE))
         checkpoint = None if name == NONE else self.folder / name
         if checkpoint is not None:
             self.progress(ProgressEvent("prepare", detail=f"continuing from {checkpoint.name}"))

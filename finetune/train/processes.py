@@ -38,7 +38,7 @@ def refuse_several(what: str) -> None:
         raise RecipeError(f"accelerate launch is for one training at a time; {what} without it")
 
 
-def said_by_first(make: Callable[[], str]) -> str:
+def from_first_process(make: Callable[[], str]) -> str:
     """Return, in every process, what the first made.
 
     Raises:
@@ -52,12 +52,12 @@ def said_by_first(make: Callable[[], str]) -> str:
             raise AdaptError("the first process of this training failed; see what it says")
         return text
     try:
-        made = make()
+        first = make()
     except BaseException:
         _broadcast_text("")
         raise
-    _broadcast_text(made)
-    return made
+    _broadcast_text(first)
+    return first
 
 
 def numbers_of_first(numbers: Sequence[float]) -> list[float]:

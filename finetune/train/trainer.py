@@ -261,8 +261,8 @@ def _best_before(checkpoint: Path) -> Best | None:
     """Return the best evaluation that a checkpoint knows of."""
     weights = load_best(checkpoint)
     history = read_trainer_state(checkpoint).log_history
-    found = [entry for entry in history if "heldout_loss" in entry]
-    if weights is None or not found:
+    evaluations = [entry for entry in history if "heldout_loss" in entry]
+    if weights is None or not evaluations:
         return None
-    best = min(found, key=lambda entry: entry["heldout_loss"])
+    best = min(evaluations, key=lambda entry: entry["heldout_loss"])
     return Best(int(best["step"]), float(best["heldout_loss"]), weights)
