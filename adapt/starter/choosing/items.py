@@ -14,7 +14,7 @@ from adapt.models.decoding.candidates import Candidate, find_candidates
 from adapt.records import Grounding
 from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.scenes import fact_scene, quote_scene
-from adapt.starter.recipe.texts.questions import Paragraph, Reader
+from adapt.starter.recipe.texts.questions import Paragraph, ReadingSet
 
 PASSAGES = 3
 PASSAGE_LENGTH = 800  # characters
@@ -45,9 +45,11 @@ class QuestionSet:
     articles: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, name: str, asked_in: Language, reader: Reader, *, titled: bool) -> "QuestionSet":
-        """Return the set of a reader's paragraphs."""
-        return cls(name, asked_in, reader.paragraphs, titled, reader.articles)
+    def of(
+        cls, name: str, asked_in: Language, reading_set: ReadingSet, *, titled: bool
+    ) -> "QuestionSet":
+        """Return the set of a reading set's paragraphs."""
+        return cls(name, asked_in, reading_set.paragraphs, titled, reading_set.articles)
 
     @property
     def asked(self) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from adapt.models.decoding.candidates import find_candidates
 from adapt.records import Grounding
 from adapt.starter.choosing.items import Item, QuestionSet, coined, is_development
 from adapt.starter.recipe.texts.corpus import read_corpus
-from adapt.starter.recipe.texts.questions import Reader, build_reader, read_squad
+from adapt.starter.recipe.texts.questions import ReadingSet, build_reading_set, read_squad
 from adapt.starter.recipe.training.batches import make_source
 
 RECIPE = ("text_en_openstax", "text_es_openstax", "tydiqa_en", "squad_es")
@@ -48,10 +48,10 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
     mlqa, hashes = _mlqa(data / MLQA)
     english = QuestionSet.of("mlqa en-en", "en", mlqa["en", "en"], titled=True)
     spanish = QuestionSet.of("mlqa es-es", "es", mlqa["es", "es"], titled=True)
-    squad = _development(trained.readers["es"])
+    squad = _development(trained.reading_sets["es"])
     return Sources(
         learned=(
-            QuestionSet.of("tydiqa", "en", trained.readers["en"], titled=False),
+            QuestionSet.of("tydiqa", "en", trained.reading_sets["en"], titled=False),
             QuestionSet.of("squad_es", "es", squad, titled=True),
             english,
             spanish,
@@ -62,7 +62,7 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
             QuestionSet.of(
                 "squad_es unread",
                 "es",
-                _development(unseen.readers.get("es", Reader([], []))),
+                _development(unseen.reading_sets.get("es", ReadingSet([], []))),
                 titled=True,
             ),
         ),
@@ -106,13 +106,13 @@ def _hash(path: Path | None) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()} if path else {}
 
 
-def _development(reader: Reader) -> Reader:
-    return build_reader(
-        paragraph for paragraph in reader.paragraphs if is_development(paragraph.article)
+def _development(reading_set: ReadingSet) -> ReadingSet:
+    return build_reading_set(
+        paragraph for paragraph in reading_set.paragraphs if is_development(paragraph.article)
     )
 
 
-def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], Reader], dict[str, str]]:
+def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], ReadingSet], dict[str, str]]:
     """Return MLQA's development sets by (language of the passages, of the questions), and the hashes of their files.
 
     English questions over English passages are joined by the questions' ids from the two files across languages.
@@ -133,11 +133,11 @@ def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], Reader], dict[str, str]]:
         for paragraph in article["paragraphs"]:
             paragraph["qas"] = [question for question in paragraph["qas"] if question["question"]]
     read["en", "en"] = joined
-    readers = {
-        pair: build_reader(paragraph for _, paragraph in read_squad(f"MLQA {pair}", content))
+    reading_sets = {
+        pair: build_reading_set(paragraph for _, paragraph in read_squad(f"MLQA {pair}", content))
         for pair, content in read.items()
     }
-    return readers, hashes
+    return reading_sets, hashes
 
 
 def _questions(content: Any) -> Iterable[Any]:

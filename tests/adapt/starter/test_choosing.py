@@ -18,7 +18,7 @@ from adapt.starter.choosing.fit import Row, fit_answered, fit_choice, fit_model,
 from adapt.starter.choosing.head import learn
 from adapt.starter.choosing.items import QuestionSet, fold_of, is_development, make_item
 from adapt.starter.choosing.states import RememberedTexts, RememberedTokens
-from adapt.starter.recipe.texts.questions import build_reader, read_squad
+from adapt.starter.recipe.texts.questions import build_reading_set, read_squad
 
 PLACES = (
     "Arbor",
@@ -78,8 +78,8 @@ EVERYDAY = [
 
 
 def question_set(content: object = ENGLISH) -> QuestionSet:
-    reader = build_reader(paragraph for _, paragraph in read_squad("x", content))
-    return QuestionSet.of("ports", "en", reader, titled=True)
+    reading_set = build_reading_set(paragraph for _, paragraph in read_squad("x", content))
+    return QuestionSet.of("ports", "en", reading_set, titled=True)
 
 
 def test_an_item_has_three_passages_and_one_right_sentence_and_is_drawn_again_alike() -> None:

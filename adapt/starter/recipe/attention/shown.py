@@ -24,7 +24,7 @@ _CITED = re.compile(r" \[(\d+)\]$")
 
 
 @dataclass(frozen=True)
-class Question:
+class ShownQuestion:
     """A question as it stands in the sample: its text, its tokens, the index of the first, and the words that answer it."""
 
     content: str
@@ -85,7 +85,7 @@ class Shown:
     def guide_reply(
         self,
         guide: Guide,
-        asked: Question,
+        asked: ShownQuestion,
         content: str,
         body: Encoding,
         first: int,
@@ -138,7 +138,7 @@ class Shown:
                     return index, words
         return None, ""
 
-    def _guide_question(self, guide: Guide, asked: Question, index: int, looks: int) -> None:
+    def _guide_question(self, guide: Guide, asked: ShownQuestion, index: int, looks: int) -> None:
         """Show the question's words their like in one sentence, where few sentences have them, and the reply those words.
 
         The words that ask (when, who, how many) are shown the words that answer, so that they learn to look for such.
@@ -161,7 +161,7 @@ class Shown:
             if len(occurrences) == 1:
                 guide.match.append((asked.first + offset, here[0]))
 
-    def _answer(self, asked: Question, index: int) -> int | None:
+    def _answer(self, asked: ShownQuestion, index: int) -> int | None:
         """Return the index of the token with which the words that answer begin in a sentence."""
         sentence, place = self._sentences[index]
         within = sentence.find(asked.span) if asked.span else -1

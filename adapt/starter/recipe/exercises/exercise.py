@@ -8,7 +8,7 @@ from adapt.starter.recipe.attention.pointers import Pointer
 from adapt.starter.recipe.exercises.preferences import NEUTRAL, Preference
 from adapt.starter.recipe.exercises.scenes import Asked
 from adapt.starter.recipe.texts.passages import Library
-from adapt.starter.recipe.texts.questions import Reader
+from adapt.starter.recipe.texts.questions import ReadingSet
 
 IDENTITY = "You are Adapt, a helpful assistant."
 
@@ -52,7 +52,7 @@ class ExerciseSource:
     """What exercises are made from: real text and real questions by language, and the side to draw from."""
 
     libraries: dict[str, Library]
-    readers: dict[str, Reader]
+    reading_sets: dict[str, ReadingSet]
     held_out: bool
 
     def library(self, *, spanish: bool) -> Library:

@@ -65,9 +65,9 @@ def _scene(
 
 def _scene_of(rng: random.Random, source: ExerciseSource, kind: str, *, spanish: bool) -> Scene:
     language = "es" if spanish else "en"
-    if kind == "real" and language in source.readers:
+    if kind == "real" and language in source.reading_sets:
         return real_scene(
-            rng, source.readers[language], spanish=spanish, held_out=source.held_out,
+            rng, source.reading_sets[language], spanish=spanish, held_out=source.held_out,
             count=3 if source.held_out else None,
         )  # fmt: skip
     make = quote_scene if kind == "quote" else fact_scene

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapt.starter.recipe.texts.altered import alter
 from adapt.starter.recipe.texts.facts import Fact, make_fact, templates
 from adapt.starter.recipe.texts.passages import Library, pseudo_question, real_passage, source_name
-from adapt.starter.recipe.texts.questions import Reader
+from adapt.starter.recipe.texts.questions import ReadingSet
 
 Passages = list[list[str]]
 
@@ -86,17 +86,22 @@ def quote_scene(rng: random.Random, library: Library, *, spanish: bool, held_out
 
 
 def real_scene(
-    rng: random.Random, reader: Reader, *, spanish: bool, held_out: bool, count: int | None = None
+    rng: random.Random,
+    reading_set: ReadingSet,
+    *,
+    spanish: bool,
+    held_out: bool,
+    count: int | None = None,
 ) -> Scene:
     """Return paragraphs with the questions that people asked about them, and some asked about others.
 
     Paragraphs are cut to about 900 characters around what is asked, in training altered and often cut to 560; `count` of them, else one to four.
     """
-    first = rng.choice(reader.asked)
+    first = rng.choice(reading_set.asked)
     count = count or rng.choice((1, 2, 3, 3, 3, 4))
-    chosen = [first, *reader.near(rng, first, count - 1)]
+    chosen = [first, *reading_set.near(rng, first, count - 1)]
     rng.shuffle(chosen)
-    shown = [reader.paragraphs[index] for index in chosen]
+    shown = [reading_set.paragraphs[index] for index in chosen]
     if not held_out:
         shown = alter(rng, shown)
     passages: Passages = []
@@ -118,11 +123,13 @@ def real_scene(
         ]
     texts = [text for part in passages for text in part]
     asked = [question for question in asked if texts.count(question.sentence) == 1]
-    other = rng.choice(reader.asked)
-    if reader.paragraphs[other].article not in {reader.paragraphs[i].article for i in chosen}:
-        absent.append(rng.choice(reader.paragraphs[other].questions).text)
+    other = rng.choice(reading_set.asked)
+    if reading_set.paragraphs[other].article not in {
+        reading_set.paragraphs[i].article for i in chosen
+    }:
+        absent.append(rng.choice(reading_set.paragraphs[other].questions).text)
     if not asked:
-        return real_scene(rng, reader, spanish=spanish, held_out=held_out, count=count)
+        return real_scene(rng, reading_set, spanish=spanish, held_out=held_out, count=count)
     return _scene(rng, passages, asked, absent, spanish=spanish, held_out=held_out)
 
 

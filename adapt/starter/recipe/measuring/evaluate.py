@@ -21,7 +21,7 @@ from adapt.registry.bases.find import Base, find_base
 from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.measuring.card import write_card
 from adapt.starter.recipe.measuring.measures import (
-    Item,
+    MeasuredItem,
     fitting,
     measure_natural,
     measure_reading,
@@ -63,7 +63,7 @@ def evaluate(
     runtime = ModelRuntime(base, GenerationSettings(grounding="sentences"))
     part = itertools.count(1)
 
-    def answer(items: Sequence[Item], grounded: bool) -> list[str]:
+    def answer(items: Sequence[MeasuredItem], grounded: bool) -> list[str]:
         what = f"part {next(part)}, {'held to the passages' if grounded else 'free'}"
         if not grounded:
             return runtime.generate_batch(
@@ -85,7 +85,7 @@ def evaluate(
     source = make_source(corpus, held_out=True)
     if not source.libraries:
         library = build_library(PASSAGES.values())
-        source = ExerciseSource({"en": library, "es": library}, source.readers, held_out=True)
+        source = ExerciseSource({"en": library, "es": library}, source.reading_sets, held_out=True)
 
     def fits(messages: Sequence[Message]) -> bool:
         return runtime.count_tokens(messages) + MAX_NEW_TOKENS <= runtime.context_length

@@ -22,7 +22,7 @@ _CITED = re.compile(r" ?\[(\d+)\]$")
 
 
 @dataclass(frozen=True)
-class Item:
+class MeasuredItem:
     """One thing to answer: the messages before the reply, what it may quote, and the reply that is asked for."""
 
     messages: tuple[Message, ...]
@@ -31,7 +31,7 @@ class Item:
 
 
 # answers every item, held to its grounding or not
-Answer = Callable[[Sequence[Item], bool], list[str]]
+Answer = Callable[[Sequence[MeasuredItem], bool], list[str]]
 DRAWS = 100
 # makes the exercises of a measurement: those that the model can read whole
 Draw = Callable[..., Exercise]
@@ -63,10 +63,10 @@ def share(name: str, outcomes: Sequence[bool], goal: float | None = None) -> Fig
     )  # fmt: skip
 
 
-def item(exercise: Exercise) -> Item:
+def item(exercise: Exercise) -> MeasuredItem:
     """Return an exercise's last question as an item."""
     messages = tuple(Message(role, content) for role, content in exercise.messages[:-1])  # type: ignore[arg-type]
-    return Item(messages, exercise.grounding, exercise.answer)
+    return MeasuredItem(messages, exercise.grounding, exercise.answer)
 
 
 def measure_reading(
@@ -78,7 +78,7 @@ def measure_reading(
         ("fact", "own held-out documents", 0.9),
         ("quote", "sentences of unseen textbooks", None),
     ]
-    if "en" in source.readers:
+    if "en" in source.reading_sets:
         kinds.insert(0, ("real", "held-out TyDiQA questions, 3 passages", 0.6))
     for kind, words, goal in kinds:
         rng = random.Random(f"evaluate:{kind}:{seed}")
@@ -114,7 +114,7 @@ def _measure_absent(
 ) -> list[Figure]:
     """Return how often a model tells what the passages say from what they do not, on as many of either."""
     rng = random.Random(f"evaluate:absent:{seed}")
-    kinds = ("fact", "real") if "en" in source.readers else ("fact",)
+    kinds = ("fact", "real") if "en" in source.reading_sets else ("fact",)
     exercises: list[Exercise] = []
     for index in range(count):
         kind = kinds[(index // 2) % len(kinds)]
@@ -230,7 +230,7 @@ def measure_natural(answer: Answer, *, seed: int) -> list[Figure]:
     items = [_natural(rng, asked, sentence) for asked, sentence in QUESTIONS]
     absent = [_natural(rng, asked, None) for asked in UNANSWERED]
     talk = [
-        Item((Message("system", render_system()), Message("user", asked)), None, reply)
+        MeasuredItem((Message("system", render_system()), Message("user", asked)), None, reply)
         for questions, reply in TALK_ENGLISH + TALK_SPANISH
         for asked in questions.split(" | ")
     ]
@@ -247,7 +247,7 @@ def measure_natural(answer: Answer, *, seed: int) -> list[Figure]:
     return figures
 
 
-def _natural(rng: random.Random, asked: str, sentence: str | None) -> Item:
+def _natural(rng: random.Random, asked: str, sentence: str | None) -> MeasuredItem:
     right = [name for name, text in PASSAGES.items() if sentence is not None and sentence in text]
     others = rng.sample([name for name in PASSAGES if name not in right], 3 - len(right))
     names = right + others
@@ -257,7 +257,7 @@ def _natural(rng: random.Random, asked: str, sentence: str | None) -> Item:
     grounding = Grounding(
         tuple((index, PASSAGES[name]) for index, name in enumerate(names, start=1))
     )
-    return Item(
+    return MeasuredItem(
         (Message("system", system), Message("user", asked)), grounding, f"{sentence} [{place}]"
     )
 

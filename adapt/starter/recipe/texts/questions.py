@@ -38,7 +38,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Reader:
+class ReadingSet:
     """Paragraphs of one set of questions, with those of the same article side by side."""
 
     paragraphs: list[Paragraph]
@@ -59,13 +59,13 @@ class Reader:
         return others
 
 
-def build_reader(paragraphs: Iterable[Paragraph]) -> Reader:
+def build_reading_set(paragraphs: Iterable[Paragraph]) -> ReadingSet:
     """Index paragraphs by article."""
     kept = list(paragraphs)
     articles: dict[str, list[int]] = defaultdict(list)
     for index, paragraph in enumerate(kept):
         articles[paragraph.article].append(index)
-    return Reader(
+    return ReadingSet(
         kept, [i for i, paragraph in enumerate(kept) if paragraph.questions], dict(articles)
     )
 

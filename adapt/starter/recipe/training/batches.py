@@ -12,13 +12,13 @@ from torch import Tensor
 
 from adapt.starter.recipe.attention.guides import Guide, collate_guides
 from adapt.starter.recipe.attention.pointers import guide_pointers
-from adapt.starter.recipe.attention.shown import Question, Shown
+from adapt.starter.recipe.attention.shown import Shown, ShownQuestion
 from adapt.starter.recipe.exercises.exercise import Exercise, ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.texts.corpus import Corpus
 from adapt.starter.recipe.texts.passages import build_library
-from adapt.starter.recipe.texts.questions import build_reader
+from adapt.starter.recipe.texts.questions import build_reading_set
 
 POOL = 256  # exercises drawn together, so that a batch holds samples of like length
 LENGTHS = (128, 256, 384, 512, 704, 1024)  # few, since each is compiled for itself
@@ -72,7 +72,7 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
         }
         sample = Sample([], [])
         shown: Shown | None = None
-        asked: Question | None = None
+        asked: ShownQuestion | None = None
         bodies: list[tuple[int, Encoding]] = []
         for index, ((role, content), (head, body)) in enumerate(
             zip(exercise.messages, coded, strict=True)
@@ -93,7 +93,7 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
                 continue
             sample.ids.extend(body.ids)
             sample.weights.extend([0.0] * len(body.ids))
-            asked = Question(content, body, first, exercise.spans.get(content, ""))
+            asked = ShownQuestion(content, body, first, exercise.spans.get(content, ""))
             if role == "system" and exercise.choices:
                 shown = Shown(content, body, first, exercise.choices)
                 shown.guide_passages(sample.guide)
@@ -151,8 +151,8 @@ def make_source(corpus: Corpus, *, held_out: bool) -> ExerciseSource:
     asked = corpus.questions_valid if held_out else corpus.questions_train
     return ExerciseSource(
         libraries={language: build_library(texts) for language, texts in passages.items()},
-        readers={
-            language: build_reader(itertools.chain.from_iterable(folders.values()))
+        reading_sets={
+            language: build_reading_set(itertools.chain.from_iterable(folders.values()))
             for language, folders in asked.items()
         },
         held_out=held_out,
