@@ -12,7 +12,7 @@ SKIPPED = frozenset(
      "pgptbl", "mmathPr", "latentstyles", "sn", "sv", "ftnsep", "ftnsepc", "aftnsep", "aftnsepc", "xe", "tc", "template",
      "wgrffmtfilter", "userprops", "docvar", "picprop", "blipuid", "levelnumbers", "leveltext", "panose", "falt",
      "fontemb", "company", "author", "operator", "subject", "keywords", "comment", "doccomm", "category", "manager",
-     "hlinkbase", "private", "passwordhash", "ud")
+     "hlinkbase", "private", "passwordhash", "ud", "pntxta", "pntxtb", "abiframeprops")
 )  # fmt: skip
 KEPT = frozenset(
     (
@@ -27,6 +27,7 @@ KEPT = frozenset(
         "result",
         "hl",
         "upr",
+        "fldrslt",  # AbiWord writes it as if readers might skip it
     )
 )
 NOTES = (
