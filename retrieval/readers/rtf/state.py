@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from retrieval.readers.rtf.codes import CHARSETS, HEADING, KEPT, NOTES, SIGNS, SKIPPED, codec
+from retrieval.readers.rtf.codes import (
+    CHARSETS,
+    HEADING,
+    KEPT,
+    NOTES,
+    SIGNS,
+    SKIPPED,
+    SYMBOL_SIGNS,
+    codec,
+)
 from retrieval.readers.table_text import row
 
 
@@ -83,6 +92,7 @@ class Rtf:
         self.text.clear()
         if not text.isascii():  # two \\u can be one character
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            text = text.translate(SYMBOL_SIGNS)
         return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()
 
     def end_paragraph(self) -> None:

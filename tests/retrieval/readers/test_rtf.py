@@ -104,6 +104,16 @@ def test_a_numbered_heading_of_wordpad_has_its_number_once(tmp_path: Path) -> No
     assert read(path).pages[0].text == "### I. The keeper's round\n\nHe begins at six."
 
 
+def test_bullets_of_a_symbol_font_are_bullets(tmp_path: Path) -> None:
+    path = tmp_path / "a.rtf"
+    path.write_bytes(
+        rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fcharset0 Arial;}{\f3\fcharset2 Symbol;}}"
+        rb"\pard {\listtext\pard\plain\f3 \u61623\'b7\tab}\f0 Oil\par{\listtext\pard\plain\f3 \u-3913 ?\tab}\f0 Rope\par}"
+    )
+
+    assert read(path).pages[0].text == "• Oil\n\n• Rope"
+
+
 def test_a_note_within_a_table_leaves_the_row_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.rtf"
     path.write_bytes(
