@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from adapt.records import Page
-from retrieval.readers.encodings import clean
+from retrieval.readers.encodings import SYMBOLS, clean
 from retrieval.readers.office.charts import chart_text, diagram_text
 from retrieval.readers.office.docx_styles import Numbering, Styles, is_on
 from retrieval.readers.office.formulas import formula
@@ -20,7 +20,6 @@ from retrieval.readers.zip.package import Package, attribute, local
 SKIPPED = frozenset(
     ("del", "moveFrom", "delText", "instrText", "delInstrText", "rPr", "pPr", "sectPr", "rt")
 )  # fmt: skip
-SYMBOLS = {"f0b7": "•", "f0a7": "▪", "f0fc": "✓", "f0e0": "→", "f0d8": "➢"}
 MAX_CELLS = 500  # columns that one cell may say it spans
 
 
