@@ -70,7 +70,7 @@ def examine(parts: Mapping[str, str]) -> LicenceReport:
     """Return what the licences say together; where one is offered by OR, whichever goes with the others is taken."""
     stated = {part: licence for part, licence in parts.items() if licence}
     warnings = [f"{part}: no licence is stated" for part in parts if part not in stated]
-    names = {leaf for licence in stated.values() for one in _choices(licence) for leaf in one}
+    names = {leaf for licence in stated.values() for choice in _choices(licence) for leaf in choice}
     warnings += [
         f"'{name}' is not among the licences known here; read it yourself"
         for name in sorted(names)
@@ -78,14 +78,16 @@ def examine(parts: Mapping[str, str]) -> LicenceReport:
     ]
     best: tuple[list[str], list[str]] | None = None
     for choice in itertools.islice(itertools.product(*map(_choices, stated.values())), MOST):
-        found = _clashes(dict(zip(stated, choice, strict=True)))
-        if best is None or len(found[0]) < len(best[0]):
-            best = found
-        if not found[0]:
+        clashes = _clashes(dict(zip(stated, choice, strict=True)))
+        if best is None or len(clashes[0]) < len(best[0]):
+            best = clashes
+        if not clashes[0]:
             break
     conflicts, open_questions = best or ([], [])
     known = [find_licence(name) for name in sorted(names)]
-    asks = [f"{one.id}: {one.asks}" for one in known if one is not None and one.asks]
+    asks = [
+        f"{licence.id}: {licence.asks}" for licence in known if licence is not None and licence.asks
+    ]
     return LicenceReport(
         dict(parts),
         join_licences(stated.values()),
@@ -132,7 +134,7 @@ def folder_licence(folder: Path) -> str:
     if stated == "other":
         stated = fields.get("license_name") or stated
     named = stated if isinstance(stated, list) else [stated]
-    return join_licences(str(one) for one in named if one)
+    return join_licences(str(name) for name in named if name)
 
 
 def _choices(expression: str) -> list[frozenset[str]]:
@@ -149,7 +151,7 @@ def _choices(expression: str) -> list[frozenset[str]]:
     factors = _split(text, "AND")
     if len(factors) > 1:
         chosen = itertools.islice(itertools.product(*map(_choices, factors)), MOST)
-        return [frozenset().union(*one) for one in chosen]
+        return [frozenset().union(*sets) for sets in chosen]
     if text.startswith("(") and text.endswith(")"):
         return _choices(text[1:-1])
     return [frozenset({text.partition(" WITH ")[0].strip()})]
@@ -171,14 +173,14 @@ def _split(text: str, operator: str) -> list[str]:
 
 def _clashes(choice: Mapping[str, frozenset[str]]) -> tuple[list[str], list[str]]:
     """Return the conflicts and the open questions among one choice of licences for every part."""
-    held = [(part, one) for part, names in choice.items() for one in _known(names)]
+    licensed = [(part, licence) for part, names in choice.items() for licence in _known(names)]
     conflicts = [
-        f"{part} ({one.id}) may not be shared in a changed form, and this is one"
-        for part, one in held
-        if one.no_derivatives
+        f"{part} ({licence.id}) may not be shared in a changed form, and this is one"
+        for part, licence in licensed
+        if licence.no_derivatives
     ]
     questions = []
-    for (first, a), (second, b) in itertools.combinations(held, 2):
+    for (first, a), (second, b) in itertools.combinations(licensed, 2):
         pair = f"{first} ({a.id}) and {second} ({b.id})"
         why = _conflict(a, b) or _conflict(b, a)
         if why:
@@ -192,9 +194,9 @@ def _clashes(choice: Mapping[str, frozenset[str]]) -> tuple[list[str], list[str]
 
 def _known(names: Iterable[str]) -> Iterator[Licence]:
     for name in sorted(names):
-        found = find_licence(name)
-        if found is not None:
-            yield found
+        licence = find_licence(name)
+        if licence is not None:
+            yield licence
 
 
 def _conflict(a: Licence, b: Licence) -> str:

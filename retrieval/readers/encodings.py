@@ -123,8 +123,8 @@ def _decode_mixed(data: bytes) -> str | None:
     """Two encodings in one file: UTF-8 except for lines that an older program has added; None where it is not that."""
     lines = data.split(b"\n")
     wide = [_try(line, "utf-8") for line in lines]
-    told = sum(line is not None and not line.isascii() for line in wide)
-    if not told or told < wide.count(None):
+    utf8_lines = sum(line is not None and not line.isascii() for line in wide)
+    if not utf8_lines or utf8_lines < wide.count(None):
         return None
     narrow = [
         _try(line, "cp1252") if text is None else text

@@ -171,9 +171,9 @@ class Rtf:
         if group.name == "title":
             self.title = text
             return
-        found = HEADING.match(text)
-        if group.level or found:
-            number = (found.group(1) or found.group(2)) if found else "0"
+        match = HEADING.match(text)
+        if group.level or match:
+            number = (match.group(1) or match.group(2)) if match else "0"
             self.levels[group.style] = group.level or int(number)
 
     def control(self, word: str, number: int | None) -> None:
@@ -228,8 +228,8 @@ class Rtf:
         elif word == "cpg" and fonts:
             self.fonts[self.font] = codec(value)
         elif word in ("ansicpg", "mac", "pc"):
-            found = {"mac": "mac_roman", "pc": "cp437"}.get(word) or codec(value)
-            self.encoding = self.now.encoding = found
+            encoding = {"mac": "mac_roman", "pc": "cp437"}.get(word) or codec(value)
+            self.encoding = self.now.encoding = encoding
 
     def _within(self, name: str) -> bool:
         return any(group.name == name for group in self.groups)
