@@ -49,7 +49,7 @@ class Retriever(Protocol):
 
 
 class PassageReader(Protocol):
-    """Something that reads a question and passages in any two languages, and says how close they come."""
+    """Something that reads a question and passages in any two languages, and measures how close they are."""
 
     def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return how close each text comes to the question, token by token, from -1 to 1."""
@@ -61,7 +61,7 @@ class TextEmbedder(Protocol):
 
     @property
     def identity(self) -> str:
-        """Return what tells this embedder from another: name and content hash; stored beside every vector."""
+        """Return this embedder's identity: name and content hash; stored beside every vector."""
         ...
 
     @property
@@ -88,7 +88,7 @@ class TextEmbedder(Protocol):
         """Return the part that knows texts of a language best; "" stands for one that is not known, or for several."""
         ...
 
-    def between(self, one: str, other: str) -> "TextEmbedder":
+    def between(self, language: str, other: str) -> "TextEmbedder":
         """Return the part that compares a text in one language with one in another, or the same, or one not known."""
         ...
 
@@ -114,7 +114,7 @@ class TextEmbedder(Protocol):
 
 
 class TextReranker(Protocol):
-    """Something that says how well texts answer a question, reading both together."""
+    """Something that scores how well texts answer a question, reading both together."""
 
     def score(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return a score for each text, in order; larger is better, and only within one question to be compared."""

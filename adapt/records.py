@@ -106,7 +106,7 @@ class Passage:
 class PassageView:
     """A passage as it is opened: its page's text in three parts, of which `span` is what was found or cited.
 
-    `current` is False where the document has changed or gone since; `note` then says it in one sentence. `heading` is the
+    `current` is False where the document has changed or gone since; `note` then says so in one sentence. `heading` is the
     section's, its levels joined by " > ".
     """
 
@@ -165,7 +165,7 @@ class CleanedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What a source says of what it offers: `text` to people, `instruction` to the model.
+    """A source's remark on what it offers: `text` to people, `instruction` to the model.
 
     `answer` is the sentence to say where the source does not hold what is asked.
     """
@@ -187,7 +187,7 @@ class Offer:
 class Grounding:
     """What an answer may quote or call: numbered passages, texts that need no citation, such as corrections, and tools.
 
-    `absent`, where it is not empty, says that the passages do not hold the answer: it is said instead of quoting them.
+    `absent`, where it is not empty, says that the passages do not hold the answer; it replaces quotations.
     `question` is what is asked, whole: a follow-up question with what it takes from its conversation. `headings` stand above
     the passages, in their order. `corrections` pair questions with those of `uncited` that were their right answers.
     """
@@ -207,7 +207,7 @@ class Abilities:
 
     `rewrites`: it is large enough to put a follow-up question into other words. `knows_facts`: it may be asked without
     passages; the starter as it ships may not, it only reads what it is given. `reads_whole`: it is too small to put a
-    follow-up question and its conversation together, and is given the question made whole.
+    follow-up question and its conversation together, and is given the completed question.
     """
 
     rewrites: bool = False

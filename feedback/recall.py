@@ -47,12 +47,12 @@ def recall(
     near = {name: (vectors @ asked[name][0]).tolist() for name, vectors in parts.items()}
     language = language_of_question(question)
     ranked = []
-    for place, one in enumerate(useful):
-        name = embedder.between(language, language_of_question(one.question)).name
+    for place, feedback in enumerate(useful):
+        name = embedder.between(language, language_of_question(feedback.question)).name
         least = settings.muse_min_score if name == MUSE else settings.min_score
-        ranked.append((one, near[name][place], near[name][place] - least))
+        ranked.append((feedback, near[name][place], near[name][place] - least))
     ranked.sort(key=lambda row: (bool(row[0].correction), row[2]), reverse=True)
-    relevant = [(one, score) for one, score, above in ranked if above >= 0]
+    relevant = [(feedback, score) for feedback, score, above in ranked if above >= 0]
     return _newest_of_each_question(relevant)[: settings.top_k]
 
 

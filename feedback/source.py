@@ -26,7 +26,7 @@ class FeedbackSource:
 
     def offer(self, question: str, *, user: str) -> Offer:
         """Return the user's own feedback on similar questions, best first."""
-        found = recall(
+        recalled = recall(
             question,
             user=user,
             store=self._store,
@@ -42,7 +42,7 @@ class FeedbackSource:
                 quotable=_one_line(feedback.correction),
                 asked=_one_line(feedback.question) if feedback.correction else "",
             )
-            for feedback, score in found
+            for feedback, score in recalled
         )
         return Offer(pieces)
 

@@ -206,8 +206,8 @@ class FeedbackStore:
 
     def feedback_of(self, turn_id: str, *, user: str) -> Feedback | None:
         """Return what a user said of one turn, if anything."""
-        found = [f for f in self.feedback(user) if f.turn_id == turn_id]
-        return found[0] if found else None
+        of_turn = [f for f in self.feedback(user) if f.turn_id == turn_id]
+        return of_turn[0] if of_turn else None
 
     def feedback(self, user: str) -> list[Feedback]:
         """Return all that a user has said of answers, newest first."""

@@ -1,4 +1,4 @@
-"""What is kept and said of a merge that was written: its settings, its model card, its licence and one line."""
+"""What is recorded of a written merge: its settings, its model card, its licence and a summary line."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ def settings_of(
     recipe = resolved.recipe
     sources: list[JsonValue] = [
         {
-            "adapter": found.adapter.reference,
+            "adapter": entry.adapter.reference,
             "sha256": sha256,
-            "parameters": resolved.parameters(found.source),
-            "ranks": list(found.adapter.ranks),
+            "parameters": resolved.parameters(entry.source),
+            "ranks": list(entry.adapter.ranks),
         }
-        for found, (sha256, _) in zip(resolved.sources, hashes, strict=True)
+        for entry, (sha256, _) in zip(resolved.sources, hashes, strict=True)
     ]
     return {
         "recipe": recipe.model_dump(mode="json", by_alias=True, exclude_none=True),
@@ -42,7 +42,7 @@ def settings_of(
 
 
 def _rows(calibration: "Sequence[Domain]") -> list[JsonValue]:
-    """Return what tells the rows that a model was fitted to."""
+    """Return what identifies the rows that a model was fitted to."""
     if not calibration:
         return []
     from merge.fit.domains import fingerprint  # torch: only where rows were used
@@ -67,8 +67,8 @@ def card_of(
     """Return the model card; folders of this machine stand there by their last name only."""
     recipe = resolved.recipe
     sources = [
-        f"- `{shown(found.adapter.reference)}`{_told(resolved.parameters(found.source), start=': ')}"
-        for found in resolved.sources
+        f"- `{shown(entry.adapter.reference)}`{_in_words(resolved.parameters(entry.source), start=': ')}"
+        for entry in resolved.sources
     ]
     opens = {
         "model": "Opens with `AutoModelForCausalLM.from_pretrained`; the chat template is the base's.",
@@ -79,7 +79,7 @@ def card_of(
         kind=output,
         summary="\n".join(
             [
-                f"{recipe.merge_method} of the adapters{_told(resolved.parameters(), start=', ')}",
+                f"{recipe.merge_method} of the adapters{_in_words(resolved.parameters(), start=', ')}",
                 "",
                 *sources,
             ]
@@ -102,7 +102,7 @@ def summary_of(resolved: Resolved) -> str:
     """Return one line: method, adapters with their weights, base."""
     recipe = resolved.recipe
     adapters = ", ".join(
-        f"{found.adapter.reference}{_factor(recipe, found.source)}" for found in resolved.sources
+        f"{entry.adapter.reference}{_factor(recipe, entry.source)}" for entry in resolved.sources
     )
     return f"{recipe.merge_method} of {adapters} on {resolved.base.id}"
 
@@ -114,10 +114,12 @@ def _factor(recipe: Recipe, source: Source) -> str:
     return f" * {_text(recipe.setting('weight', source))}"
 
 
-def _told(parameters: Mapping[str, JsonValue], *, start: str) -> str:
+def _in_words(parameters: Mapping[str, JsonValue], *, start: str) -> str:
     """Return parameters in words, nothing where there are none; `int8_mask` has no effect and is left out."""
-    told = [f"{name} {_text(value)}" for name, value in parameters.items() if name != "int8_mask"]
-    return start + ", ".join(told) if told else ""
+    phrases = [
+        f"{name} {_text(value)}" for name, value in parameters.items() if name != "int8_mask"
+    ]
+    return start + ", ".join(phrases) if phrases else ""
 
 
 def _text(setting: JsonValue) -> str:

@@ -139,7 +139,7 @@ class Context:
     def keep(self, generation: "Generation") -> None:
         """Keep an answer that is being made, so that any page can watch it; the oldest ended ones go."""
         self.generations[generation.turn_id] = generation
-        ended = [key for key, made in self.generations.items() if made.status != "streaming"]
+        ended = [key for key, other in self.generations.items() if other.status != "streaming"]
         for key in ended[: max(0, len(self.generations) - WATCHED)]:
             del self.generations[key]
 

@@ -55,7 +55,7 @@ class Prompt:
     def grounding(self) -> Grounding | None:
         """Return what the answer may quote (the numbered passages, the user's corrections) or call; None without either.
 
-        Where a source says that it does not hold the answer, saying so takes the place of quoting.
+        Where a source says that it does not hold the answer, that notice replaces quotation.
         """
         numbered = tuple(enumerate((piece.quotable for piece in self.cited), start=1))
         absent = next((notice.answer for notice in self.notices if notice.answer), "")

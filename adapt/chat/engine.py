@@ -206,13 +206,13 @@ class ChatEngine:
     def _answer(
         self, request: Request, generation: Generation, on_text: Callable[[str], None]
     ) -> str:
-        """Return the model's answer, or what is said in its place where it cannot know one."""
+        """Return the model's answer, or the sentence given in its place where it cannot know one."""
         prompt = generation.prompt
         if not self._abilities.knows_facts and request.adapter is None and not prompt.quotable:
-            said = without_knowledge(request.question)
-            if said:
-                on_text(said)
-                return said
+            reply = without_knowledge(request.question)
+            if reply:
+                on_text(reply)
+                return reply
         return self._model.generate(
             prompt.messages,
             adapter=request.adapter,

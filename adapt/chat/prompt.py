@@ -22,7 +22,7 @@ from adapt.workspace.settings import Settings
 
 SHARE = 0.6
 SHARE_READING = (
-    0.9  # of a model that is given the question made whole, and so needs little of the conversation
+    0.9  # of a model that is given the completed question, and so needs little of the conversation
 )
 
 
@@ -33,7 +33,7 @@ class PromptSettings(Settings):
     answer_tokens: int = Field(160, ge=8)  # kept free for the answer
     # no single source takes more of the budget; where nothing is set, `SHARE`, or `SHARE_READING`
     source_share: float | None = Field(None, gt=0, le=1)
-    # who makes a follow-up question whole before it is searched; `auto`: the model where it is large enough, else rules
+    # who completes a follow-up question before it is searched; `auto`: the model where it is large enough, else rules
     followups: Literal["auto", "rules", "model", "off"] = "auto"
 
 
@@ -162,9 +162,9 @@ class _Draft:
     def _add_notices(
         self, heading: str, kept: list[ContextPiece], notices: Sequence[Notice]
     ) -> None:
-        """Open a section; what is to be said to the model goes before its pieces, and is left out where there is no room."""
+        """Open a section; instructions to the model go before its pieces, and are left out where there is no room."""
         self._notices += notices
-        instructions = "\n".join(one.instruction for one in notices if one.instruction)
+        instructions = "\n".join(notice.instruction for notice in notices if notice.instruction)
         self._sections.append((heading, kept, instructions))
         tokens = self._count()
         if tokens > self._budget:

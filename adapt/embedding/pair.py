@@ -43,8 +43,8 @@ class EmbedderPair:
     @property
     def languages(self) -> frozenset[str] | None:
         """Return the languages that one of them knows."""
-        known = [one.languages for one in self.parts]
-        return None if None in known else frozenset().union(*(one or () for one in known))
+        known = [part.languages for part in self.parts]
+        return None if None in known else frozenset().union(*(part or () for part in known))
 
     @property
     def max_tokens(self) -> int:
@@ -54,13 +54,13 @@ class EmbedderPair:
     def for_language(self, code: str) -> TextEmbedder:
         """Return the one that knows a language best: of those that name it the one with fewer others, else the second."""
         plain = code.lower().partition("-")[0]
-        knowing = [one for one in self.parts if one.languages and plain in one.languages]
-        return min(knowing, key=lambda one: len(one.languages or ()), default=self._second)
+        knowing = [part for part in self.parts if part.languages and plain in part.languages]
+        return min(knowing, key=lambda part: len(part.languages or ()), default=self._second)
 
-    def between(self, one: str, other: str) -> TextEmbedder:
+    def between(self, language: str, other: str) -> TextEmbedder:
         """Return the one that knows both languages best, where they are the same or one is not known; else the second."""
-        if one == other or UNKNOWN in {one, other}:
-            return self.for_language(one or other)
+        if language == other or UNKNOWN in {language, other}:
+            return self.for_language(language or other)
         return self._second
 
     def count_tokens(self, text: str) -> int:
@@ -78,7 +78,7 @@ class EmbedderPair:
 
     def embed_array(self, texts: Sequence[str]) -> Vectors:
         """Return what `embed` does as one array, shape [n, dimensions]; [0, 0] for no texts."""
-        vectors = [one.embed_array(texts) for one in self.parts]
+        vectors = [part.embed_array(texts) for part in self.parts]
         return HALF * np.concatenate(vectors, axis=1)
 
     def split(self, vectors: Vectors) -> dict[str, Vectors]:

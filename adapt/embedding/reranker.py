@@ -40,10 +40,10 @@ class Reranker:
         with self._lock:  # one at a time: a tokenizer is not safe to share
             if self._model is None:
                 self._model = _open(self._folder)
-            found = self._model.predict(
+            predicted = self._model.predict(
                 [(question, text) for text in texts], batch_size=BATCH, show_progress_bar=False
             )
-        scores: list[float] = found.tolist()
+        scores: list[float] = predicted.tolist()
         return scores
 
 

@@ -40,8 +40,8 @@ class SentenceTransformer:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Return how many tokens each text has, special ones not counted."""
-        found = self._model.tokenizer(list(texts), add_special_tokens=False, verbose=False)
-        return list(map(len, found["input_ids"]))
+        encoded = self._model.tokenizer(list(texts), add_special_tokens=False, verbose=False)
+        return list(map(len, encoded["input_ids"]))
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Return one vector of length 1 per text, shape [n, dimensions]."""
@@ -71,12 +71,12 @@ def languages_of(folder: Path) -> frozenset[str] | None:
     if not card.is_file():
         return None
     named = ModelCard.load(card, ignore_metadata_errors=True).data.get("language")
-    codes = {str(one).lower() for one in ([named] if isinstance(named, str) else named or [])}
+    codes = {str(code).lower() for code in ([named] if isinstance(named, str) else named or [])}
     return frozenset(codes) if codes and "multilingual" not in codes else None
 
 
 def fingerprint(folder: Path) -> str:
-    """Return what tells a model's weights from others.
+    """Return the identity of a model's weights.
 
     Raises:
         ModelError: it has no safetensors.

@@ -55,7 +55,7 @@ def _package(module: str, install: str) -> Path:
 
 def minilm() -> Embedder:
     """Return the embedder of English."""
-    minilm_folder()  # whether it is installed is said now, not at its first use
+    minilm_folder()  # raises now, not at first use, where it is not installed
     identity = f"minilm@{MINILM_SHA256[:16]}"
     return Embedder(identity, _load_minilm, frozenset({"en"}))
 

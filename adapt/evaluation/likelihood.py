@@ -151,13 +151,13 @@ def answer_logits(model: nn.Module, rows: Sequence[LabelledRow], *, pad_id: int)
 
 def batches(rows: Sequence[LabelledRow], most: int = BATCH_TOKENS) -> list[list[int]]:
     """Return indices in batches of like length, each of at most so many padded tokens, or of one row."""
-    found: list[list[int]] = []
+    groups: list[list[int]] = []
     for index in sorted(range(len(rows)), key=lambda i: len(rows[i].input_ids)):
         length = len(rows[index].input_ids)
-        if not found or (len(found[-1]) + 1) * length > most:
-            found.append([])
-        found[-1].append(index)
-    return found
+        if not groups or (len(groups[-1]) + 1) * length > most:
+            groups.append([])
+        groups[-1].append(index)
+    return groups
 
 
 def pad(rows: Sequence[LabelledRow], pad_id: int) -> tuple[Tensor, Tensor, Tensor]:

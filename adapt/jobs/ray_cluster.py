@@ -12,7 +12,7 @@ from typing import Any
 from adapt.errors import AdaptError
 
 CONNECT_SECONDS = 10.0
-# what the tasks are told of this process's environment: no telemetry, no network, how threads wait
+# what the tasks inherit of this process's environment: no telemetry, no network, how threads wait
 SHARED = (
     "HF_", "TRANSFORMERS_", "TOKENIZERS_", "ANONYMIZED_", "DO_NOT_TRACK", "WANDB_", "TRACKIO_", "TQDM_", "OMP_WAIT",
     "GOMP_", "ORT_",

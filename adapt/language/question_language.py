@@ -35,7 +35,7 @@ SIGNS = {
 }
 SHARES = {
     word: 1 / count
-    for word, count in Counter(word for held in WORDS.values() for word in held).items()
+    for word, count in Counter(word for vocabulary in WORDS.values() for word in vocabulary).items()
 }
 
 
@@ -46,13 +46,14 @@ def language_of_question(text: str) -> str:
             return code
     plain = ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
     asked = WORD.findall(plain)
-    told = {
-        code: sum(SHARES[word] for word in asked if word in held) for code, held in WORDS.items()
+    scores = {
+        code: sum(SHARES[word] for word in asked if word in vocabulary)
+        for code, vocabulary in WORDS.items()
     }
     small = text.lower()
     for code, sign in SIGNS.items():
         if sign.search(small):
-            told[code] += 1
-    most = max(told.values())
-    leading = [code for code, share in told.items() if share > most - 1e-9]
+            scores[code] += 1
+    most = max(scores.values())
+    leading = [code for code, share in scores.items() if share > most - 1e-9]
     return leading[0] if most and len(leading) == 1 else ""

@@ -87,7 +87,7 @@ def _apply(
                 [m.as_dict() for m in messages],
                 tokenize=False,
                 add_generation_prompt=add_generation_prompt,
-                # Qwen3 and SmolLM3 think aloud unless told not to: the thoughts would be the answer, and cut at its longest
+                # Qwen3 and SmolLM3 think aloud unless switched off: the thoughts would fill the answer and be cut off
                 enable_thinking=False,
             )
     except BREAKS as error:
@@ -105,7 +105,7 @@ def fold_system(messages: Sequence[Message]) -> list[Message]:
 
 def defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
     """Return text in which no control token of the tokenizer occurs."""
-    added = [str(one) for one in tokenizer.added_tokens_decoder.values() if one.special]
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
     for token in dict.fromkeys([*tokenizer.all_special_tokens, *added]):
         if len(token) > 1 and token in text:
             text = text.replace(token, f"{token[0]} {token[1:]}")

@@ -118,13 +118,13 @@ class ModelRuntime:
             )
         limit = min(max_new_tokens or self.settings.max_new_tokens, room)
         opening = self._open(messages, ids, grounding, adapter)
-        begun, told = self._begin(opening.text, limit)
+        begun, opening_text = self._begin(opening.text, limit)
         if on_text is not None:
-            for piece in split_words(told):
+            for piece in split_words(opening_text):
                 on_text(piece)
         left = limit - len(begun)
-        if opening.way == "said" or left < 1 or (begun and stop is not None and stop.is_set()):
-            return told
+        if opening.way == "complete" or left < 1 or (begun and stop is not None and stop.is_set()):
+            return opening_text
         way = "sentences" if opening.way in ("begun", "call") else self.grounding_way
         inputs = torch.tensor([[*ids, *begun]])
         output = self._run(
@@ -136,7 +136,7 @@ class ModelRuntime:
             stopping_criteria=StoppingCriteriaList([StopOnEvent(stop)] if stop else []),
             logits_processor=None
             if opening.way == "free"
-            else self._held(grounding, len(ids), way),
+            else self._constraint(grounding, len(ids), way),
         )
         text = self.tokenizer.decode(output[0, len(ids) :], skip_special_tokens=True)
         return str(text).strip()
@@ -150,7 +150,7 @@ class ModelRuntime:
     ) -> Opening:
         """Return how an answer begins: where it is restricted to sentences, the one that is chosen for it."""
         if grounding is None or self.grounding_way not in ("auto", "sentences"):
-            return Opening("held")
+            return Opening("grounded")
         # imported here: only grounded answers need the embedders and their libraries
         from adapt.models.choice.answering import Answering
         from adapt.models.choice.chooser import load_chooser
@@ -208,18 +208,18 @@ class ModelRuntime:
         asked = getattr(self._model.config, "adapt", None)
         return asked if isinstance(asked, dict) else {}
 
-    def _held(
+    def _constraint(
         self, grounding: Grounding | None, prompt_length: int, way: str
     ) -> LogitsProcessorList | None:
-        """Return what holds an answer to its passages in a way; None where nothing does."""
+        """Return what restricts an answer to its passages in a way; None where nothing does."""
         if grounding is None or way == "off":
             return None
         if way == "quotes" and not (grounding.passages or grounding.uncited):
             return None  # nothing to quote
         from adapt.models.decoding.grounding import GroundedLogits
 
-        held = GroundedLogits(grounding, self.tokenizer, way=way, prompt_length=prompt_length)
-        return LogitsProcessorList([held])
+        processor = GroundedLogits(grounding, self.tokenizer, way=way, prompt_length=prompt_length)
+        return LogitsProcessorList([processor])
 
     def generate_batch(
         self,

@@ -67,8 +67,8 @@ class Card(BaseModel):
     @property
     def worse_than_base(self) -> tuple[str, ...]:
         """Return the domains on which it was measured to be worse than its base; such a version is no production one."""
-        said = self.metrics.get("worse_than_base")
-        return tuple(map(str, said)) if isinstance(said, list) else ()
+        domains = self.metrics.get("worse_than_base")
+        return tuple(map(str, domains)) if isinstance(domains, list) else ()
 
 
 class Artifact:
@@ -105,8 +105,8 @@ class Aliases(BaseModel):
 def file_faults(artifact: Artifact) -> list[str]:
     """Return what of an artifact's files is not as its card has it, one sentence each; every file is hashed again."""
     files, where = artifact.card.files, artifact.reference
-    found = (one for one in artifact.path.rglob("*") if one.is_file())
-    present = {one.relative_to(artifact.path).as_posix() for one in found} - {CARD}
+    paths = (path for path in artifact.path.rglob("*") if path.is_file())
+    present = {path.relative_to(artifact.path).as_posix() for path in paths} - {CARD}
     faults = [f"{where}: {name} is missing" for name in sorted(files.keys() - present)]
     faults += [f"{where}: {name} is not in its card" for name in sorted(present - files.keys())]
     changed = (

@@ -86,7 +86,7 @@ HUB = frozenset({
     "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "llama2", "llama3", "llama3.1", "llama3.2", "llama3.3", "llama4", "gemma",
     "openrail", "openrail++", "bigscience-openrail-m", "creativeml-openrail-m",
 })  # fmt: skip
-TABLE = {one.id.lower(): one for one in LICENCES}
+TABLE = {licence.id.lower(): licence for licence in LICENCES}
 
 
 def find_licence(name: str) -> Licence | None:

@@ -32,8 +32,8 @@ def licences_of(
     known = registry.find(base) if base else None
     bases = [base] if base and known is None else []
     for artifact in ancestors(registry, [*artifacts, *([known] if known else [])]):
-        found = [registry.find(parent) for parent in artifact.card.parents]
-        if not found or None in found:
+        parents = [registry.find(parent) for parent in artifact.card.parents]
+        if not parents or None in parents:
             parts[artifact.reference] = artifact.card.licence
         if artifact.card.base is not None and registry.find(artifact.card.base.id) is None:
             bases.append(artifact.card.base.id)
@@ -44,12 +44,12 @@ def licences_of(
 
 def ancestors(registry: Registry, artifacts: Sequence[Artifact]) -> list[Artifact]:
     """Return artifacts, their parents and their bases in the registry, each once."""
-    found: dict[str, Artifact] = {}
+    reached: dict[str, Artifact] = {}
 
     def walk(artifact: Artifact) -> None:
-        if artifact.reference in found:
+        if artifact.reference in reached:
             return
-        found[artifact.reference] = artifact
+        reached[artifact.reference] = artifact
         base = [artifact.card.base.id] if artifact.card.base else []
         for name in [*artifact.card.parents, *base]:
             parent = registry.find(name)
@@ -58,7 +58,7 @@ def ancestors(registry: Registry, artifacts: Sequence[Artifact]) -> list[Artifac
 
     for artifact in artifacts:
         walk(artifact)
-    return list(found.values())
+    return list(reached.values())
 
 
 def base_licence(base: str) -> str:

@@ -95,8 +95,8 @@ class Registry:
 
     def list(self, kind: Kind | None = None) -> builtins.list[Artifact]:
         """Return every artifact, by name and version."""
-        found = [artifact for name in self.names() for artifact in self.versions(name)]
-        return [artifact for artifact in found if kind in (None, artifact.card.kind)]
+        artifacts = [artifact for name in self.names() for artifact in self.versions(name)]
+        return [artifact for artifact in artifacts if kind in (None, artifact.card.kind)]
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return the aliases of a name and the versions that they point to."""

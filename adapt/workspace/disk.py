@@ -1,4 +1,4 @@
-"""A full disk: how it is told from other faults, and the one sentence that is said of it."""
+"""A full disk: how it is recognised among other errors, and its one sentence."""
 
 import errno
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ def is_disk_full(error: Exception) -> bool:
     """Return whether an error says that no more can be written."""
     if isinstance(error, OSError):
         return error.errno in FULL
-    # safetensors writes in Rust and tells the number in words alone
+    # safetensors writes in Rust and gives the number only in its message
     return any(f"(os error {number})" in str(error) for number in FULL)
 
 

@@ -32,7 +32,7 @@ KINDS: dict[type[Read], str] = {
 
 @dataclass(frozen=True)
 class Layout:
-    """How the rows of a dataset are to be understood, where they do not tell it themselves.
+    """How the rows of a dataset are to be understood, where they do not show it themselves.
 
     Attributes:
         format: the name of a format; None recognises it row by row.
@@ -46,7 +46,7 @@ class Layout:
         """Refuse names that no format knows."""
         if self.format is not None and self.format not in FORMATS:
             raise DataError(f"no format named '{self.format}'; there is: {', '.join(FORMATS)}")
-        keys = {key for one in FORMATS.values() for key in (*one.needed, *one.optional)}
+        keys = {key for known in FORMATS.values() for key in (*known.needed, *known.optional)}
         for key in self.columns or {}:
             if key not in keys:
                 raise DataError(f"columns: no format has a key '{key}'; there is: {', '.join(sorted(keys))}")  # fmt: skip
@@ -173,19 +173,19 @@ def _of_one_kind(rows: list[Read], places: list[str]) -> tuple[list[Read], list[
     """Return rows as they are, or, where pairs and rated answers are mixed as in exported feedback, all as rated answers."""
     if len({type(row) for row in rows}) < 2:
         return rows, places
-    told: list[Read] = []
+    rated: list[Read] = []
     where: list[str] = []
     for row, place in zip(rows, places, strict=True):
         if isinstance(row, PreferencePair):
-            told += [
+            rated += [
                 RatedAnswer(row.prompt, row.chosen, good=True),
                 RatedAnswer(row.prompt, row.rejected, good=False),
             ]
             where += [place, place]
         else:
-            told.append(row)
+            rated.append(row)
             where.append(place)
-    return told, where
+    return rated, where
 
 
 def _licence(row: object) -> list[str]:

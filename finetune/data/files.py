@@ -63,7 +63,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 
 def _unreadable(path: Path, error: OSError) -> DataError:
-    return DataError(f"{path}: cannot be read ({error.strerror}); check its rights")
+    return DataError(f"{path}: cannot be read ({error.strerror}); check its permissions")
 
 
 def _text(path: Path) -> str:
@@ -146,7 +146,9 @@ def _separated(path: Path, text: str) -> Iterator[Row]:
         return
     first, second = ("\t", ",") if path.suffix.lower() == ".tsv" else (",", "\t")
     yield from _table(
-        path, text, next((one for one in (first, second, ";") if one in header), first)
+        path,
+        text,
+        next((separator for separator in (first, second, ";") if separator in header), first),
     )
 
 
@@ -197,4 +199,10 @@ READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
     ".txt": _prose,
     ".md": _prose,
 }
-KNOWN = (*READERS, ".parquet", ".arrow", ".feather", *(f".jsonl{one}" for one in _PACKED_ENDINGS))
+KNOWN = (
+    *READERS,
+    ".parquet",
+    ".arrow",
+    ".feather",
+    *(f".jsonl{ending}" for ending in _PACKED_ENDINGS),
+)

@@ -50,19 +50,19 @@ def read_row(
     if not isinstance(value, Mapping):
         raise RowError(f"a row must be an object with named fields, this is a {kind_of(value)}")
     fields = _renamed({str(key): value[key] for key in value if value[key] is not None}, columns)
-    for one in [name] if name else FORMATS:
-        if not all(key in fields for key in FORMATS[one].needed):
+    for format_name in [name] if name else FORMATS:
+        if not all(key in fields for key in FORMATS[format_name].needed):
             continue
-        if one == "text" and not name and not fields.keys() <= BESIDE_TEXT:
+        if format_name == "text" and not name and not fields.keys() <= BESIDE_TEXT:
             continue  # a text with a label or a category is not there to be learned as it is
-        return one, FORMATS[one].read(fields)
-    found = (", ".join(map(str, value)) or "none")[:200]
+        return format_name, FORMATS[format_name].read(fields)
+    given = (", ".join(map(str, value)) or "none")[:200]
     if name:
         needed = " + ".join(FORMATS[name].needed)
-        raise RowError(f"not of the format {name}, which needs {needed}; its fields are {found}")
-    known = "; ".join(" + ".join(one.needed) for one in FORMATS.values())
+        raise RowError(f"not of the format {name}, which needs {needed}; its fields are {given}")
+    known = "; ".join(" + ".join(known_format.needed) for known_format in FORMATS.values())
     raise RowError(
-        f"no known format; its fields are {found}, known are {known}. Name a column for each with --columns, "
+        f"no known format; its fields are {given}, known are {known}. Name a column for each with --columns, "
         "as in --columns prompt=question,completion=sql; for text that is learned as it is say --format text"
     )
 
@@ -71,7 +71,7 @@ def _renamed(fields: dict[str, object], columns: Mapping[str, str] | None) -> di
     """Return fields under the names that formats know; a column that has been given another name is not itself any more."""
     taken = set((columns or {}).values())
     named = {key: fields[column] for key, column in (columns or {}).items() if column in fields}
-    return {**{key: one for key, one in fields.items() if key not in taken}, **named}
+    return {**{key: value for key, value in fields.items() if key not in taken}, **named}
 
 
 def _example(fields: Fields, messages: list[Message]) -> Example:
@@ -145,11 +145,11 @@ def _history(value: object) -> list[Message]:
         if (
             not isinstance(pair, list)
             or len(pair) != 2
-            or not all(isinstance(one, str) for one in pair)
+            or not all(isinstance(turn, str) for turn in pair)
         ):
             raise RowError("'history' must be a list of pairs, each a question and an answer")
-        asked, said = (text_of({"history": one}, "history") for one in pair)
-        turns += [Message("user", asked), Message("assistant", said)]
+        asked, answered = (text_of({"history": turn}, "history") for turn in pair)
+        turns += [Message("user", asked), Message("assistant", answered)]
     return turns
 
 

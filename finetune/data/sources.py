@@ -75,7 +75,7 @@ def card_licences(path: Path) -> list[str]:
         named = fields.get("license") if isinstance(fields, dict) else None
         if named:
             several = named if isinstance(named, list) else [named]
-            return [str(one)[:100] for one in several]
+            return [str(licence)[:100] for licence in several]
     return []
 
 
@@ -86,15 +86,15 @@ def _files(source: Path, part: str) -> list[Path]:
 
 
 def _folder(folder: Path, called: str, part: str) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if _is_data(path, folder))
-    if not found:
+    paths = sorted(path for path in folder.rglob("*") if _is_data(path, folder))
+    if not paths:
         raise DataError(f"{called}: no data file in this folder; known are {', '.join(KNOWN)}")
     by_part = {
-        name: [path for path in found if _names(path, folder, words)]
+        name: [path for path in paths if _names(path, folder, words)]
         for name, words in PARTS.items()
     }
     if part == "train" and not by_part["train"]:
-        wanted = [path for path in found if path not in by_part["test"]]
+        wanted = [path for path in paths if path not in by_part["test"]]
     else:
         wanted = by_part[part]
     if not wanted:
@@ -125,7 +125,7 @@ def _fetch(name: str) -> Path:
             snapshot_download(
                 name,
                 repo_type="dataset",
-                allow_patterns=[*(f"*{one}" for one in KNOWN), "README.md"],
+                allow_patterns=[*(f"*{ending}" for ending in KNOWN), "README.md"],
             )
         )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:

@@ -35,15 +35,15 @@ def hold_out(data: RowSet[R], *, seed: int) -> tuple[RowSet[R], RowSet[R]]:
         return hashlib.sha256(f"{seed}\0{key}".encode()).hexdigest()
 
     ordered = [groups[key] for key in sorted(groups, key=rank)]
-    held: list[int] = []
+    held_out: list[int] = []
     for group in ordered:
-        if len(held) + len(group) <= target:
-            held += group
-    if not held:  # every prompt is repeated more often than the target is large
-        held = min(ordered, key=len)
-    chosen = set(held)
+        if len(held_out) + len(group) <= target:
+            held_out += group
+    if not held_out:  # every prompt is repeated more often than the target is large
+        held_out = min(ordered, key=len)
+    chosen = set(held_out)
     rest = [index for index in range(len(data.examples)) if index not in chosen]
-    return data.pick(rest), data.pick(sorted(held))
+    return data.pick(rest), data.pick(sorted(held_out))
 
 
 def count_leaks(train: Sequence[Read], test: Sequence[Read]) -> int:

@@ -91,8 +91,8 @@ def _turn(turn: object) -> Message:
         raise RowError(f"has the {role_name} {role!r}; known are {known}")
     calls = turn.get("tool_calls")
     if calls and speaker == "assistant":
-        said = "" if turn.get(content_name) is None else _content(turn, content_name)
-        return Message("assistant", "\n".join([*([said] if said.strip() else []), *_calls(calls)]))
+        text = "" if turn.get(content_name) is None else _content(turn, content_name)
+        return Message("assistant", "\n".join([*([text] if text.strip() else []), *_calls(calls)]))
     content = _content(turn, content_name)
     if speaker == "call":
         return Message("assistant", _call(_json(content, content_name)))
@@ -117,7 +117,7 @@ def _content(turn: Fields, key: str) -> str:
 def _calls(calls: object) -> list[str]:
     if not isinstance(calls, list):
         raise RowError(f"'tool_calls' must be a list, this is a {kind_of(calls)}")
-    return [_call(one) for one in calls]
+    return [_call(call) for call in calls]
 
 
 def _call(call: object) -> str:
@@ -140,10 +140,10 @@ def _call(call: object) -> str:
 
 def _json(text: str, key: str) -> object:
     try:
-        made: object = json.loads(text)
+        parsed: object = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise RowError(f"'{key}' is not JSON ({type(error).__name__})") from error
-    return made
+    return parsed
 
 
 def with_system(fields: Fields, messages: Sequence[Message]) -> list[Message]:
@@ -152,14 +152,14 @@ def with_system(fields: Fields, messages: Sequence[Message]) -> list[Message]:
     Raises:
         RowError: either has another form.
     """
-    told = list(messages)
+    turns = list(messages)
     parts = [text_of(fields, "system", "")]
-    if told and told[0].role == "system":
-        parts.append(told.pop(0).content)
+    if turns and turns[0].role == "system":
+        parts.append(turns.pop(0).content)
     if tools := fields.get("tools"):
         parts.append(_tools(tools))
     system = "\n\n".join(part for part in parts if part.strip())
-    return [Message("system", system), *told] if system else told
+    return [Message("system", system), *turns] if system else turns
 
 
 def _tools(tools: object) -> str:

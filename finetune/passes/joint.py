@@ -35,33 +35,33 @@ class JointBase:
         self._base.set_attn_implementation(NAME)
         for name, layer in list(self._base.named_modules()):
             adapters = {
-                id(model): found
+                id(model): adapter
                 for model in models
-                if (found := _adapter_of(model, name)) is not None
+                if (adapter := _adapter_of(model, name)) is not None
             }
             if adapters:
                 self._base.set_submodule(name, AdaptedLinear(layer, adapters))
 
     def losses(self, passes: Sequence[Pass]) -> list[Tensor]:
         """Return the loss of each pass on its answers, from one forward pass for all."""
-        if any(id(one.model) not in self._models for one in passes):
+        if any(id(pass_.model) not in self._models for pass_ in passes):
             raise ValueError("a pass of a model that this base was not made for")
-        learned = [Learned.of(one.inputs["labels"]) for one in passes]
-        starts = [sum(one.tokens for one in passes[:i]) for i in range(len(passes))]
+        learned = [Learned.of(pass_.inputs["labels"]) for pass_ in passes]
+        starts = [sum(pass_.tokens for pass_ in passes[:i]) for i in range(len(passes))]
         places = torch.cat(
             [start + part.places for start, part in zip(starts, learned, strict=True)]
         )
         logits = self.logits(passes, places)
-        parts = torch.split(logits, [len(one.places) for one in learned], dim=1)
+        parts = torch.split(logits, [len(part.places) for part in learned], dim=1)
         return [
-            part.loss(rows, one.items)
-            for part, rows, one in zip(learned, parts, passes, strict=True)
+            part.loss(rows, pass_.items)
+            for part, rows, pass_ in zip(learned, parts, passes, strict=True)
         ]
 
     def logits(self, passes: Sequence[Pass], places: Tensor) -> Tensor:
         """Return the logits at some places of all passes in a row, shape [1, n, vocabulary]."""
         inputs = {
-            name: torch.cat([one.inputs[name] for one in passes], dim=1)
+            name: torch.cat([pass_.inputs[name] for pass_ in passes], dim=1)
             for name in ("input_ids", "position_ids")
         }
         with under_way(passes):
@@ -70,7 +70,7 @@ class JointBase:
     def agrees(self, passes: Sequence[Pass]) -> bool:
         """Return whether losses and gradients of these passes are, to the bit, the same together as one by one."""
         together = _gradients(passes, self.losses(passes))
-        by_itself = [_gradients([one], self.losses([one]))[0] for one in passes]
+        by_itself = [_gradients([pass_], self.losses([pass_]))[0] for pass_ in passes]
         return all(
             torch.equal(mine, alone)
             for joint, single in zip(together, by_itself, strict=True)
@@ -78,15 +78,15 @@ class JointBase:
         )
 
 
-def keeps_rows_apart(joint: JointBase, one: Pass) -> bool:
+def keeps_rows_apart(joint: JointBase, pass_: Pass) -> bool:
     """Return whether the rows of a pass have the logits that peft's model gives each row by itself.
 
     They have not where a layer other than attention mixes tokens, as convolutions and recurrent layers do.
     """
     with torch.no_grad():
-        packed = joint.logits([one], torch.arange(one.tokens))[0].float()
-        apart = torch.cat([_logits(row) for row in one.rows()]).float()
-    bits = 8 * one.model.dtype.itemsize
+        packed = joint.logits([pass_], torch.arange(pass_.tokens))[0].float()
+        apart = torch.cat([_logits(row) for row in pass_.rows()]).float()
+    bits = 8 * pass_.model.dtype.itemsize
     leak = (packed - apart).norm(dim=-1) / apart.norm(dim=-1)
     return bool(leak.max() <= LEAKS[bits])
 
@@ -97,12 +97,12 @@ def _logits(row: Pass) -> Tensor:
     return logits_at(row.model, torch.arange(row.tokens), {"input_ids": tokens})[0]
 
 
-def rows_loss(one: Pass) -> Tensor:
+def rows_loss(pass_: Pass) -> Tensor:
     """Return the loss of a pass whose rows are read one by one, by peft's model."""
     losses = []
-    for row in one.rows():
+    for row in pass_.rows():
         inputs = {name: given for name, given in row.inputs.items() if name != "position_ids"}
-        losses.append(answers_loss(row.model, inputs, one.items))
+        losses.append(answers_loss(row.model, inputs, pass_.items))
     return torch.stack(losses).sum()
 
 
@@ -116,8 +116,8 @@ def can_join(model: PeftModel) -> bool:
     """Return whether its passes can be done here: plain LoRA on linear layers, attention that splits, nothing random."""
     adapted = [layer for layer in model.modules() if hasattr(layer, "lora_A")]
     plain = all(
-        isinstance(one, LoraLinear) and not one.lora_variant and fits(one.base_layer, one)
-        for one in adapted
+        isinstance(layer, LoraLinear) and not layer.lora_variant and fits(layer.base_layer, layer)
+        for layer in adapted
     )
     config = model.get_base_model().config
     drops = getattr(config, "attention_dropout", 0.0) or any(
@@ -127,26 +127,26 @@ def can_join(model: PeftModel) -> bool:
     return plain and not drops and attention == "sdpa"
 
 
-def joinable(one: Pass) -> bool:
+def joinable(pass_: Pass) -> bool:
     """Return whether a pass can go together with others: rows one after another, and enough of them."""
-    return "position_ids" in one.inputs and one.tokens >= LEAST_ROWS
+    return "position_ids" in pass_.inputs and pass_.tokens >= LEAST_ROWS
 
 
 def _adapter_of(model: PeftModel, name: str) -> LoraLinear | None:
     """Return the adapter's layer at this place of the base, if it has one there."""
     try:
-        found = model.get_base_model().get_submodule(name)
+        layer = model.get_base_model().get_submodule(name)
     except AttributeError:
         return None  # within an adapter's layer, whose own place was found before
-    return found if isinstance(found, LoraLinear) else None
+    return layer if isinstance(layer, LoraLinear) else None
 
 
 def _gradients(passes: Sequence[Pass], losses: Sequence[Tensor]) -> list[list[Tensor]]:
     """Return, for each pass, its loss and the gradients of its adapter; what was there before stays."""
-    trained = [[p for p in one.model.parameters() if p.requires_grad] for one in passes]
+    trained = [[p for p in pass_.model.parameters() if p.requires_grad] for pass_ in passes]
     flat = [p for group in trained for p in group]
-    found = iter(torch.autograd.grad(torch.stack(list(losses)).sum(), flat))
+    gradients = iter(torch.autograd.grad(torch.stack(list(losses)).sum(), flat))
     return [
-        [loss.detach(), *(next(found) for _ in group)]
+        [loss.detach(), *(next(gradients) for _ in group)]
         for loss, group in zip(losses, trained, strict=True)
     ]

@@ -62,16 +62,16 @@ class AdaptedLinear(nn.Module):
             OtherTokensError: it is given other tokens than those of the passes, as an expert of a mixture is.
         """
         rows = x.flatten(0, -2)
-        tokens = sum(one.tokens for one in layout().passes)
+        tokens = sum(pass_.tokens for pass_ in layout().passes)
         if len(rows) != tokens:
             raise OtherTokensError(f"{len(rows)} tokens of {tokens} reach a layer")
         parts = []
         start = 0
-        for one in layout().passes:
-            layer = self._adapters.get(id(one.model))
+        for pass_ in layout().passes:
+            layer = self._adapters.get(id(pass_.model))
             if layer is not None:  # else this domain trains other layers
-                parts.append(_part(layer, start, start + one.tokens))
-            start += one.tokens
+                parts.append(_part(layer, start, start + pass_.tokens))
+            start += pass_.tokens
         return adapted_linear(rows, self.base, parts).view(*x.shape[:-1], -1)
 
 
@@ -89,7 +89,7 @@ def fits(base: nn.Module, layer: LoraLinear) -> bool:
         return False
     down, up = layer.lora_A[name], layer.lora_B[name]
     return len(layer.active_adapters) == 1 and all(
-        type(one) is nn.Linear and one.bias is None for one in (down, up)
+        type(matrix) is nn.Linear and matrix.bias is None for matrix in (down, up)
     )
 
 
@@ -119,14 +119,14 @@ class _Adapted(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         x, *lows = ctx.saved_tensors
         before = grad @ ctx.base.weight if ctx.needs_input_grad[0] else None
-        found: list[Tensor | None] = []
+        gradients: list[Tensor | None] = []
         for part, low in zip(ctx.parts, lows, strict=True):
             own = part.of(grad).to(low.dtype)
             back = (own @ part.up).mul_(part.scaling)
             if before is not None:
                 _add(part.of(before), back, part.down, 1.0)
-            found += [back.t() @ part.of(x).to(low.dtype), (own.t() @ low).mul_(part.scaling)]
-        return before, None, None, *found
+            gradients += [back.t() @ part.of(x).to(low.dtype), (own.t() @ low).mul_(part.scaling)]
+        return before, None, None, *gradients
 
 
 def _add(rows: Tensor, left: Tensor, right: Tensor, scaling: float) -> None:

@@ -54,7 +54,7 @@ class Layout:
 
     def __init__(self, passes: Sequence[Pass] = ()) -> None:
         self.passes = passes
-        self.lengths = [length for one in passes for length in one.lengths]  # of each row
+        self.lengths = [length for pass_ in passes for length in pass_.lengths]  # of each row
 
 
 _under_way = [
@@ -104,7 +104,7 @@ def _attention(
 
     Row by row: batches of rows of like lengths cost as much, for what is copied to make them.
     """
-    split = (torch.split(one, layout().lengths, 2) for one in (query, key, value))
+    split = (torch.split(tensor, layout().lengths, 2) for tensor in (query, key, value))
     parts = zip(*split, attention_mask, strict=True)
     outputs = [sdpa_attention_forward(module, q, k, v, mask, **given)[0] for q, k, v, mask in parts]
     return torch.cat(outputs, 1), None

@@ -53,14 +53,14 @@ class Together:
         self._hub = greenlet.getcurrent()
         before = _Global.now()
         try:
-            waiting = [_Training(greenlet(one)) for one in trainings]
-            for one in waiting:
-                one.go_on()
-            while waiting := [one for one in waiting if not one.thread.dead]:
+            waiting = [_Training(greenlet(run)) for run in trainings]
+            for training in waiting:
+                training.go_on()
+            while waiting := [training for training in waiting if not training.thread.dead]:
                 for group in self._groups(waiting):
-                    losses = self._losses([one.due for one in group])
-                    for one, loss in zip(group, losses, strict=True):
-                        one.go_on(loss)
+                    losses = self._losses([training.due for training in group])
+                    for training, loss in zip(group, losses, strict=True):
+                        training.go_on(loss)
         finally:
             before.put()
             self._hub = None
@@ -69,77 +69,77 @@ class Together:
         """Return a model for one training, whose base is everyone's."""
         return share(self._base)
 
-    def step(self, one: Pass | None) -> Tensor | None:
+    def step(self, pass_: Pass | None) -> Tensor | None:
         """Do a pass, where there are other trainings in turn with theirs.
 
         Args:
-            one: the pass to be done; None if the training has to do it itself.
+            pass_: what is to be done; None if the training has to do it itself.
 
         Returns:
             The loss of the pass, whose gradients are taken; None if the training has to do it itself.
         """
         if self._hub is None or greenlet.getcurrent() is self._hub:
-            if one is None:
+            if pass_ is None:
                 return None
-            self._meet([one])
-            return self._losses([one])[0]
-        loss: Tensor | None = self._hub.switch(one)
+            self._meet([pass_])
+            return self._losses([pass_])[0]
+        loss: Tensor | None = self._hub.switch(pass_)
         return loss
 
     def _groups(self, waiting: Sequence["_Training"]) -> list[list["_Training"]]:
         """Return the trainings in groups whose passes are done together."""
-        self._meet([one.due for one in waiting if one.due is not None])
-        sharing = [one for one in waiting if one.due and self._shares(one.due)]
-        groups = [[one] for one in waiting if one not in sharing]
+        self._meet([training.due for training in waiting if training.due is not None])
+        sharing = [training for training in waiting if training.due and self._shares(training.due)]
+        groups = [[training] for training in waiting if training not in sharing]
         room = 0
-        for one in sorted(sharing, key=lambda t: t.tokens):
-            room -= one.tokens
+        for training in sorted(sharing, key=lambda t: t.tokens):
+            room -= training.tokens
             if room < 0:
                 groups.append([])
-                room = MOST_TOKENS - one.tokens
-            groups[-1].append(one)
+                room = MOST_TOKENS - training.tokens
+            groups[-1].append(training)
         return groups
 
-    def _shares(self, one: Pass) -> bool:
-        return id(one.model) in self._models and id(one.model) not in self._alone
+    def _shares(self, pass_: Pass) -> bool:
+        return id(pass_.model) in self._models and id(pass_.model) not in self._alone
 
     def _meet(self, passes: Sequence[Pass]) -> None:
         """Take in models that come with their first pass; they share it if that comes to the same as one by one."""
         new = [
-            one
-            for one in passes
-            if id(one.model) not in {*self._models, *self._apart, *self._by_row}
+            pass_
+            for pass_ in passes
+            if id(pass_.model) not in {*self._models, *self._apart, *self._by_row}
         ]
-        able = [one for one in new if can_join(one.model)]
-        self._apart |= {id(one.model) for one in new} - {id(one.model) for one in able}
+        able = [pass_ for pass_ in new if can_join(pass_.model)]
+        self._apart |= {id(pass_.model) for pass_ in new} - {id(pass_.model) for pass_ in able}
         if len(able) < len(new) and self._hub is not None:
             self._say(
                 "passes go one by one: this base or an adapter is of a kind that cannot share a pass"
             )
         if able:
-            self._take_in([one for one in passes if self._shares(one)], able)
+            self._take_in([pass_ for pass_ in passes if self._shares(pass_)], able)
 
     def _take_in(self, known: Sequence[Pass], able: Sequence[Pass]) -> None:
-        good = [one for one in able if self._reads(one)]
+        good = [pass_ for pass_ in able if self._reads(pass_)]
         if not good:
             return
-        self._models |= {id(one.model): one.model for one in good}
+        self._models |= {id(pass_.model): pass_.model for pass_ in good}
         self._joint = JointBase(self._base, list(self._models.values()))
         tried = [*known, *good]
         if len(tried) > 1 and not self._joint.agrees(tried):
-            self._alone |= {id(one.model) for one in good}
+            self._alone |= {id(pass_.model) for pass_ in good}
             self._say("passes go one by one: sharing them would round differently on this machine")
 
-    def _reads(self, one: Pass) -> bool:
+    def _reads(self, pass_: Pass) -> bool:
         """Try out whether our layers read a model's first pass as peft's read each of its rows."""
         try:
-            apart = keeps_rows_apart(JointBase(self._base, [one.model]), one)
+            apart = keeps_rows_apart(JointBase(self._base, [pass_.model]), pass_)
         except FAULTS as fault:
-            self._apart.add(id(one.model))
+            self._apart.add(id(pass_.model))
             self._say(f"peft's layers do the passes, ours cannot read this base ({fault})")
             return False
         if not apart:
-            self._by_row.add(id(one.model))
+            self._by_row.add(id(pass_.model))
             self._say(
                 "rows are read one by one: this base has layers that would mix the rows of a pass; "
                 "padding them (packing = false under [finetune]) is faster"
@@ -151,12 +151,12 @@ class Together:
 
     def _losses(self, passes: Sequence[Pass | None]) -> list[Tensor | None]:
         """Return the losses of passes that are done as one, whose gradients are taken; None for one not done here."""
-        wanted = [one for one in passes if one is not None]
-        known = all(id(one.model) in self._models for one in wanted)
+        wanted = [pass_ for pass_ in passes if pass_ is not None]
+        known = all(id(pass_.model) in self._models for pass_ in wanted)
         if wanted and self._joint is not None and known:
             losses = self._joint.losses(wanted)
         elif wanted and id(wanted[0].model) in self._by_row:
-            losses = [rows_loss(one) for one in wanted]
+            losses = [rows_loss(pass_) for pass_ in wanted]
         else:
             return [None] * len(passes)
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]  # torch's

@@ -1,1 +1,1 @@
-"""What a training will do, derived from data, base and machine, and said before it is done."""
+"""What a training will do, derived from data, base and machine, and shown before it starts."""

@@ -24,7 +24,7 @@ from finetune.train.lora import lora_config
 
 @dataclass(frozen=True)
 class Outline:
-    """A base as far as its small files tell.
+    """A base as far as its small files describe it.
 
     Attributes:
         stops: the tokens at which generation ends.
@@ -79,7 +79,7 @@ class Size:
 
 
 def read_outline(base: Base) -> Outline:
-    """Return what the small files of a base tell.
+    """Return what the small files of a base show.
 
     Raises:
         ModelError: configuration or tokenizer cannot be read.

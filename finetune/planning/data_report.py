@@ -122,7 +122,7 @@ def check(
         test: rows to look for among those of the dataset, where that holds examples.
     """
     shown = [as_example(row) for row in data.examples]
-    texts = [encoder.seen(one) for one in shown]
+    texts = [encoder.seen(example) for example in shown]
     lengths = [encoder.count(text) for text in texts]
     ordered = sorted(lengths)
     pairs = zip(data.places, lengths, strict=True)
@@ -163,12 +163,12 @@ def _histogram(lengths: Sequence[int]) -> tuple[tuple[int, int], ...]:
 
 def _languages(examples: Sequence[Example]) -> dict[str, int]:
     step = max(1, -(-len(examples) // SAMPLED))
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for example in examples[::step]:
         text = " ".join(m.content for m in example.messages if m.role != "system")
         long = sum(map(str.isalpha, text)) >= SHORT
-        found[_identify(text[:1000]) if long else "short"] += 1
-    return dict(found.most_common())
+        counts[_identify(text[:1000]) if long else "short"] += 1
+    return dict(counts.most_common())
 
 
 @cache

@@ -83,7 +83,7 @@ def plan(
             "give more rows, an even batch_size, or a smaller max_length under [finetune]"
         )
     steps = math.ceil(settings.epochs * math.ceil((len(rows) + len(kept)) / batch))
-    made = Plan(
+    derived = Plan(
         base=outline.name,
         format=train.format,
         rows=len(rows),
@@ -116,11 +116,13 @@ def plan(
         schedule=settings.schedule,
         variant=settings.variant,
     )
-    warnings = warn(made, encoder, train, outline)
+    warnings = warn(derived, encoder, train, outline)
     if keep and (both := count_leaks(train.examples, keep.examples)):
         warnings += (f"{both} of the prompts to keep are learned too; they are pulled both ways",)
-    made = replace(made, warnings=warnings, reasons=explain(made, settings, outline.hidden_size))
-    return Prepared(made, (*rows, *kept), tuple(heldout), tuple(checked))
+    derived = replace(
+        derived, warnings=warnings, reasons=explain(derived, settings, outline.hidden_size)
+    )
+    return Prepared(derived, (*rows, *kept), tuple(heldout), tuple(checked))
 
 
 def _packs(lengths: Sequence[int], micro: int, settings: SftSettings, *, by_row: bool) -> bool:

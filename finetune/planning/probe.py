@@ -1,4 +1,4 @@
-"""What a training will take: time and memory, from a few steps of the very training, thrown away afterwards."""
+"""What a training will take: time and memory, from a few steps of the same training, discarded afterwards."""
 
 import resource
 import sys
@@ -66,17 +66,17 @@ class Estimate:
 
 def probe(base: Base, prepared: Prepared, settings: SftSettings) -> Estimate:
     """Load the base, train a few steps in a folder that goes away, and say what the whole run would take."""
-    made = prepared.plan
+    plan = prepared.plan
     model, tokenizer = load_base(base, four_bit=settings.four_bit)
     rows = sorted(prepared.train, key=lambda row: row.length)
-    longest, others = rows[-made.batch_size :], prepared.train
-    drawn = [others[place % len(others)] for place in range(STEPS * made.batch_size)]
+    longest, others = rows[-plan.batch_size :], prepared.train
+    drawn = [others[place % len(others)] for place in range(STEPS * plan.batch_size)]
     arranged = (
         (*longest, *drawn)
-        if len(longest) == made.batch_size
-        else (*drawn[: made.batch_size], *drawn)
+        if len(longest) == plan.batch_size
+        else (*drawn[: plan.batch_size], *drawn)
     )
-    short = replace(made, epochs=1, steps=STEPS + 1, warmup_steps=1, max_minutes=None)
+    short = replace(plan, epochs=1, steps=STEPS + 1, warmup_steps=1, max_minutes=None)
     tried = replace(prepared, plan=short, train=arranged)
     watch_clock = Clock(steps=STEPS + 1, warmup_steps=1)
     pad = int(tokenizer.pad_token_id)
@@ -97,16 +97,16 @@ def probe(base: Base, prepared: Prepared, settings: SftSettings) -> Estimate:
     seconds = stopwatch.times[-1] - stopwatch.times[0]
     rate = sum(row.total for row in drawn) / max(seconds, 1e-9)
     peak, total = _memory()
-    return Estimate(whole_seconds(made, prepared, settings, rate), rate, peak, total)
+    return Estimate(whole_seconds(plan, prepared, settings, rate), rate, peak, total)
 
 
-def whole_seconds(made: Plan, prepared: Prepared, settings: SftSettings, rate: float) -> float:
+def whole_seconds(plan: Plan, prepared: Prepared, settings: SftSettings, rate: float) -> float:
     """Return the seconds of the whole training from the tokens per second of a part."""
-    learned: float = sum(row.total for row in prepared.train) * made.epochs
+    learned: float = sum(row.total for row in prepared.train) * plan.epochs
     watched = prepared.validation or prepared.heldout
     read: float = sum(row.total for row in watched) * settings.evaluation_count
     seconds = (learned + FORWARD * read) / rate
-    return min(seconds, made.max_minutes * 60) if made.max_minutes else seconds
+    return min(seconds, plan.max_minutes * 60) if plan.max_minutes else seconds
 
 
 def _memory() -> tuple[int, int]:

@@ -38,16 +38,16 @@ class Elsewhere:
     @property
     def line(self) -> str:
         """Return what a person reads."""
-        told = self.rise
-        if told.low > 0:
+        rise = self.rise
+        if rise.low > 0:
             verdict = "worse than the base"
-        elif told.high < 0:
+        elif rise.high < 0:
             verdict = "better than the base"
         else:
             verdict = "no significant difference"
         return (
             f"{self.name}: loss {_mean(self.before):.3f} → {_mean(self.after):.3f} "
-            f"({told.difference:+.3f}, 95 % {told.low:+.3f} … {told.high:+.3f}) on {len(self.before)} rows, {verdict}"
+            f"({rise.difference:+.3f}, 95 % {rise.low:+.3f} … {rise.high:+.3f}) on {len(self.before)} rows, {verdict}"
         )
 
     def as_metrics(self) -> dict[str, JsonValue]:
@@ -70,13 +70,13 @@ def look_elsewhere(
     model: PeftModel, others: Mapping[str, Sequence[EncodedRow]], *, pad_id: int
 ) -> list[Elsewhere]:
     """Return the losses of some rows of each kind, with the adapter off and on."""
-    found = []
+    measured = []
     for name, rows in others.items():
         after = answer_losses(model, rows[:MOST_ROWS], pad_id=pad_id)
         with model.disable_adapter():
             before = answer_losses(model, rows[:MOST_ROWS], pad_id=pad_id)
-        found.append(Elsewhere(name, tuple(before), tuple(after)))
-    return found
+        measured.append(Elsewhere(name, tuple(before), tuple(after)))
+    return measured
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -34,7 +34,7 @@ def model_card(  # noqa: PLR0913  one for each part of the card
     )
     metrics = proof.as_metrics()
     answers = f"answers {metrics['comparison']}; " if "comparison" in metrics else ""
-    forgotten = "".join(f"- {one.line}\n" for one in elsewhere)
+    forgotten = "".join(f"- {other.line}\n" for other in elsewhere)
     warnings = "".join(f"- {warning}\n" for warning in plan.warnings)
     return f"""---
 library_name: peft

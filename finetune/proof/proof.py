@@ -73,8 +73,8 @@ class Proof:
             head = "NOT better than the base"
         since = ""
         if self.before and self.progress:
-            told = self.progress
-            since = f"; against {self.before[0]} {told.difference:+.3f} (95 % {told.low:+.3f} … {told.high:+.3f})"
+            gain = self.progress
+            since = f"; against {self.before[0]} {gain.difference:+.3f} (95 % {gain.low:+.3f} … {gain.high:+.3f})"
         return f"{head}: {answers}{since}; {losses}"
 
     def as_metrics(self) -> dict[str, JsonValue]:
@@ -121,7 +121,7 @@ def score(
 
     At most `scored_examples` are answered, drawn by the seed: answering costs far more than reading.
     """
-    chosen = [one for one in examples if not one.plain]
+    chosen = [example for example in examples if not example.plain]
     if not chosen:
         return None
     if len(chosen) > settings.scored_examples:

@@ -21,17 +21,17 @@ def find_start(reference: str, base: Base, workspace: Workspace) -> Artifact:
         NotFoundError: nothing is called that.
         ModelError: it is no adapter, or one of another base.
     """
-    found = Registry(workspace).get(reference)
-    if found.card.kind != "adapter":
+    artifact = Registry(workspace).get(reference)
+    if artifact.card.kind != "adapter":
         raise ModelError(
-            f"{found.reference} is a {found.card.kind}; only an adapter can be continued"
+            f"{artifact.reference} is a {artifact.card.kind}; only an adapter can be continued"
         )
-    if found.card.base is None or found.card.base.sha256 != base.sha256:
-        own = found.card.base.id if found.card.base else "no base"
+    if artifact.card.base is None or artifact.card.base.sha256 != base.sha256:
+        own = artifact.card.base.id if artifact.card.base else "no base"
         raise ModelError(
-            f"{found.reference} was trained on {own}, not on '{base.id}'; name that with --base"
+            f"{artifact.reference} was trained on {own}, not on '{base.id}'; name that with --base"
         )
-    return found
+    return artifact
 
 
 def shape_as(settings: SftSettings, start: Artifact) -> SftSettings:

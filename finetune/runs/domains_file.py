@@ -65,17 +65,17 @@ def read_domains(
     content.pop("base", None)
     common = _settings(path, "", settings, content)
     requests = []
-    for name, said in domains.items():
-        fields = dict(said) if isinstance(said, dict) else {"data": said}
+    for name, section in domains.items():
+        fields = dict(section) if isinstance(section, dict) else {"data": section}
         own = {key: fields.pop(key) for key in list(fields) if key in SftSettings.model_fields}
         entry = _entry(path, str(name), fields)
         mine = _settings(path, f"domains.{name}.", common, own)
         requests.append(
             TrainingRequest(
                 domain=check_name("model", str(name)),
-                files=tuple(_beside(path, one) for one in entry.data),
+                files=tuple(_beside(path, file) for file in entry.data),
                 test=entry.test and _beside(path, entry.test),
-                keep=tuple(_beside(path, one) for one in entry.keep),
+                keep=tuple(_beside(path, file) for file in entry.keep),
                 base=str(chosen),
                 settings=_settings(path, "flags: ", mine, flags),
                 skip_bad=entry.skip_bad and _beside(path, entry.skip_bad),
@@ -134,10 +134,10 @@ def _entry(path: Path, name: str, fields: dict[Any, Any]) -> DomainEntry:
 
 
 def _settings(
-    path: Path, where: str, before: SftSettings, said: Mapping[str, object]
+    path: Path, where: str, before: SftSettings, given: Mapping[str, object]
 ) -> SftSettings:
     try:
-        return SftSettings.model_validate({**before.model_dump(), **said})
+        return SftSettings.model_validate({**before.model_dump(), **given})
     except ValidationError as error:
         raise RecipeError(f"{path}: {where}{explain(error, SftSettings)}") from error
 

@@ -17,7 +17,7 @@ from adapt.registry.artifacts import Artifact
 from adapt.registry.bases.find import find_base
 from adapt.workspace.folder import Workspace
 from finetune.passes.scheduler import Together
-from finetune.runs.out_of_resources import limits_told
+from finetune.runs.out_of_resources import limits_explained
 from finetune.runs.prepare import Ready, make_ready
 from finetune.runs.request import (
     RunRecord,
@@ -47,8 +47,8 @@ def finetune_all(
     ready = ready_all(requests, workspace=workspace, progress=progress)
     with watch_signals() as interrupts:
         records = [
-            begin_run(request, one.outline.base, workspace)
-            for request, one in zip(requests, ready, strict=True)
+            begin_run(request, planned.outline.base, workspace)
+            for request, planned in zip(requests, ready, strict=True)
         ]
         return _train(records, ready, workspace, progress, interrupts)
 
@@ -66,7 +66,9 @@ def resume_all(
     records = [read_run(run_id, workspace) for run_id in dict.fromkeys(run_ids)]
     for record in records:
         check_unchanged(record, find_base(record.request.base, workspace))
-    ready = ready_all([one.request for one in records], workspace=workspace, progress=progress)
+    ready = ready_all(
+        [record.request for record in records], workspace=workspace, progress=progress
+    )
     with watch_signals() as interrupts:
         return _train(records, ready, workspace, progress, interrupts)
 
@@ -83,7 +85,7 @@ def ready_all(
         RecipeError: two are of one domain, or not all of one base.
         AdaptError: a request cannot be met; the text begins with its domain.
     """
-    names = [one.domain for one in requests]
+    names = [request.domain for request in requests]
     for name in names:
         if names.count(name) > 1:
             raise RecipeError(
@@ -94,12 +96,12 @@ def ready_all(
         progress(ProgressEvent("read", detail=f"reading the data of {request.domain}"))
         with _named(request.domain):
             ready.append(make_ready(request, workspace=workspace))
-    bases = {one.outline.base.sha256 for one in ready}
+    bases = {planned.outline.base.sha256 for planned in ready}
     if len(bases) > 1:
         raise RecipeError(
             "domains that are trained together must have one base; train the others separately"
         )
-    if len({one.settings.four_bit for one in ready}) > 1:
+    if len({planned.settings.four_bit for planned in ready}) > 1:
         raise RecipeError(
             "domains that are trained together share the base in memory: all with the variant qlora, or none"
         )
@@ -117,7 +119,7 @@ def _train(
     failed: dict[str, AdaptError] = {}
 
     with ExitStack() as stack:
-        folders = [stack.enter_context(own_run(one.run_id, workspace)) for one in records]
+        folders = [stack.enter_context(own_run(record.run_id, workspace)) for record in records]
         progress(ProgressEvent("prepare", detail=f"loading {ready[0].plan.base}, once for all"))
         four_bit = ready[0].settings.four_bit
         model, _ = load_base(ready[0].outline.base, four_bit=four_bit)
@@ -126,14 +128,21 @@ def _train(
         def follow(place: int) -> None:
             record = records[place]
             domain = record.request.domain
-            told = _of_domain(domain, progress)
+            of_domain = _of_domain(domain, progress)
             others = {
-                other.request.domain: one.prepared.heldout
-                for other, one in zip(records, ready, strict=True)
-                if other is not record and one.learns_examples
+                other.request.domain: planned.prepared.heldout
+                for other, planned in zip(records, ready, strict=True)
+                if other is not record and planned.learns_examples
             }
             training = Training(
-                record, ready[place], workspace, folders[place], told, interrupts, together, others
+                record,
+                ready[place],
+                workspace,
+                folders[place],
+                of_domain,
+                interrupts,
+                together,
+                others,
             )
             try:
                 published[domain] = training.finish()
@@ -145,11 +154,11 @@ def _train(
 
         # a pass that is shared belongs to none of them
         all_runs = " --resume ".join(record.run_id for record in records)
-        with limits_told(all_runs, ready[0].plan):
+        with limits_explained(all_runs, ready[0].plan):
             together.run([partial(follow, place) for place in range(len(records))])
     if failed:
         raise failure_of(records, published, failed)
-    return [published[one.request.domain] for one in records]
+    return [published[record.request.domain] for record in records]
 
 
 def _of_domain(domain: str, progress: Progress) -> Progress:
@@ -174,9 +183,11 @@ def failure_of(
     records: Sequence[RunRecord], published: dict[str, Artifact], failed: dict[str, AdaptError]
 ) -> AdaptError:
     """Return the one error of a training of many of which some did not end."""
-    done = ", ".join(one.reference for one in published.values()) or "nothing"
+    done = ", ".join(artifact.reference for artifact in published.values()) or "nothing"
     stopped = [
-        one.run_id for one in records if isinstance(failed.get(one.request.domain), CancelledError)
+        record.run_id
+        for record in records
+        if isinstance(failed.get(record.request.domain), CancelledError)
     ]
     faults = [
         f"{domain}: {error}"
@@ -185,6 +196,6 @@ def failure_of(
     ]
     again = " ".join(f"--resume {run_id}" for run_id in stopped)
     if stopped:
-        text = f"training stopped, published is {done}; go on with: adapt finetune {again}"
+        text = f"training stopped, published: {done}; go on with: adapt finetune {again}"
         return CancelledError(f"{text} ({'; '.join(faults)})" if faults else text)
     return AdaptError(f"{'; '.join(faults)} (published: {done})")

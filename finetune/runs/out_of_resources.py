@@ -16,7 +16,7 @@ class OutOfMemoryError(AdaptError):
 
 
 @contextmanager
-def limits_told(run_id: str, plan: Plan) -> Iterator[None]:
+def limits_explained(run_id: str, plan: Plan) -> Iterator[None]:
     """Turn what is raised within where disk or memory end.
 
     Raises:

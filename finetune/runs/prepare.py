@@ -74,7 +74,7 @@ def make_ready(request: TrainingRequest, *, workspace: Workspace) -> Ready:
     else:
         rows, heldout = data, read_dataset([request.test], layout=layout, part="test")
         if type(heldout.examples[0]) is not type(data.examples[0]):
-            kinds = (KINDS[type(one.examples[0])] for one in (data, heldout))
+            kinds = (KINDS[type(dataset.examples[0])] for dataset in (data, heldout))
             raise DataError(
                 f"{request.test}: its rows must be {' like those to train on, not '.join(kinds)}"
             )

@@ -48,7 +48,7 @@ def finetune_on(
     workspace: Workspace,
     progress: Progress = no_progress,
 ) -> list[Artifact]:
-    """Train each request as a task of a Ray cluster; published is each as soon as it is done.
+    """Train each request as a task of a Ray cluster, and publish each as soon as it is done.
 
     Args:
         address: `ray` for one on this machine, or the address of a cluster (`ray://host:10001`, `host:6379`, `auto`).
@@ -61,8 +61,8 @@ def finetune_on(
     ready = ready_all(requests, workspace=workspace, progress=progress)
     with connected(address) as ray:
         records = [
-            begin_run(request, one.outline.base, workspace)
-            for request, one in zip(requests, ready, strict=True)
+            begin_run(request, planned.outline.base, workspace)
+            for request, planned in zip(requests, ready, strict=True)
         ]
         return _follow(ray, records, workspace, progress)
 
@@ -85,7 +85,7 @@ def resume_on(
 def _follow(
     ray: Any, records: Sequence[RunRecord], workspace: Workspace, progress: Progress
 ) -> list[Artifact]:
-    """Start the tasks, tell how far they are, and return what they published."""
+    """Start the tasks, report their progress, and return what they published."""
     remote = ray.remote(train_run).options(
         max_retries=RETRIES,
         retry_exceptions=False,
@@ -96,12 +96,12 @@ def _follow(
     }
     published: dict[str, Artifact] = {}
     failed: dict[str, AdaptError] = {}
-    told: dict[str, str] = {}
+    last_events: dict[str, str] = {}
     waiting = list(tasks)
     try:
         while waiting:
             done, waiting = ray.wait(waiting, timeout=POLL_SECONDS)
-            _tell(records, workspace, told, progress)
+            _tell(records, workspace, last_events, progress)
             for task in done:
                 _settle(ray, task, tasks[task], workspace, (published, failed))
     except KeyboardInterrupt:
@@ -113,7 +113,7 @@ def _follow(
         raise failure_of(records, published, {**failed, **stopped}) from None
     if failed:
         raise failure_of(records, published, failed)
-    return [published[one.request.domain] for one in records]
+    return [published[record.request.domain] for record in records]
 
 
 def _settle(
@@ -146,10 +146,10 @@ def train_run(record_json: str, workspace: str) -> tuple[str, str]:
     record = RunRecord.model_validate_json(record_json)
     opened = Workspace(Path(workspace))
     try:
-        made = _train_once(record, opened)
+        artifact = _train_once(record, opened)
     except AdaptError as error:
         return "", str(error)
-    return made.reference, ""
+    return artifact.reference, ""
 
 
 def _train_once(record: RunRecord, workspace: Workspace) -> Artifact:
@@ -162,8 +162,8 @@ def _train_once(record: RunRecord, workspace: Workspace) -> Artifact:
         now = time.monotonic()
         if now - last >= HEARTBEAT_SECONDS and folder.is_dir():
             last = now
-            told = [event.stage, event.done, event.total, event.detail]
-            write_atomic(folder / EVENT, json.dumps(told))
+            fields = [event.stage, event.done, event.total, event.detail]
+            write_atomic(folder / EVENT, json.dumps(fields))
 
     until = time.monotonic() + TAKEOVER_SECONDS
     while True:
@@ -179,7 +179,10 @@ def _train_once(record: RunRecord, workspace: Workspace) -> Artifact:
 
 
 def _tell(
-    records: Sequence[RunRecord], workspace: Workspace, told: dict[str, str], progress: Progress
+    records: Sequence[RunRecord],
+    workspace: Workspace,
+    last_events: dict[str, str],
+    progress: Progress,
 ) -> None:
     """Pass on what is new of each run."""
     for record in records:
@@ -188,8 +191,8 @@ def _tell(
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
             continue
-        if told.get(record.run_id) != text:
-            told[record.run_id] = text
+        if last_events.get(record.run_id) != text:
+            last_events[record.run_id] = text
             stage, done, total, detail = json.loads(text)
             progress(ProgressEvent(f"{record.request.domain} · {stage}", done, total, detail))
 

@@ -21,7 +21,7 @@ from finetune.passes.scheduler import Together
 from finetune.proof.forgetting import GENERAL, Elsewhere, general_rows, look_elsewhere
 from finetune.proof.model_card import licence_of, model_card
 from finetune.proof.proof import Proof, score
-from finetune.runs.out_of_resources import limits_told
+from finetune.runs.out_of_resources import limits_explained
 from finetune.runs.prepare import Ready, make_ready
 from finetune.runs.request import (
     RunRecord,
@@ -39,10 +39,10 @@ from finetune.train.checkpoints import find_checkpoint
 from finetune.train.curve import CARD_POINTS
 from finetune.train.interrupts import Interrupts, watch_signals
 from finetune.train.preference_margins import Judged, judge
-from finetune.train.processes import is_first, joined, said_by_first
+from finetune.train.processes import from_first_process, is_first, joined
 from finetune.train.trainer import Trained, TrainingJob
 
-NONE = "-"  # said where there is nothing to name
+NONE = "-"  # stands where there is nothing to name
 
 
 def finetune(
@@ -62,7 +62,9 @@ def finetune(
     with joined(), watch_signals() as interrupts:
         progress(ProgressEvent("read", detail="reading the data"))
         ready = make_ready(request, workspace=workspace)
-        run_id = said_by_first(lambda: begin_run(request, ready.outline.base, workspace).run_id)
+        run_id = from_first_process(
+            lambda: begin_run(request, ready.outline.base, workspace).run_id
+        )
         record = read_run(run_id, workspace)
         with _own_run(run_id, workspace) as folder:
             task = Training(record, ready, workspace, folder, progress, interrupts)
@@ -91,8 +93,8 @@ def resume(run_id: str, *, workspace: Workspace, progress: Progress = no_progres
 @contextmanager
 def _own_run(run_id: str, workspace: Workspace) -> Iterator[Path]:
     """Hold a run; of several processes that train together the first holds it for all."""
-    with ExitStack() as held:
-        yield Path(said_by_first(lambda: str(held.enter_context(own_run(run_id, workspace)))))
+    with ExitStack() as locks:
+        yield Path(from_first_process(lambda: str(locks.enter_context(own_run(run_id, workspace)))))
 
 
 @dataclass(frozen=True)
@@ -115,16 +117,16 @@ class Training:
 
     def finish(self) -> Artifact:
         """Train what is left and publish; what was published before a crash is not published again."""
-        reference = said_by_first(self._published_before)
+        reference = from_first_process(self._published_before)
         if reference != NONE:
             return Registry(self.workspace).get(reference)
         for line in self.ready.plan.lines():
             self.progress(ProgressEvent("plan", detail=line))
         self.progress(ProgressEvent("plan", detail=f"run {self.record.run_id}"))
         try:
-            with limits_told(self.record.run_id, self.ready.plan):
+            with limits_explained(self.record.run_id, self.ready.plan):
                 trained = self._train()
-                reference = said_by_first(lambda: self._judge_and_publish(trained))
+                reference = from_first_process(lambda: self._judge_and_publish(trained))
         except KeyboardInterrupt as error:
             raise self._cancelled() from error
         except RecipeError:  # going on would come to the same
@@ -149,7 +151,7 @@ class Training:
         return CancelledError(f"training stopped, nothing was published; go on with: {again}")
 
     def _train(self) -> Trained:
-        name = said_by_first(lambda: getattr(find_checkpoint(self.folder), "name", NONE))
+        name = from_first_process(lambda: getattr(find_checkpoint(self.folder), "name", NONE))
         checkpoint = None if name == NONE else self.folder / name
         if checkpoint is not None:
             self.progress(ProgressEvent("prepare", detail=f"continuing from {checkpoint.name}"))
@@ -205,11 +207,11 @@ class Training:
     def _publish(
         self, trained: Trained, judged: Judged, elsewhere: Sequence[Elsewhere]
     ) -> Artifact:
-        request, made, start = self.record.request, self.ready.plan, self.ready.start
+        request, plan, start = self.record.request, self.ready.plan, self.ready.start
         curve = trained.curve.with_start(sum(judged.losses[0]) / len(judged.losses[0]))
         with Registry(self.workspace).stage(request.domain) as staged:
             # peft wrote this machine's path there
-            trained.model.peft_config["default"].base_model_name_or_path = made.base
+            trained.model.peft_config["default"].base_model_name_or_path = plan.base
             # the frozen base is already on this disk: without "False" peft would ask the hub about its vocabulary
             trained.model.save_pretrained(
                 str(staged.path), selected_adapters=["default"], save_embedding_layers=False
@@ -222,14 +224,14 @@ class Training:
                 "README.md": model_card(
                     request.domain,
                     self.base.record,
-                    made,
+                    plan,
                     data=data,
                     proof=proof,
                     elsewhere=elsewhere,
                     licence=licence,
                 ),
                 "loss.json": json.dumps(curve.as_json()) + "\n",
-                "loss.svg": curve.svg(f"{request.domain} on {made.base}"),
+                "loss.svg": curve.svg(f"{request.domain} on {plan.base}"),
             }
             for name, text in files.items():
                 (staged.path / name).write_text(text, encoding="utf-8")
@@ -237,11 +239,11 @@ class Training:
                 "adapter",
                 base=self.base.record,
                 parents=[start.reference] if start else [],
-                settings={**self.ready.settings.model_dump(mode="json"), "plan": made.as_json()},
+                settings={**self.ready.settings.model_dump(mode="json"), "plan": plan.as_json()},
                 data=data,
                 metrics={
                     "heldout": proof.as_metrics(),
-                    "elsewhere": {one.name: one.as_metrics() for one in elsewhere},
+                    "elsewhere": {other.name: other.as_metrics() for other in elsewhere},
                     "loss_curve": curve.as_json(most=CARD_POINTS),
                     "training": {
                         "run": self.record.run_id,

@@ -106,7 +106,7 @@ class Encoder:
     def _shortened(self, segments: list[Segment]) -> tuple[list[Segment], int]:
         """Return segments without the far beginning of what is not learned, and about how many tokens that had.
 
-        A prompt of 50 MB took two minutes to be cut into tokens, all but a thousand of which were then thrown away.
+        A prompt of 50 MB took two minutes to tokenise, and all but a thousand tokens were then discarded.
         """
         room, unread = self.max_length * MOST_CHARACTERS, 0
         kept: list[Segment] = []

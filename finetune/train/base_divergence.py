@@ -61,5 +61,5 @@ def drift_from_base(model: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
 
 def last_drift(history: Sequence[Mapping[str, float]]) -> float | None:
     """Return the mean drift over the last steps of a trainer's history, None where there were no rows to keep."""
-    found = [entry["drift"] for entry in history if "drift" in entry][-LAST:]
-    return sum(found) / len(found) if found else None
+    drifts = [entry["drift"] for entry in history if "drift" in entry][-LAST:]
+    return sum(drifts) / len(drifts) if drifts else None

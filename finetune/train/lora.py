@@ -6,7 +6,7 @@ from finetune.settings import SftSettings
 
 
 def lora_config(settings: SftSettings) -> LoraConfig:
-    """Return the LoRA configuration: every linear layer but the output head, for any decoder, unless told otherwise.
+    """Return the LoRA configuration: every linear layer but the output head, for any decoder, unless set otherwise.
 
     References: Hu et al. 2021, LoRA, arXiv:2106.09685; on all linear layers as in Dettmers et al. 2023, QLoRA,
     arXiv:2305.14314, whose adapter is a plain one on a base in 4 bits (`adapt.models.loading`); variants: Kalajdzievski

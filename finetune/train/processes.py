@@ -1,7 +1,7 @@
 """One training in several processes, as `accelerate launch` starts them: each reads its part of every batch.
 
 The first process begins the run, writes checkpoints, measures and publishes; what depends on time or on the user (the
-learning rate under `--max-minutes`, when to stop) is as the first says, or the processes would go apart.
+learning rate under `--max-minutes`, when to stop) is as the first decides, or the processes would diverge.
 """
 
 import os
@@ -38,7 +38,7 @@ def refuse_several(what: str) -> None:
         raise RecipeError(f"accelerate launch is for one training at a time; {what} without it")
 
 
-def said_by_first(make: Callable[[], str]) -> str:
+def from_first_process(make: Callable[[], str]) -> str:
     """Return, in every process, what the first made.
 
     Raises:
@@ -52,12 +52,12 @@ def said_by_first(make: Callable[[], str]) -> str:
             raise AdaptError("the first process of this training failed; see what it says")
         return text
     try:
-        made = make()
+        first = make()
     except BaseException:
         _broadcast_text("")
         raise
-    _broadcast_text(made)
-    return made
+    _broadcast_text(first)
+    return first
 
 
 def numbers_of_first(numbers: Sequence[float]) -> list[float]:

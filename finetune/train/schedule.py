@@ -27,20 +27,20 @@ class Clock:
     before_seconds: float = 0.0  # used by this run before it was interrupted
     schedule: str = "cosine"
     _started: float | None = field(default=None, repr=False)
-    _told: float | None = field(default=None, repr=False)
+    _agreed_seconds: float | None = field(default=None, repr=False)
 
     def start(self) -> None:
         """Begin to count time."""
         self._started = time.monotonic()
 
     def agree(self, elapsed_seconds: float) -> None:
-        """Show this time until the next is told, as processes that train together must."""
-        self._told = elapsed_seconds
+        """Report this time until the next is set, as processes that train together must."""
+        self._agreed_seconds = elapsed_seconds
 
     @property
     def elapsed_seconds(self) -> float:
         """Return the seconds trained, those before an interruption included."""
-        return self.own_seconds if self._told is None else self._told
+        return self.own_seconds if self._agreed_seconds is None else self._agreed_seconds
 
     @property
     def own_seconds(self) -> float:

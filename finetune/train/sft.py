@@ -63,8 +63,8 @@ class AdapterTrainer(RunTrainer, SFTTrainer):  # type: ignore[misc]  # trl has n
         apart = self.args.bf16 or self.accelerator.num_processes > 1
         if not plan.packing or plan.gradient_checkpointing or items is None or apart:
             return None
-        one = Pass(self.model, self._prepare_inputs(inputs), items)
-        return one if joinable(one) else None
+        pass_ = Pass(self.model, self._prepare_inputs(inputs), items)
+        return pass_ if joinable(pass_) else None
 
     def shared(self, loss: torch.Tensor, items: torch.Tensor | int | None) -> torch.Tensor:
         """Return a loss so that the mean over devices is that of all their tokens, which `items` counts."""

@@ -73,7 +73,7 @@ class TrainingJob:
         return begun, None
 
     def arguments(self) -> dict[str, Any]:
-        """Return what transformers' trainer is told, the same for all losses."""
+        """Return the arguments of transformers' trainer, the same for all losses."""
         plan, settings = self.prepared.plan, self.settings
         return {
             "output_dir": str(self.run),
@@ -261,8 +261,8 @@ def _best_before(checkpoint: Path) -> Best | None:
     """Return the best evaluation that a checkpoint knows of."""
     weights = load_best(checkpoint)
     history = read_trainer_state(checkpoint).log_history
-    found = [entry for entry in history if "heldout_loss" in entry]
-    if weights is None or not found:
+    evaluations = [entry for entry in history if "heldout_loss" in entry]
+    if weights is None or not evaluations:
         return None
-    best = min(found, key=lambda entry: entry["heldout_loss"])
+    best = min(evaluations, key=lambda entry: entry["heldout_loss"])
     return Best(int(best["step"]), float(best["heldout_loss"]), weights)

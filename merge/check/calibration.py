@@ -30,7 +30,7 @@ def check_rows(recipe: Recipe, plan: MergePlan, findings: Findings, *, has_rows:
         findings.add(("merge_method",), ModelError(text))
     if has_rows or recipe.search is not None:
         return
-    served = {id(recipe.adapter_of(d, held.adapter)) for d, held in recipe.calibration.items()}
+    served = {id(recipe.adapter_of(d, entry.adapter)) for d, entry in recipe.calibration.items()}
     missing = [s.adapter_part or "" for s in recipe.adapters if id(s) not in served]
     if missing:
         text = (

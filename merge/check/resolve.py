@@ -56,7 +56,7 @@ class AdapterReport:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a merge will do, told before it is done; sizes in bytes.
+    """What a merge will do, reported before it runs; sizes in bytes.
 
     Attributes:
         parameters: of the whole merge, defaults filled in.
@@ -92,7 +92,7 @@ class Resolved:
     @property
     def adapters(self) -> tuple[Adapter, ...]:
         """Return the adapters in the order of the recipe's terms."""
-        return tuple(found.adapter for found in self.sources)
+        return tuple(entry.adapter for entry in self.sources)
 
     @property
     def terms_of(self) -> TermsOf:
@@ -125,7 +125,7 @@ def check(recipe: Recipe, *, workspace: Workspace) -> CheckReport:
         else "",
         method=recipe.merge_method,
         parameters=resolved.parameters(),
-        adapters=tuple(_report(resolved, found) for found in resolved.sources),
+        adapters=tuple(_report(resolved, entry) for entry in resolved.sources),
         output_dtype=recipe.output_dtype or "as the base",
         bytes_to_write=resolved.plan.bytes,
         bytes_free=resolved.bytes_free,
@@ -135,12 +135,12 @@ def check(recipe: Recipe, *, workspace: Workspace) -> CheckReport:
     )
 
 
-def _report(resolved: Resolved, found: ResolvedSource) -> AdapterReport:
-    parts = found.adapter.parts
+def _report(resolved: Resolved, entry: ResolvedSource) -> AdapterReport:
+    parts = entry.adapter.parts
     return AdapterReport(
-        reference=found.adapter.reference,
-        parameters=resolved.parameters(found.source),
-        ranks=found.adapter.ranks,
+        reference=entry.adapter.reference,
+        parameters=resolved.parameters(entry.source),
+        ranks=entry.adapter.ranks,
         targets=tuple(sorted({part.module.rpartition(".")[2] for part in parts})),
         tensors=len(parts),
     )
@@ -195,11 +195,11 @@ def resolve(recipe: Recipe, *, workspace: Workspace, has_rows: bool = False) -> 
 
 def _check_layers(checkpoint: Checkpoint) -> None:
     """Refuse a base whose weights have fewer layers than its configuration says: transformers would invent the rest."""
-    said = checkpoint.config.get("num_hidden_layers", checkpoint.config.get("n_layer"))
-    found = max(layer_counts(checkpoint.home).values(), default=0)
-    if isinstance(said, int) and 0 < found < said:
+    stated = checkpoint.config.get("num_hidden_layers", checkpoint.config.get("n_layer"))
+    counted = max(layer_counts(checkpoint.home).values(), default=0)
+    if isinstance(stated, int) and 0 < counted < stated:
         raise ModelError(
-            f"{checkpoint.folder}: config.json says {said} layers and the weights have {found}; download the base again"
+            f"{checkpoint.folder}: config.json says {stated} layers and the weights have {counted}; download the base again"
         )
 
 
@@ -208,10 +208,10 @@ def _fitting(
 ) -> list[Adapter]:
     """Return the adapters that fit the base and the method, with a fault for each of the others."""
     fitting = []
-    for found in sources:
-        with findings.at(recipe.place(found.source)):
-            _check_adapter(found.adapter, recipe, checkpoint)
-            fitting.append(found.adapter)
+    for entry in sources:
+        with findings.at(recipe.place(entry.source)):
+            _check_adapter(entry.adapter, recipe, checkpoint)
+            fitting.append(entry.adapter)
     return fitting
 
 

@@ -61,7 +61,7 @@ def _find_adapter(source: Source, reference: str, registry: Registry) -> Resolve
     if path_like or "/" in reference:
         raise ModelError(f"adapter '{reference}': no such folder")
     name = reference.partition("@")[0]
-    names = sorted({found.card.name for found in registry.list("adapter")})
+    names = sorted({known.card.name for known in registry.list("adapter")})
     if name in names:
         registry.get(reference)  # raises with the versions that there are
     raise NotFoundError("adapter", reference, names)
@@ -75,7 +75,7 @@ def base_name(recipe: Recipe, sources: Sequence[ResolvedSource]) -> str:
     """
     if recipe.base_name is not None:
         return recipe.base_name
-    cards = [found.artifact.card for found in sources if found.artifact is not None]
+    cards = [entry.artifact.card for entry in sources if entry.artifact is not None]
     named = {source.base_part for source in recipe.models if source.base_part}
     named |= {card.base.id for card in cards if card.base is not None}
     if not named:
@@ -96,15 +96,15 @@ def check_bases(
     findings: Findings,
 ) -> None:
     """Add a fault for each source that says itself that it belongs to another base."""
-    for found in sources:
-        card = found.artifact.card if found.artifact is not None else None
+    for entry in sources:
+        card = entry.artifact.card if entry.artifact is not None else None
         if card is not None and card.base is not None and card.base.sha256 != base.sha256:
             text = (
-                f"adapter {found.adapter.reference} was trained on {card.base.id} "
+                f"adapter {entry.adapter.reference} was trained on {card.base.id} "
                 f"({card.base.sha256[:12]}), not on {base.id} ({base.sha256[:12]}); "
                 "name that base, or train the adapter on this one"
             )
-            findings.add(recipe.place(found.source), ModelError(text))
+            findings.add(recipe.place(entry.source), ModelError(text))
     for source in recipe.models:
         name = source.base_part
         if name is None or name in (recipe.base_name, base.id):
@@ -123,24 +123,26 @@ def note_bases(
 ) -> None:
     """Note a folder whose configuration names another base; folders move, so the name alone proves nothing."""
     names = {Path(name).name for name in (base.id, str(base.path), recipe.base_name or base.id)}
-    for found in sources:
-        if found.artifact is not None:
+    for entry in sources:
+        if entry.artifact is not None:
             continue
-        said = read_object(found.adapter.file.path.parent / CONFIG).get("base_model_name_or_path")
-        if isinstance(said, str) and said and Path(said).name not in names:
+        trained_on = read_object(entry.adapter.file.path.parent / CONFIG).get(
+            "base_model_name_or_path"
+        )
+        if isinstance(trained_on, str) and trained_on and Path(trained_on).name not in names:
             findings.note(
-                f"adapter {found.adapter.reference} says that it was trained on '{Path(said).name}', "
+                f"adapter {entry.adapter.reference} says that it was trained on '{Path(trained_on).name}', "
                 f"and the base here is '{Path(base.id).name}'"
             )
 
 
 def note_twins(sources: Sequence[ResolvedSource], findings: Findings) -> None:
     """Note adapters that are the same twice: a sum counts them twice, and signs are outvoted by them."""
-    for one, other in combinations(sources, 2):
-        paths = (one.adapter.file.path, other.adapter.file.path)
+    for first, second in combinations(sources, 2):
+        paths = (first.adapter.file.path, second.adapter.file.path)
         if filecmp.cmp(*paths, shallow=False):
             findings.note(
-                f"adapters {one.adapter.reference} and {other.adapter.reference} hold the same weights, "
+                f"adapters {first.adapter.reference} and {second.adapter.reference} hold the same weights, "
                 "which then count twice"
             )
 
@@ -149,6 +151,6 @@ def note_licences(
     sources: Sequence[ResolvedSource], base: Base, workspace: Workspace, findings: Findings
 ) -> None:
     """Note licences that cannot be kept together: such a merge can be made and used here, and not be given away."""
-    artifacts = [found.artifact for found in sources if found.artifact is not None]
+    artifacts = [entry.artifact for entry in sources if entry.artifact is not None]
     for conflict in examine(licences_of(workspace, artifacts, base=base.id)).conflicts:
         findings.note(f"{conflict}; `adapt export` will refuse the merged model")

@@ -1,4 +1,4 @@
-"""Whether an adapter speaks the base's tokens: sizes of embeddings, and a tokenizer that lies in the adapter's folder.
+"""Whether an adapter uses the base's vocabulary: sizes of embeddings, and a tokenizer that lies in the adapter's folder.
 
 A merged model has the base's tokenizer and rows, so an adapter that was trained with others cannot be merged into it.
 """
@@ -35,10 +35,10 @@ def check_tokens(adapter: Adapter, checkpoint: Checkpoint) -> None:
     new = [token for token in given if token not in known]
     moved = [token for token, number in given.items() if known.get(token, number) != number]
     if new or moved:
-        told = ", ".join(repr(token) for token in (new or moved)[:3])
+        listed = ", ".join(repr(token) for token in (new or moved)[:3])
         what = "that the base's lacks" if new else "that are others in the base's"
         raise ModelError(
-            f"adapter '{adapter.reference}' brings a tokenizer with {len(new or moved)} tokens {what} ({told}), and a "
+            f"adapter '{adapter.reference}' brings a tokenizer with {len(new or moved)} tokens {what} ({listed}), and a "
             "merged model keeps the base's tokenizer; name the base with that tokenizer, or train the adapter on this one"
         )
 

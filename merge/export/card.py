@@ -21,14 +21,14 @@ def export_card(
     card, made_of = artifact.card, ancestors(registry, [artifact])
     path = artifact.path / CARD
     text = path.read_text(encoding="utf-8") if path.is_file() else _fresh(artifact)
-    data = list(dict.fromkeys(record for one in made_of for record in one.card.data))
+    data = list(dict.fromkeys(record for ancestor in made_of for record in ancestor.card.data))
     sections = {
         "Made of": _lineage(made_of),
         **({"Data": data_table(data)} if data else {}),
         **({"Measured": as_code(card.metrics)} if card.metrics else {}),
         **({"Recipe": as_code(card.settings)} if card.settings else {}),
         "Licences": _licences(licences),
-        "Export": f"{artifact.reference}, taken out of its workspace by Adapt; {verification.said}.",
+        "Export": f"{artifact.reference}, taken out of its workspace by Adapt; {verification.sentence}.",
     }
     fields = dict(hub_fields(licences.expression))
     if card.base is not None and is_hub_id(card.base.id):
@@ -47,9 +47,9 @@ def _lineage(made_of: Sequence[Artifact]) -> str:
 
 
 def _lineage_rows(made_of: Sequence[Artifact]) -> Iterator[str]:
-    for one in made_of:
-        yield f"| {one.reference} | {one.card.kind} | {one.card.licence or 'not stated'} |"
-        base = one.card.base
+    for ancestor in made_of:
+        yield f"| {ancestor.reference} | {ancestor.card.kind} | {ancestor.card.licence or 'not stated'} |"
+        base = ancestor.card.base
         if base is not None:
             stated = base_licence(base.id) or "not stated"
             yield f"| {shown(base.id)} (`{base.sha256[:16]}…`) | base | {stated} |"
@@ -65,5 +65,5 @@ def _licences(report: LicenceReport) -> str:
         ("Asked of whoever passes it on", report.asks),
     ):
         if sentences:
-            lines += ["", f"{title}:", "", *(f"- {one}" for one in sentences)]
+            lines += ["", f"{title}:", "", *(f"- {sentence}" for sentence in sentences)]
     return "\n".join(lines)

@@ -21,11 +21,11 @@ from merge.export.folder import export_folder
 from merge.export.gguf.export import export_gguf, export_ollama
 from merge.export.gguf.types import check_kind
 from merge.export.hub import export_hub
-from merge.export.job import Job, Request
+from merge.export.job import ExportJob, Request
 from merge.export.verify import Verification
 from merge.export.vllm import export_vllm
 
-Form = Callable[[Job, Path | None], tuple[str, Verification]]
+Form = Callable[[ExportJob, Path | None], tuple[str, Verification]]
 FORMS: dict[str, Form] = {
     "hf": export_folder,
     "gguf": export_gguf,
@@ -87,7 +87,7 @@ def export(
     registry = Registry(workspace)
     artifacts = tuple(_sound(registry, reference) for reference in references)
     licences = check_licences(licences_of(workspace, artifacts), accept=request.accept_licences)
-    job = Job(workspace, artifacts, request, licences, progress)
+    job = ExportJob(workspace, artifacts, request, licences, progress)
     path, verification = form(job, out)
     return Exported(
         tuple(a.reference for a in artifacts), request.form, path, verification, licences

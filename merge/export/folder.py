@@ -8,13 +8,13 @@ from adapt.registry.artifacts import CARD, Artifact
 from adapt.workspace.staged import staged_folder
 from merge.export.card import CARD as README, export_card
 from merge.export.engines import TransformersEngine
-from merge.export.job import Job, base_of, compare_exactly, refer_to
+from merge.export.job import ExportJob, base_of, compare_exactly, refer_to
 from merge.export.verify import Verification, unverified
 
 NO_VERIFY = "--no-verify was given"
 
 
-def export_folder(job: Job, out: Path | None) -> tuple[str, Verification]:
+def export_folder(job: ExportJob, out: Path | None) -> tuple[str, Verification]:
     """Copy an artifact to a new folder, open it again, and return the folder's path and what was found.
 
     Raises:
@@ -42,7 +42,7 @@ def copy_files(artifact: Artifact, folder: Path) -> None:
 
 
 def verify_folder(
-    job: Job, artifact: Artifact, folder: Path, *, base: Path | None = None
+    job: ExportJob, artifact: Artifact, folder: Path, *, base: Path | None = None
 ) -> Verification:
     """Return whether a copy of an artifact answers in transformers as the artifact does.
 

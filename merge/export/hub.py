@@ -19,20 +19,20 @@ from adapt.registry.artifacts import CARD, Artifact
 from adapt.registry.cards import shown
 from merge.export.card import CARD as README, export_card
 from merge.export.folder import verify_folder
-from merge.export.job import Job
+from merge.export.job import ExportJob
 from merge.export.verify import Verification
 from merge.weights.lora_config import CONFIG
 
-# huggingface_hub speaks by httpx, from 2 on by httpx2, whose faults have this class of theirs in common
+# huggingface_hub uses httpx, from version 2 httpx2; their errors share a base class of this name
 NETWORK: type[Exception] = next(
-    one
-    for one in HfHubHTTPError.__mro__
-    if one.__name__ == "HTTPError" and issubclass(one, Exception)
+    ancestor
+    for ancestor in HfHubHTTPError.__mro__
+    if ancestor.__name__ == "HTTPError" and issubclass(ancestor, Exception)
 )
 STALE = (".safetensors", ".safetensors.index.json")  # of an earlier model; two sets would be mixed
 
 
-def export_hub(job: Job, _out: Path | None) -> tuple[str, Verification]:
+def export_hub(job: ExportJob, _out: Path | None) -> tuple[str, Verification]:
     """Upload an artifact and return the repository's address and what was found.
 
     Raises:
@@ -51,19 +51,19 @@ def export_hub(job: Job, _out: Path | None) -> tuple[str, Verification]:
         wrong = _wrong(api, job.request.repository, additions)
     except (HfHubHTTPError, HFValidationError, NETWORK, OSError) as error:
         raise AdaptError(
-            f"the Hub did not take {job.artifact.reference} as {job.request.repository}: {_why(error)}"
+            f"the Hub did not accept {job.artifact.reference} as {job.request.repository}: {_why(error)}"
         ) from error
     if wrong:
         raise AdaptError(
             f"{url}: the Hub holds other bytes of {wrong[0]} than were sent; run the same command again"
         )
-    said = f"all {len(additions)} files are on the Hub with the hashes of those sent; before, {opened.said}"
+    sentence = f"all {len(additions)} files are on the Hub with the hashes of those sent; before, {opened.sentence}"
     return url, Verification(
-        api.endpoint, verified=opened.verified, said=said, figures=opened.figures
+        api.endpoint, verified=opened.verified, sentence=sentence, figures=opened.figures
     )
 
 
-def _additions(job: Job, opened: Verification) -> list[CommitOperationAdd]:
+def _additions(job: ExportJob, opened: Verification) -> list[CommitOperationAdd]:
     artifact = job.artifact
     card = export_card(job.workspace, artifact, job.licences, opened).encode()
     files: dict[str, bytes | str] = {README: card}
@@ -82,10 +82,10 @@ def _config(artifact: Artifact) -> bytes:
     return json.dumps(config, indent=2).encode()
 
 
-def _commit(api: HfApi, job: Job, additions: list[CommitOperationAdd]) -> str:
+def _commit(api: HfApi, job: ExportJob, additions: list[CommitOperationAdd]) -> str:
     repository, artifact = job.request.repository, job.artifact
     url = api.create_repo(repository, private=job.request.private, exist_ok=True)
-    ours = {one.path_in_repo for one in additions}
+    ours = {addition.path_in_repo for addition in additions}
     stale = [
         CommitOperationDelete(name)
         for name in api.list_repo_files(repository)
@@ -101,14 +101,16 @@ def _commit(api: HfApi, job: Job, additions: list[CommitOperationAdd]) -> str:
 
 def _wrong(api: HfApi, repository: str, additions: list[CommitOperationAdd]) -> list[str]:
     """Return the files that the Hub has not, or with another hash than what was sent."""
-    names = [one.path_in_repo for one in additions]
+    names = [addition.path_in_repo for addition in additions]
     there = {
-        one.path: one for one in api.get_paths_info(repository, names) if isinstance(one, RepoFile)
+        file.path: file
+        for file in api.get_paths_info(repository, names)
+        if isinstance(file, RepoFile)
     }
     return [
-        one.path_in_repo
-        for one in additions
-        if one.path_in_repo not in there or not _equal(there[one.path_in_repo], one)
+        addition.path_in_repo
+        for addition in additions
+        if addition.path_in_repo not in there or not _equal(there[addition.path_in_repo], addition)
     ]
 
 
@@ -121,5 +123,5 @@ def _equal(there: RepoFile, sent: CommitOperationAdd) -> bool:
 
 def _why(error: Exception) -> str:
     """Return the Hub's own words where it said something, in one line."""
-    said = getattr(error, "server_message", None) or str(error)
-    return " ".join(said.split())[:300]
+    message = getattr(error, "server_message", None) or str(error)
+    return " ".join(message.split())[:300]

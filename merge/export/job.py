@@ -34,7 +34,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportJob:
     """One export: what is asked, of what, and what its licences say."""
 
     workspace: Workspace
@@ -49,7 +49,7 @@ class Job:
         return self.artifacts[0]
 
 
-def base_of(job: Job, adapter: Artifact) -> Base:
+def base_of(job: ExportJob, adapter: Artifact) -> Base:
     """Return the base of an adapter, found on this machine and unchanged.
 
     Raises:
@@ -66,7 +66,7 @@ def base_of(job: Job, adapter: Artifact) -> Base:
     return base
 
 
-def refer_to(job: Job, artifact: Artifact) -> Reference:
+def refer_to(job: ExportJob, artifact: Artifact) -> Reference:
     """Return the answers of an artifact as it lies in the registry.
 
     Raises:
@@ -79,20 +79,20 @@ def refer_to(job: Job, artifact: Artifact) -> Reference:
     return refer(model, tokenizer, progress=job.progress)
 
 
-def compare_exactly(job: Job, reference: Reference, engine: Engine) -> Verification:
+def compare_exactly(job: ExportJob, reference: Reference, engine: Engine) -> Verification:
     """Return the comparison of an export that must answer as the artifact does.
 
     Raises:
         AdaptError: it does not.
     """
-    found = compare(reference, engine, progress=job.progress)
-    if not found.verified:
-        raise refusal(found)
-    return found
+    verification = compare(reference, engine, progress=job.progress)
+    if not verification.verified:
+        raise refusal(verification)
+    return verification
 
 
-def refusal(found: Verification) -> AdaptError:
+def refusal(verification: Verification) -> AdaptError:
     """Return the error of an export that does not answer as it should."""
     return AdaptError(
-        f"nothing is exported, what was written {found.said}; --no-verify writes it all the same"
+        f"nothing is exported, what was written {verification.sentence}; --no-verify writes it all the same"
     )

@@ -1,7 +1,7 @@
 """A Modelfile: the chat template in Ollama's language, found by asking the tokenizer's own what it writes around each turn.
 
 Ollama reads no Jinja: it has templates of Go, and guesses one where it is given none. What a template does with a plain
-conversation (an opening, a system message, and marks before and after each turn) can be said there, is said here, and is
+conversation (an opening, a system message, and marks before and after each turn) can be written there, is written here and
 compared with the original on conversations of one to three turns. A template that does more is refused.
 Source: https://github.com/ollama/ollama/blob/main/docs/modelfile.md and docs/template.md.
 """
@@ -121,7 +121,7 @@ def marks_of(tokenizer: PreTrainedTokenizerBase) -> Marks:
 
 def _refusal() -> str:
     return (
-        "the chat template does more than write marks around each turn, and Ollama's language cannot say it; "
+        "the chat template does more than write marks around each turn, and Ollama's language cannot express it; "
         "export with --to gguf and write a Modelfile for it"
     )
 
@@ -139,9 +139,9 @@ def _written(
 def _find_marks(tokenizer: PreTrainedTokenizerBase) -> Marks:
     """Return the marks by cutting what is written around words that stand for the parts."""
     asked, again = Message("user", ASKED), Message("user", AGAIN)
-    said, end = Message("assistant", SAID), Message("assistant", END)
-    before, rest = _cut(_written(tokenizer, [asked, said, again, end], prompt=False), ASKED)
-    to_said, rest = _cut(rest, SAID)
+    reply, end = Message("assistant", SAID), Message("assistant", END)
+    before, rest = _cut(_written(tokenizer, [asked, reply, again, end], prompt=False), ASKED)
+    to_reply, rest = _cut(rest, SAID)
     to_again, rest = _cut(rest, AGAIN)
     _, tail = _cut(rest, END)
     user_end = _cut(_written(tokenizer, [asked], prompt=False), ASKED)[1]
@@ -156,7 +156,7 @@ def _find_marks(tokenizer: PreTrainedTokenizerBase) -> Marks:
         (system_start, system_end if joined else system_end.removesuffix(user_start)),
         joined,
         (user_start, user_end),
-        (to_said.removeprefix(user_end), assistant_end),
+        (to_reply.removeprefix(user_end), assistant_end),
         prompt,
     )
 

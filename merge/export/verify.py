@@ -1,7 +1,7 @@
-"""Does an exported model say what the model says? Greedy tokens of twenty prompts, in the export's own engine.
+"""Does an exported model answer as the model does? Greedy tokens of twenty prompts, in the export's own engine.
 
 The reference is transformers in fp32 on the CPU. Two engines add numbers in another order, so where the reference itself
-holds two tokens for equal (their logits less than `TIE` apart) either is right.
+finds two tokens equally likely (their logits less than `TIE` apart) either is right.
 Not here: how another engine is called (`merge.export.engines`).
 """
 
@@ -64,13 +64,13 @@ class Verification:
     Attributes:
         engine: what opened it, with its version; "" where nothing did.
         verified: whether it was opened in its own engine and all is as in the reference.
-        said: that, or why not, as a sentence.
+        sentence: that, or why not.
         figures: what was counted.
     """
 
     engine: str
     verified: bool
-    said: str
+    sentence: str
     figures: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -78,14 +78,14 @@ class Verification:
         return {
             "engine": self.engine,
             "verified": self.verified,
-            "said": self.said,
+            "said": self.sentence,
             **self.figures,
         }
 
 
 def unverified(why: str) -> Verification:
     """Return that an export was not opened, and why."""
-    return Verification("", verified=False, said=f"not verified: {why}")
+    return Verification("", verified=False, sentence=f"not verified: {why}")
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ def refer(model: Any, tokenizer: Any, *, progress: Progress = no_progress) -> Re
     prompts = tuple(
         render(tokenizer, [Message("user", text)], add_generation_prompt=True) for text in PROMPTS
     )
-    found = model.generation_config.eos_token_id
-    ends = frozenset(found if isinstance(found, list) else [] if found is None else [found])
+    stated = model.generation_config.eos_token_id
+    ends = frozenset(stated if isinstance(stated, list) else [] if stated is None else [stated])
     ends |= {tokenizer.eos_token_id}
     ids, answers = [], []
     for index, prompt in enumerate(prompts):
@@ -143,7 +143,7 @@ def compare(
     """Return how far an engine's answers are those of the reference.
 
     Its figures: `prompts`; `cut_alike`, those cut into the same tokens; `same`, answers equal token for token; `ties`, those
-    that part where the reference holds two tokens for equal; `tokens` and, up to where they part, `same_tokens`.
+    that part where the reference finds two tokens equally likely; `tokens` and, up to where they part, `same_tokens`.
     """
     counts: Counter[str] = Counter(prompts=len(reference.prompts))
     rows = zip(reference.prompts, reference.ids, reference.answers, strict=True)
@@ -172,12 +172,12 @@ def compare(
 
 def _sentence(engine: str, counts: Mapping[str, int], *, whole: bool) -> str:
     count, tied = counts["prompts"], counts["ties"]
-    said = (
+    sentence = (
         f"{'verified' if whole else 'differs'} in {engine}: {counts['same']} of {count} answers are token for token "
         "those of transformers in fp32"
     )
     if tied:
-        said += f", {tied} part where it holds two tokens for equal"
+        sentence += f", {tied} part where two tokens are equally likely"
     if counts["cut_alike"] < count:
-        said += f"; {count - counts['cut_alike']} of {count} prompts are cut into other tokens"
-    return said
+        sentence += f"; {count - counts['cut_alike']} of {count} prompts are tokenised differently"
+    return sentence

@@ -13,7 +13,7 @@ from adapt.registry.artifacts import Artifact
 from adapt.workspace.staged import staged_folder
 from merge.export.card import CARD as README, export_card
 from merge.export.folder import copy_files, needed, verify_folder
-from merge.export.job import Job, base_of
+from merge.export.job import ExportJob, base_of
 from merge.export.verify import Verification, unverified
 from merge.weights.adapters import Adapter, open_adapter
 from merge.write.model import copy_companions
@@ -23,7 +23,7 @@ WEIGHTS = ("config.json", "*.safetensors", "*.safetensors.index.json")
 SCRIPT = "serve.sh"
 
 
-def export_vllm(job: Job, out: Path | None) -> tuple[str, Verification]:
+def export_vllm(job: ExportJob, out: Path | None) -> tuple[str, Verification]:
     """Write the folder, open it again with transformers and peft, and return its path and what was found.
 
     Raises:
@@ -35,24 +35,24 @@ def export_vllm(job: Job, out: Path | None) -> tuple[str, Verification]:
         raise AdaptError("--to vllm takes one model, or adapters of one base")
     with staged_folder(target) as staged:
         if "model" in kinds:
-            found, line = _write_model(job, staged)
+            verifications, line = _write_model(job, staged)
         else:
-            found, line = _write_adapters(job, staged)
+            verifications, line = _write_adapters(job, staged)
         _write_script(staged, line)
-        verification = _in_words(found)
+        verification = _in_words(verifications)
         (staged / README).write_text(_readme(job, line, verification), encoding="utf-8")
     return str(target), verification
 
 
-def _write_model(job: Job, staged: Path) -> tuple[list[Verification], list[str]]:
+def _write_model(job: ExportJob, staged: Path) -> tuple[list[Verification], list[str]]:
     folder = staged / "model"
     copy_files(job.artifact, folder)
-    found = [verify_folder(job, job.artifact, folder)]
-    _add_card(job, job.artifact, folder, found[0])
-    return found, ["vllm serve ./model", f"--served-model-name {job.artifact.card.name}"]
+    verifications = [verify_folder(job, job.artifact, folder)]
+    _add_card(job, job.artifact, folder, verifications[0])
+    return verifications, ["vllm serve ./model", f"--served-model-name {job.artifact.card.name}"]
 
 
-def _write_adapters(job: Job, staged: Path) -> tuple[list[Verification], list[str]]:
+def _write_adapters(job: ExportJob, staged: Path) -> tuple[list[Verification], list[str]]:
     bases = [base_of(job, artifact) for artifact in job.artifacts]
     if len({base.sha256 for base in bases}) > 1:
         pairs = zip(job.artifacts, bases, strict=True)
@@ -70,12 +70,12 @@ def _write_adapters(job: Job, staged: Path) -> tuple[list[Verification], list[st
         for file in sorted(bases[0].path.glob(pattern)):
             shutil.copyfile(file, base / file.name)
     copy_companions(bases[0].path, base)
-    found = []
+    verifications = []
     for artifact in job.artifacts:
         folder = staged / "adapters" / artifact.card.name
         copy_files(artifact, folder)
-        found.append(verify_folder(job, artifact, folder, base=base))
-        _add_card(job, artifact, folder, found[-1])
+        verifications.append(verify_folder(job, artifact, folder, base=base))
+        _add_card(job, artifact, folder, verifications[-1])
     modules = " ".join(f"{name}=./adapters/{name}" for name in names)
     line = [
         "vllm serve ./base",
@@ -84,7 +84,7 @@ def _write_adapters(job: Job, staged: Path) -> tuple[list[Verification], list[st
         f"--max-lora-rank {min(rank for rank in RANKS if rank >= max(ranks))}",
         f"--lora-modules {modules}",
     ]
-    return found, line
+    return verifications, line
 
 
 def check_adapter(artifact: Artifact) -> int:
@@ -120,8 +120,8 @@ def _fault(adapter: Adapter) -> str:
     return next((fault for fault, is_so in faults.items() if is_so), "")
 
 
-def _add_card(job: Job, artifact: Artifact, folder: Path, found: Verification) -> None:
-    card = export_card(job.workspace, artifact, job.licences, found)
+def _add_card(job: ExportJob, artifact: Artifact, folder: Path, verification: Verification) -> None:
+    card = export_card(job.workspace, artifact, job.licences, verification)
     (folder / README).write_text(card, encoding="utf-8")
 
 
@@ -137,22 +137,24 @@ def _write_script(staged: Path, line: list[str]) -> None:
     script.chmod(0o755)
 
 
-def _in_words(found: list[Verification]) -> Verification:
+def _in_words(verifications: list[Verification]) -> Verification:
     """Return what is known: vLLM itself is not run, the folders were opened with transformers and peft."""
-    said = "; ".join(dict.fromkeys(one.said for one in found))
-    engine = next((one.engine for one in found if one.engine), "")
+    sentences = "; ".join(dict.fromkeys(verification.sentence for verification in verifications))
+    engine = next(
+        (verification.engine for verification in verifications if verification.engine), ""
+    )
     if not engine:
-        return unverified(said.removeprefix("not verified: "))
+        return unverified(sentences.removeprefix("not verified: "))
     figures = {
-        key: sum(one.figures.get(key, 0) for one in found)
+        key: sum(verification.figures.get(key, 0) for verification in verifications)
         for key in ("prompts", "same", "ties", "tokens", "same_tokens")
     }
     return Verification(
-        engine, verified=False, said=f"not opened in vLLM itself; {said}", figures=figures
+        engine, verified=False, sentence=f"not opened in vLLM itself; {sentences}", figures=figures
     )
 
 
-def _readme(job: Job, line: list[str], verification: Verification) -> str:
+def _readme(job: ExportJob, line: list[str], verification: Verification) -> str:
     names = [artifact.card.name for artifact in job.artifacts]
     ask = {
         "model": names[0],
@@ -172,5 +174,5 @@ curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/jso
   -d '{json.dumps(ask)}'
 ```
 
-{", ".join(a.reference for a in job.artifacts)}: {verification.said}.
+{", ".join(a.reference for a in job.artifacts)}: {verification.sentence}.
 """

@@ -44,15 +44,15 @@ LEAST = 1e-6  # probability of all tokens that are not kept, so that its logarit
 
 @dataclass(frozen=True)
 class Taught:
-    """Rows of a domain, and what its adapter says before each token of their answers, as far as it was asked.
+    """Rows of a domain, and what its adapter predicts for each token of their answers, as far as it was asked.
 
     Attributes:
-        said: by the place of a row the log-probabilities of the likeliest tokens, of shape [tokens of the answer, kept],
+        likely: by the place of a row the log-probabilities of the likeliest tokens, of shape [tokens of the answer, kept],
             and which those are.
     """
 
     rows: Sequence[AnswerRow]
-    said: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    likely: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
 
 
 class Distiller:
@@ -140,7 +140,7 @@ class Distiller:
             places = [drawn[i] for i in part]
             logits = answer_logits(self._swapped.model, [rows[i] for i in part], pad_id=self._pad)
             likely, tokens = (
-                torch.cat([taught.said[i][of] for i in places]).to(logits.device) for of in (0, 1)
+                torch.cat([taught.likely[i][of] for i in places]).to(logits.device) for of in (0, 1)
             )
             loss = divergence(logits, likely, tokens).sum() / total
             torch.autograd.backward(share * loss)
@@ -161,9 +161,9 @@ class Distiller:
         return rows
 
     def _ask(self, place: int, wanted: Iterable[int]) -> None:
-        """Keep what an adapter says alone of the wanted rows of its domain."""
+        """Keep what an adapter alone predicts for the wanted rows of its domain."""
         taught = self._taught[place]
-        missing = sorted(set(wanted) - taught.said.keys())
+        missing = sorted(set(wanted) - taught.likely.keys())
         rows = [taught.rows[i] for i in missing]
         alone = one_adapter(place, of=len(self._resolved.adapters))
         merger = merger_of(self._resolved, alone)
@@ -172,15 +172,15 @@ class Distiller:
                 logits = answer_logits(
                     self._swapped.model, [rows[i] for i in part], pad_id=self._pad
                 )
-                found = logits.float().log_softmax(-1)
-                top = found.topk(min(KEPT, found.shape[-1]), dim=-1)
+                log_probs = logits.float().log_softmax(-1)
+                top = log_probs.topk(min(KEPT, log_probs.shape[-1]), dim=-1)
                 sizes = [len(rows[i].answer) for i in part]
                 pairs = zip(
                     torch.split(top.values.cpu(), sizes),
                     torch.split(top.indices.cpu(), sizes),
                     strict=True,
                 )
-                taught.said.update(zip((missing[i] for i in part), pairs, strict=True))
+                taught.likely.update(zip((missing[i] for i in part), pairs, strict=True))
 
     @contextmanager
     def _learning(self, names: Sequence[str]) -> Iterator[list[nn.Parameter]]:
@@ -208,11 +208,11 @@ def divergence(logits: Tensor, likely: Tensor, tokens: Tensor) -> Tensor:
         likely: log-probabilities of the kept tokens under its teacher, of shape [tokens, kept].
         tokens: which those are.
     """
-    found = logits.float().log_softmax(-1).gather(1, tokens)
+    learned = logits.float().log_softmax(-1).gather(1, tokens)
     shares = likely.exp()
     rest = (1 - shares.sum(1)).clamp_min(LEAST)
-    rest_found = (1 - found.exp().sum(1)).clamp_min(LEAST)
-    return (shares * (likely - found)).sum(1) + rest * (rest.log() - rest_found.log())
+    rest_learned = (1 - learned.exp().sum(1)).clamp_min(LEAST)
+    return (shares * (likely - learned)).sum(1) + rest * (rest.log() - rest_learned.log())
 
 
 def pace(step: int, steps: int) -> float:

@@ -1,4 +1,4 @@
-"""The rows of a search: whose they are, what tells one set from another, and that none of them is a test row."""
+"""The rows of a search: which adapter they belong to, what identifies a set, and that none of them is a test row."""
 
 import hashlib
 import json
@@ -53,8 +53,8 @@ def halves(domains: Sequence[Domain]) -> tuple[list[Domain], list[Domain]]:
 
 def fingerprint(examples: Sequence[Example]) -> str:
     """Return one hash over what examples say."""
-    said = [[(m.role, m.content) for m in example.messages] for example in examples]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    contents = [[(m.role, m.content) for m in example.messages] for example in examples]
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()
 
 
 def refuse_shared_rows(
@@ -88,8 +88,10 @@ def domains_of(resolved: Resolved, tasks: Sequence[Task]) -> list[Domain]:
     recipe = resolved.recipe
     validation = recipe.search.validation if recipe.search else {}
     sections = [recipe.evaluate, validation, recipe.calibration]
-    named = {d: held.adapter for section in sections for d, held in section.items() if held.adapter}
-    places = [found.source for found in resolved.sources]
+    named = {
+        d: entry.adapter for section in sections for d, entry in section.items() if entry.adapter
+    }
+    places = [entry.source for entry in resolved.sources]
     domains = []
     for task in tasks:
         try:

@@ -44,7 +44,7 @@ class RowMethods:
     def _fitted(self, terms: TermsOf, progress: Progress) -> dict[str, Tensor]:
         """Return what regmean finds; the last is kept, since a search distils from what it has just tried."""
         every = [terms(tensor.record.name) for tensor in self._swapped.changed]
-        asked = [(one.weights, one.number("ridge")) for one in every]
+        asked = [(of_tensor.weights, of_tensor.number("ridge")) for of_tensor in every]
         if self._last is None or self._last[0] != asked:
             self._last = asked, self._fitter.weights(terms, progress=progress)
         return self._last[1]

@@ -46,17 +46,17 @@ def find_layers(model: PreTrainedModel) -> nn.ModuleList:
         ModelError: the model has no single list of as many layers as its configuration says.
     """
     count = getattr(model.config, "num_hidden_layers", None)
-    found = [
+    lists = [
         module
         for module in model.modules()
         if isinstance(module, nn.ModuleList) and len(module) == count
     ]
-    if len(found) != 1:
+    if len(lists) != 1:
         raise ModelError(
             f"{type(model).__name__}: its layers are not one list, so they cannot be fitted one after the other; "
             "use a method that is not fitted to rows"
         )
-    return found[0]
+    return lists[0]
 
 
 def record_calls(model: PreTrainedModel, layers: nn.ModuleList, batches: Sequence[Batch]) -> None:
@@ -104,10 +104,10 @@ def _recorder(
 
 
 def _hidden(output: object) -> Tensor:
-    found = output[0] if isinstance(output, tuple) else output
-    if not isinstance(found, Tensor):
+    states = output[0] if isinstance(output, tuple) else output
+    if not isinstance(states, Tensor):
         raise TypeError("a layer gives its hidden states")
-    return found
+    return states
 
 
 def run_layer(
@@ -123,10 +123,10 @@ def input_of(
     layer: nn.Module, module: nn.Module, number: int, batch: Batch, hidden: Tensor, weights: Weights
 ) -> Tensor:
     """Return what a module within a layer gets, of shape [tokens that are no padding, features]; the rest is not run."""
-    got: list[Tensor] = []
+    inputs: list[Tensor] = []
 
     def keep(_module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        got.append(args[0])
+        inputs.append(args[0])
         raise _ReachedError
 
     hook = module.register_forward_pre_hook(keep)
@@ -136,7 +136,7 @@ def input_of(
         pass
     finally:
         hook.remove()
-    return got[0][batch.mask.bool().to(got[0].device)]
+    return inputs[0][batch.mask.bool().to(inputs[0].device)]
 
 
 def groups_of(
@@ -175,11 +175,11 @@ def groups_of(
 
 def silenced(layer: nn.Module, modules: Sequence[str]) -> dict[str, Tensor]:
     """Return weights, and biases where there are, under which these modules of a layer give zeros."""
-    found = {}
+    zeros = {}
     for module in modules:
         for name, parameter in layer.get_submodule(module).named_parameters(recurse=False):
-            found[f"{module}.{name}"] = torch.zeros_like(parameter)
-    return found
+            zeros[f"{module}.{name}"] = torch.zeros_like(parameter)
+    return zeros
 
 
 def adds_to_stream(

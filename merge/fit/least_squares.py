@@ -46,8 +46,8 @@ class Site:
     def stream(self, batch: Batch, hidden: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         """Return the hidden states that their output is added to, of shape [tokens, features]."""
         lent = {**weights, **(self.silent or {})}
-        found = run_layer(self.layer, self.number, batch, hidden, lent)
-        return found[batch.mask.bool().to(found.device)].float()
+        states = run_layer(self.layer, self.number, batch, hidden, lent)
+        return states[batch.mask.bool().to(states.device)].float()
 
 
 def sums_of(
@@ -56,18 +56,18 @@ def sums_of(
     """Return the sums of a domain's rows, under its adapter's weights and under those that are merged so far."""
     inputs = across = drift = torch.zeros((), dtype=torch.float64)
     total = 0.0
-    for one in rows:
-        x_own = site.input(one.batch, one.own, own)
-        x = site.input(one.batch, one.merged, merged)
-        counted = (x * one.counts.to(x.device)[:, None]).T
+    for group in rows:
+        x_own = site.input(group.batch, group.own, own)
+        x = site.input(group.batch, group.merged, merged)
+        counted = (x * group.counts.to(x.device)[:, None]).T
         inputs = inputs + (counted @ x).double().cpu()
         across = across + (counted @ x_own).double().cpu()
         if site.silent is not None:
-            apart = site.stream(one.batch, one.own, own) - site.stream(
-                one.batch, one.merged, merged
+            apart = site.stream(group.batch, group.own, own) - site.stream(
+                group.batch, group.merged, merged
             )
             drift = drift + (counted @ apart).double().cpu()
-        total += float(one.counts.sum())
+        total += float(group.counts.sum())
     return Sums(inputs / total, across / total, drift / total)
 
 

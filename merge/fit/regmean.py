@@ -94,9 +94,9 @@ class Fitter:
             own = [self._own(i, tensors) for i in range(len(rows))]
             merged = self._fit_layer(number, layer, tensors, own, rows, terms)
             for place, domain in enumerate(rows):
-                for one in domain:
-                    one.own = run_layer(layer, number, one.batch, one.own, own[place])
-                    one.merged = run_layer(layer, number, one.batch, one.merged, merged)
+                for group in domain:
+                    group.own = run_layer(layer, number, group.batch, group.own, own[place])
+                    group.merged = run_layer(layer, number, group.batch, group.merged, merged)
             fitted |= {tensors[name].record.name: weight for name, weight in merged.items()}
         progress(ProgressEvent("fit", len(self._layers), len(self._layers)))
         return fitted
@@ -122,7 +122,7 @@ class Fitter:
                 layer, number, group[0], silenced(layer, [*group, *later]) if adds else None
             )
             sums = [sums_of(site, domain, own[i], merged) for i, domain in enumerate(rows)]
-            found = {}
+            fresh = {}
             for name in group:
                 tensor = tensors[name + WEIGHT]
                 terms_here = terms(tensor.record.name)
@@ -136,8 +136,8 @@ class Fitter:
                         f"{tensor.record.name}: the rows do not determine it; use a larger ridge, or more rows"
                     ) from error
                 rounded = solved.to(DTYPES[tensor.record.dtype])
-                found[name + WEIGHT] = rounded.to(base)
-            merged |= found
+                fresh[name + WEIGHT] = rounded.to(base)
+            merged |= fresh
         return merged
 
     def _own(self, place: int, tensors: Mapping[str, OutputTensor]) -> dict[str, Tensor]:
@@ -157,7 +157,7 @@ class Fitter:
             for number, layer in enumerate(self._layers)
             for name, parameter in layer.named_parameters()
         }
-        found: dict[int, dict[str, OutputTensor]] = {}
+        located: dict[int, dict[str, OutputTensor]] = {}
         for tensor in self._swapped.changed:
             known = names.get(id(self._swapped.parameter(tensor.record.name)))
             module = None
@@ -168,8 +168,8 @@ class Fitter:
                     f"regmean and distill fit the linear maps within layers, and {tensor.record.name} is none; "
                     "use task_arithmetic or ties"
                 )
-            found.setdefault(known[0], {})[known[1]] = tensor
-        return found
+            located.setdefault(known[0], {})[known[1]] = tensor
+        return located
 
     def _encoded(self, tasks: Sequence[Task]) -> list[tuple[Batch, Tensor]]:
         """Return rows as batches, with how much each token counts that is no padding."""
@@ -183,13 +183,13 @@ class Fitter:
                 break
             rows.append(row)
             tokens += row.length
-        found = []
+        encoded = []
         for indices in batches(rows):
             ids, mask, labels = pad([rows[i] for i in indices], int(runtime.tokenizer.pad_token_id))
             counts = torch.ones(ids.shape)
             counts[:, :-1][labels[:, 1:] != IGNORED] = ANSWER
-            found.append((Batch(ids, mask), counts[mask.bool()]))
-        return found
+            encoded.append((Batch(ids, mask), counts[mask.bool()]))
+        return encoded
 
 
 def _first(batch: Batch) -> Tensor:

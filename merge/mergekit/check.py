@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from adapt.errors import WorkspaceError
 from adapt.workspace.folder import Workspace, check_name
-from merge.mergekit.experts import expert_faults, extraction_faults, mixture_bytes
+from merge.mergekit.experts import difference_faults, expert_faults, mixture_bytes
 from merge.mergekit.layers import (
     Piece,
     architecture_faults,
@@ -34,13 +34,13 @@ from merge.weights.checkpoint import Checkpoint
 from merge.weights.dtypes import CODES
 
 DEFAULT_NAME = "merged"
-Found = dict[ModelName, FoundModel]
+Models = dict[ModelName, FoundModel]
 Named = list[tuple[Location, ModelName]]
 
 
 @dataclass(frozen=True)
 class MergekitReport:
-    """What mergekit will do, told before it is done; sizes in bytes, about."""
+    """What mergekit will do, reported before it runs; sizes in bytes, approximately."""
 
     method: str
     models: tuple[str, ...]
@@ -52,14 +52,14 @@ class MergekitReport:
 
 @dataclass(frozen=True)
 class ResolvedMergekit:
-    """A recipe that will work as far as can be told: every model that it names, found and fitting.
+    """A recipe that will work as far as can be checked: every model that it names, found and fitting.
 
     Attributes:
         donor: the model whose configuration and tokenizer the output gets.
     """
 
     recipe: MergekitRecipe
-    found: Found
+    models: Models
     donor: FoundModel
     report: MergekitReport
 
@@ -84,24 +84,24 @@ def resolve(recipe: MergekitRecipe, *, workspace: Workspace) -> ResolvedMergekit
         faults.append(((), "mergekit is not installed; pip install 'mergekit>=0.1.5,<0.2'"))
     with noting(faults, ("name",) if recipe.name else ()):
         check_name("model", recipe.name or DEFAULT_NAME)
-    found: Found = {}
+    models: Models = {}
     wrong: set[ModelName] = set()
     base = getattr(recipe, "base_model", None)
     for location, name in named_models(recipe):
-        if name in found or name in wrong:
+        if name in models or name in wrong:
             continue
         before = len(faults)
         with noting(faults, location):
-            found[name] = find_model(name, default_base=base, workspace=workspace)
+            models[name] = find_model(name, default_base=base, workspace=workspace)
         if len(faults) > before:
             wrong.add(name)
     if faults:
         raise recipe.error(faults)
-    faults, size, output = _fits(recipe, found)
+    faults, size, output = _fits(recipe, models)
     if faults:
         raise recipe.error(faults)
-    names = tuple(dict.fromkeys(model.name for model in found.values()))
-    prepare = sum(model.checkpoint.bytes for model in found.values() if model.adapter is not None)
+    names = tuple(dict.fromkeys(model.name for model in models.values()))
+    prepare = sum(model.checkpoint.bytes for model in models.values() if model.adapter is not None)
     free = shutil.disk_usage(workspace.artifacts).free
     method = recipe.merge_method if isinstance(recipe, ModelMerge) else output
     report = MergekitReport(method, names, output, size, prepare, free)
@@ -110,7 +110,7 @@ def resolve(recipe: MergekitRecipe, *, workspace: Workspace) -> ResolvedMergekit
             f"{workspace.path}: the output needs {size / 1e9:.1f} GB, adapters merged before it {prepare / 1e9:.1f} GB, "
             f"and {free / 1e9:.1f} GB are free; free some space"
         )
-    return ResolvedMergekit(recipe, found, _donor(recipe, found), report)
+    return ResolvedMergekit(recipe, models, _donor(recipe, models), report)
 
 
 def named_models(recipe: MergekitRecipe) -> Named:
@@ -172,33 +172,33 @@ def _tokenizer_models(recipe: ModelMerge) -> Named:
     ]
 
 
-def _donor(recipe: MergekitRecipe, found: Found) -> FoundModel:
-    return found[named_models(recipe)[0][1]]
+def _donor(recipe: MergekitRecipe, models: Models) -> FoundModel:
+    return models[named_models(recipe)[0][1]]
 
 
-def _fits(recipe: MergekitRecipe, found: Found) -> tuple[Faults, int, str]:
+def _fits(recipe: MergekitRecipe, models: Models) -> tuple[Faults, int, str]:
     """Return what does not fit, the size of the output, and what it will be."""
     if isinstance(recipe, LoraExtraction):
         names = named_models(recipe)
-        base, model = found[names[0][1]], found[names[1][1]]
-        faults = extraction_faults(recipe, base, model)
+        base, model = models[names[0][1]], models[names[1][1]]
+        faults = difference_faults(recipe, base, model)
         return faults, base.checkpoint.bytes // 4, f"an adapter of rank {recipe.extract_lora.rank}"
     if isinstance(recipe, MixtureOfExperts):
-        experts = [(location, found[name]) for location, name in named_models(recipe)[1:]]
-        base = _donor(recipe, found)
+        experts = [(location, models[name]) for location, name in named_models(recipe)[1:]]
+        base = _donor(recipe, models)
         faults = expert_faults(recipe, base, experts)
         return faults, mixture_bytes(base, experts), f"a mixture of {len(recipe.experts)} experts"
     if not isinstance(recipe, ModelMerge):
         raise TypeError(f"no recipe for mergekit: {type(recipe).__name__}")
-    return _merge_fits(recipe, found)
+    return _merge_fits(recipe, models)
 
 
-def _merge_fits(recipe: ModelMerge, found: Found) -> tuple[Faults, int, str]:
-    donor = _donor(recipe, found)
+def _merge_fits(recipe: ModelMerge, models: Models) -> tuple[Faults, int, str]:
+    donor = _donor(recipe, models)
     groups: dict[Location, list[Piece]] = {}
     for location, source, group in _sources(recipe):
         limits = getattr(source, "layer_range", (0, None))
-        piece = Piece(location, found[_name(source)], *limits)
+        piece = Piece(location, models[_name(source)], *limits)
         groups.setdefault(group, []).append(piece)
     if recipe.base_model is not None and recipe.models:
         groups[("models",)].append(Piece(("base_model",), donor))
@@ -216,7 +216,7 @@ def _merge_fits(recipe: ModelMerge, found: Found) -> tuple[Faults, int, str]:
     faults += [
         (location, "is none of the models that are merged")
         for location, name in _tokenizer_models(recipe)
-        if "tokens" in location and found[name].base.path not in known
+        if "tokens" in location and models[name].base.path not in known
     ]
     faults += [fault for location, model in merged for fault in _dtype_faults(location, model)]
     written = recipe.out_dtype or recipe.dtype

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from merge.mergekit.check import ResolvedMergekit
 from merge.mergekit.experts import output_architecture
-from merge.mergekit.process import Job
+from merge.mergekit.process import WorkerJob
 from merge.mergekit.sources import ModelName
 from merge.recipes.mergekit.recipe import (
     Expert,
@@ -29,7 +29,7 @@ Config = dict[str, JsonValue]
 WRITTEN_AS = {"mixtral": "mixtral", "qwen": "qwen moe", "qwen3": "qwen3"}
 
 
-def job_of(resolved: ResolvedMergekit, folders: Folders, *, out: Path) -> Job:
+def job_of(resolved: ResolvedMergekit, folders: Folders, *, out: Path) -> WorkerJob:
     """Return the worker's job for a recipe; `folders` are those of full models, adapters merged in."""
     recipe = resolved.recipe
     donor = resolved.donor.folder
@@ -40,7 +40,7 @@ def job_of(resolved: ResolvedMergekit, folders: Folders, *, out: Path) -> Job:
             config[key] = str(folders[ModelName(str(config[key]))])
         kind: Literal["merge", "mixture", "extraction"] = "extraction"
         base = str(config["base_model"])
-        return Job(
+        return WorkerJob(
             kind=kind,
             config=config,
             out=str(out),
@@ -52,7 +52,7 @@ def job_of(resolved: ResolvedMergekit, folders: Folders, *, out: Path) -> Job:
     if isinstance(recipe, MixtureOfExperts):
         config = _mixture(recipe, folders, str(resolved.donor.config.get("model_type")))
         base = str(folders[ModelName(recipe.base_model)])
-        return Job(
+        return WorkerJob(
             kind="mixture",
             config=config,
             out=str(out),
@@ -64,8 +64,8 @@ def job_of(resolved: ResolvedMergekit, folders: Folders, *, out: Path) -> Job:
     if not isinstance(recipe, ModelMerge):
         raise TypeError(f"no recipe for mergekit: {type(recipe).__name__}")
     name = recipe.tokenizer.source if recipe.tokenizer else recipe.tokenizer_source
-    other = resolved.found.get(ModelName(name)) if name not in (None, "union", "base") else None
-    return Job(
+    other = resolved.models.get(ModelName(name)) if name not in (None, "union", "base") else None
+    return WorkerJob(
         kind="merge",
         config=_merge(recipe, folders),
         out=str(out),

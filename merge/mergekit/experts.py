@@ -112,7 +112,7 @@ def mixture_bytes(base: FoundModel, experts: Sequence[tuple[Location, FoundModel
     return base.checkpoint.bytes + (len(experts) - 1) * own
 
 
-def extraction_faults(recipe: LoraExtraction, base: FoundModel, model: FoundModel) -> Faults:
+def difference_faults(recipe: LoraExtraction, base: FoundModel, model: FoundModel) -> Faults:
     """Return why the difference of two models is no adapter."""
     location: Location = ("extract_lora", "model")
     faults = architecture_faults([(("extract_lora", "base_model"), base), (location, model)])

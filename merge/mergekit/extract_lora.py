@@ -91,7 +91,7 @@ def _is_same(name: str, base: Checkpoint, model: Checkpoint) -> bool:
 def _describe(
     out: Path, base: Checkpoint, model: Checkpoint, wanted: Sequence[str]
 ) -> dict[str, JsonValue]:
-    """Write peft's configuration of what the file holds, and return what there is to tell of it.
+    """Write peft's configuration of what the file holds, and return a summary of it.
 
     Raises:
         ModelError: one of the tensors that differ (`wanted`) is not in it.
@@ -99,8 +99,8 @@ def _describe(
     names = [name.removeprefix(PREFIX) for name in read_tensor_file(out / WEIGHTS).tensors]
     modules = sorted(name.removesuffix(A) for name in names if name.endswith(A))
     whole = sorted({n.rpartition(".")[0] for n in names if not n.endswith((A, B, OFFSET))})
-    held = {n.replace(A, ".weight").replace(OFFSET, ".bias") for n in names}
-    lost = [name for name in wanted if name not in held]
+    written = {n.replace(A, ".weight").replace(OFFSET, ".bias") for n in names}
+    lost = [name for name in wanted if name not in written]
     if lost:
         raise ModelError(
             f"{lost[0]} differs from the base's, and mergekit leaves it out; leave its module out with 'exclude'"

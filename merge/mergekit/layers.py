@@ -1,4 +1,4 @@
-"""Whether models have the layers, shapes and vocabularies that a merge puts together, told from headers alone."""
+"""Whether models have the layers, shapes and vocabularies that a merge puts together, by their headers alone."""
 
 import math
 import re
@@ -38,11 +38,11 @@ def layout(model: FoundModel) -> Layout | None:
     stacks: dict[str, dict[int, dict[str, TensorRecord]]] = {}
     ends: dict[str, TensorRecord] = {}
     for name, record in model.tensors.items():
-        found = LAYER.fullmatch(name)
-        if found is None:
+        match = LAYER.fullmatch(name)
+        if match is None:
             ends[name] = record
         else:
-            prefix, number, suffix = found.groups()
+            prefix, number, suffix = match.groups()
             stacks.setdefault(prefix, {}).setdefault(int(number), {})[suffix] = record
     if len(stacks) != 1:
         return None

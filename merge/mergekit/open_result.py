@@ -15,7 +15,7 @@ TEXT = "The office opens at eight."
 MOST_TOKENS = 16
 
 
-def open_model(folder: Path) -> dict[str, JsonValue]:
+def try_model(folder: Path) -> dict[str, JsonValue]:
     """Load a model and let it read a few tokens; return its number of parameters and of layers.
 
     Raises:
@@ -39,7 +39,7 @@ def open_model(folder: Path) -> dict[str, JsonValue]:
     }
 
 
-def open_adapter(folder: Path, base: Path) -> dict[str, JsonValue]:
+def try_adapter(folder: Path, base: Path) -> dict[str, JsonValue]:
     """Load an adapter on its base and let both read a few tokens.
 
     Raises:

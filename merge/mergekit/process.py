@@ -99,7 +99,7 @@ KNOWN: tuple[tuple[str, type[AdaptError], str], ...] = (
 )
 
 
-class Job(BaseModel):
+class WorkerJob(BaseModel):
     """What the worker is to do; all models are folders of this machine.
 
     Attributes:
@@ -124,7 +124,7 @@ class Job(BaseModel):
 
 
 def run_worker(
-    job: Job, *, log: Path, names: Mapping[str, str], progress: Progress
+    job: WorkerJob, *, log: Path, names: Mapping[str, str], progress: Progress
 ) -> dict[str, JsonValue]:
     """Run mergekit to its end and return what the worker found; whatever ends this call ends the worker.
 
@@ -144,16 +144,16 @@ def run_worker(
             process.stdin.flush()
             for event in _events(process.stderr, written):
                 progress(event)
-        told = process.stdout.read()
+        output = process.stdout.read()
         code = process.wait()
     except BrokenPipeError:  # it ended before it had read its job
-        code, told = process.wait(), b""
+        code, output = process.wait(), b""
     finally:
         _end(process)
-    if code or not told:
-        raise explain(_tail(log), code, log=log, names=names)
+    if code or not output:
+        raise explain_failure(_tail(log), code, log=log, names=names)
     log.unlink()
-    return RESULT.validate_json(told.splitlines()[-1])
+    return RESULT.validate_json(output.splitlines()[-1])
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -179,19 +179,19 @@ def _start() -> subprocess.Popen[bytes]:
 
 def _events(stderr: IO[bytes], log: IO[bytes]) -> Iterator[ProgressEvent]:
     """Yield the progress among what the worker says until it has ended; the rest goes to the log."""
-    held = b""
+    pending = b""
     while piece := os.read(stderr.fileno(), 1 << 16):
-        held += piece
-        for found in BAR_FOUND.finditer(held):
-            what = found[1].decode("utf-8", "replace").rstrip(": ")
-            yield ProgressEvent("mergekit", int(found[2]), int(found[3]), what)
-        held = BAR_FOUND.sub(b"", held)
-        whole, mark, begun = held.rpartition(b"\x1e")  # a bar may have come in half
-        ready = held if not mark else whole
-        held = b"" if not mark else mark + begun
+        pending += piece
+        for bar in BAR_FOUND.finditer(pending):
+            what = bar[1].decode("utf-8", "replace").rstrip(": ")
+            yield ProgressEvent("mergekit", int(bar[2]), int(bar[3]), what)
+        pending = BAR_FOUND.sub(b"", pending)
+        whole, mark, begun = pending.rpartition(b"\x1e")  # a bar may have come in half
+        ready = pending if not mark else whole
+        pending = b"" if not mark else mark + begun
         log.write(ready)
         log.flush()
-    log.write(held)
+    log.write(pending)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -209,15 +209,15 @@ def _tail(log: Path) -> str:
     return data[-TAIL:].decode("utf-8", "replace")
 
 
-def explain(text: str, code: int, *, log: Path, names: Mapping[str, str]) -> AdaptError:
+def explain_failure(text: str, code: int, *, log: Path, names: Mapping[str, str]) -> AdaptError:
     """Return the error that a failed worker means: a known one as our own sentence, else its last line."""
     for folder in sorted(names, key=len, reverse=True):  # one folder's path may begin another's
         text = text.replace(folder, names[folder])
     for pattern, kind, sentence in KNOWN:
-        found = re.search(pattern, text)
-        if found:
+        match = re.search(pattern, text)
+        if match:
             return kind(
-                f"mergekit: {sentence.format(*found.groups())}" if sentence != "{0}" else found[1]
+                f"mergekit: {sentence.format(*match.groups())}" if sentence != "{0}" else match[1]
             )
     if code == -signal.SIGKILL:
         return ModelError(

@@ -74,16 +74,16 @@ def _run(
     computed_in = getattr(recipe, "dtype", None)
     folders: dict[ModelName, Path] = {
         name: cache.get(model, dtype=computed_in, progress=progress)
-        for name, model in resolved.found.items()
+        for name, model in resolved.models.items()
     }
-    names = {str(folder): resolved.found[name].name for name, folder in folders.items()}
+    names = {str(folder): resolved.models[name].name for name, folder in folders.items()}
     kind: Literal["adapter", "model"] = "adapter" if isinstance(recipe, LoraExtraction) else "model"
     with Registry(workspace).stage(recipe.name or DEFAULT_NAME) as staging:
         log = _new_log(workspace.jobs)
         job = job_of(resolved, folders, out=staging.path)
         progress(ProgressEvent("mergekit"))
-        told = run_worker(job, log=log, names=names, progress=progress)
-        metrics: dict[str, JsonValue] = {"mergekit": told}
+        result = run_worker(job, log=log, names=names, progress=progress)
+        metrics: dict[str, JsonValue] = {"mergekit": result}
         if evaluate is not None:
             progress(ProgressEvent("evaluate"))
             metrics |= evaluate(staging.path)
@@ -110,12 +110,12 @@ def _new_log(folder: Path) -> Path:
 
 
 def _parents(resolved: ResolvedMergekit) -> list[str]:
-    found = [a.reference for model in resolved.found.values() for a in model.artifacts]
-    return list(dict.fromkeys(found))
+    references = [a.reference for model in resolved.models.values() for a in model.artifacts]
+    return list(dict.fromkeys(references))
 
 
 def _licence(resolved: ResolvedMergekit) -> str:
-    cards = [a.card for model in resolved.found.values() for a in model.artifacts]
+    cards = [a.card for model in resolved.models.values() for a in model.artifacts]
     return join_licences(card.licence for card in cards)
 
 
@@ -127,7 +127,7 @@ def _settings(resolved: ResolvedMergekit) -> dict[str, JsonValue]:
             "base_sha256": model.base.sha256,
             "adapter_sha256": model.adapter_sha256,
         }
-        for model in resolved.found.values()
+        for model in resolved.models.values()
     ]
     recipe = resolved.recipe.model_dump(mode="json", exclude_defaults=True)
     return {"recipe": recipe, "seed": resolved.recipe.seed, "models": models, "by": "mergekit"}

@@ -37,7 +37,7 @@ class ModelName:
 
     @property
     def text(self) -> str:
-        """Return the name as it is told to people."""
+        """Return the name as people read it."""
         return self.model or self.adapter or ""
 
 
@@ -79,7 +79,7 @@ class FoundModel:
 
     @property
     def content(self) -> str:
-        """Return what tells the model's weights from all others: the same for two copies of one model."""
+        """Return the identity of the model's weights: the same for two copies of one model."""
         return f"{self.weights_sha256}+{self.adapter_sha256}"
 
     @cached_property
@@ -134,14 +134,14 @@ def find_model(name: ModelName, *, default_base: str | None, workspace: Workspac
             raise ModelError(
                 f"adapter {adapter.reference} was trained on {card.base.id}, not on {base.id}; name that base"
             )
-    found = (Registry(workspace).find(base.id), artifact)
+    known = (Registry(workspace).find(base.id), artifact)
     files = [file.path for file in checkpoint.files]
     return FoundModel(
         name=name.text,
         base=base,
         checkpoint=checkpoint,
         adapter=adapter,
-        artifacts=tuple(a for a in found if a is not None),
+        artifacts=tuple(a for a in known if a is not None),
         weights_sha256=fingerprint(files, workspace),
     )
 
@@ -168,8 +168,8 @@ def find_adapter(reference: str, workspace: Workspace) -> tuple[Adapter, Artifac
         raise ModelError(f"adapter '{reference}': no such folder")
     if "/" in reference:
         hint = "check the id and the network, or name a local folder or a registered adapter"
-        found = fetch(reference, [CONFIG, WEIGHTS], what="adapter", hint=hint)
-        return open_adapter(found, reference=reference), None
+        fetched = fetch(reference, [CONFIG, WEIGHTS], what="adapter", hint=hint)
+        return open_adapter(fetched, reference=reference), None
     registry.get(reference)  # raises, and offers the near name
     raise ModelError(f"adapter '{reference}': no such folder or registered adapter")
 
@@ -180,9 +180,9 @@ def _base_of(adapter: Adapter, artifact: Artifact | None, default_base: str | No
         return artifact.card.base.id
     if default_base is not None and "+" not in default_base:
         return default_base
-    said = read_object(adapter.file.path.parent / CONFIG).get("base_model_name_or_path")
-    if isinstance(said, str) and said:
-        return said
+    stated = read_object(adapter.file.path.parent / CONFIG).get("base_model_name_or_path")
+    if isinstance(stated, str) and stated:
+        return stated
     raise ModelError(
         f"adapter {adapter.reference} names no base; write it as 'model: base+adapter'"
     )

@@ -1,6 +1,6 @@
 """The process in which mergekit runs: `python -m merge.mergekit.worker`, its job as one line of JSON on stdin.
 
-All models of the job are local folders. It writes the result, opens it again, and tells what it found as one line of JSON
+All models of the job are local folders. It writes the result, opens it again, and reports what it found as one line of JSON
 on stdout; progress (tqdm's) and everything else goes to stderr. It ends when stdin does, so it never outlives its parent.
 """
 
@@ -32,8 +32,8 @@ from mergekit.tokenizer import TokenizerInfo  # noqa: E402
 from pydantic import JsonValue  # noqa: E402
 
 from merge.mergekit.extract_lora import extract  # noqa: E402
-from merge.mergekit.open_result import open_adapter, open_model  # noqa: E402
-from merge.mergekit.process import Job  # noqa: E402
+from merge.mergekit.open_result import try_adapter, try_model  # noqa: E402
+from merge.mergekit.process import WorkerJob  # noqa: E402
 from merge.write.model import copy_companions  # noqa: E402
 
 # mergekit holds a shard in memory until it is written
@@ -68,7 +68,7 @@ def options() -> MergeOptions:
     )
 
 
-def merge(job: Job) -> dict[str, JsonValue]:
+def merge(job: WorkerJob) -> dict[str, JsonValue]:
     """Merge full models, as mergekit's `run_merge` does, with its two lacks made up for.
 
     Where the number of layers changes, the configuration's lists that have an entry per layer (`layer_types`) change with
@@ -101,7 +101,7 @@ def merge(job: Job) -> dict[str, JsonValue]:
         file = Path(job.donor) / name
         if file.is_file():
             shutil.copy(file, Path(job.out) / name)
-    return open_model(Path(job.out))
+    return try_model(Path(job.out))
 
 
 def per_layer(config: dict[str, object], layers: list[int]) -> dict[str, list[object]]:
@@ -115,7 +115,7 @@ def per_layer(config: dict[str, object], layers: list[int]) -> dict[str, list[ob
 
 
 def _save_tokenizer(
-    job: Job,
+    job: WorkerJob,
     config: MergeConfiguration,
     tokenizer: transformers.PreTrainedTokenizerBase | None,
 ) -> None:
@@ -134,21 +134,21 @@ def _save_tokenizer(
             shutil.copy(file, out / name)
 
 
-def mix(job: Job) -> dict[str, JsonValue]:
+def mix(job: WorkerJob) -> dict[str, JsonValue]:
     """Make a mixture of experts."""
     config = MoEMergeConfig.model_validate(job.config)
     build(config, job.out, options(), device="cpu")
     copy_companions(Path(job.donor), Path(job.out))  # mergekit would change the padding token
-    return open_model(Path(job.out))
+    return try_model(Path(job.out))
 
 
-def take_out(job: Job) -> dict[str, JsonValue]:
+def take_out(job: WorkerJob) -> dict[str, JsonValue]:
     """Extract an adapter."""
-    told = extract(job.config, Path(job.out), options())
-    return told | open_adapter(Path(job.out), Path(job.donor))
+    result = extract(job.config, Path(job.out), options())
+    return result | try_adapter(Path(job.out), Path(job.donor))
 
 
-WORK: dict[str, Callable[[Job], dict[str, JsonValue]]] = {
+WORK: dict[str, Callable[[WorkerJob], dict[str, JsonValue]]] = {
     "merge": merge,
     "mixture": mix,
     "extraction": take_out,
@@ -166,14 +166,14 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Do one job; an exception ends the process with its traceback, which the parent turns into a sentence."""
-    told, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no result
-    job = Job.model_validate_json(sys.stdin.buffer.readline())
+    channel, sys.stdout = sys.stdout, sys.stderr  # what a library prints is no result
+    job = WorkerJob.model_validate_json(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.INFO)
     transformers.set_seed(job.seed)
     result = WORK[job.kind](job)
-    told.write(json.dumps(result) + "\n")
-    told.flush()
+    channel.write(json.dumps(result) + "\n")
+    channel.flush()
 
 
 if __name__ == "__main__":

@@ -36,14 +36,14 @@ from merge.methods.sparsify import (
     dropped_by_size,
     trimmed,
 )
-from merge.methods.task_vectors import Source, TaskVector, folded
+from merge.methods.task_vectors import Summand, TaskVector, folded
 from merge.methods.terms import LINEAR, Terms, task_arithmetic_coefficients
 from merge.weights.delta_blocks import Grid
 from merge.weights.floats import Array
 
 
 @dataclass(frozen=True)
-class Job:
+class SparsifierInput:
     """One task vector of one tensor with its parameters, for making a sparsifier."""
 
     vector: TaskVector
@@ -72,28 +72,30 @@ class Job:
         return self.vector.block(self.grid.span(block))
 
 
-def _everything(job: Job) -> Sparsifier:
-    del job
+def _everything(given: SparsifierInput) -> Sparsifier:
+    del given
     return Everything()
 
 
-def _trim(job: Job) -> Sparsifier:
-    return trimmed(job.deltas, job.grid, density=job.value("density"), rescale=job.rescale)
+def _trim(given: SparsifierInput) -> Sparsifier:
+    return trimmed(given.deltas, given.grid, density=given.value("density"), rescale=given.rescale)
 
 
-def _breadcrumbs(job: Job) -> Sparsifier:
-    density, gamma = job.value("density"), job.value("gamma")
-    return breadcrumbs(job.deltas, job.grid, density=density, gamma=gamma, rescale=job.rescale)
+def _breadcrumbs(given: SparsifierInput) -> Sparsifier:
+    density, gamma = given.value("density"), given.value("gamma")
+    return breadcrumbs(
+        given.deltas, given.grid, density=density, gamma=gamma, rescale=given.rescale
+    )
 
 
-def _dare(job: Job) -> Sparsifier:
-    return dropped(job.draws, job.grid, density=job.value("density"), rescale=job.rescale)
+def _dare(given: SparsifierInput) -> Sparsifier:
+    return dropped(given.draws, given.grid, density=given.value("density"), rescale=given.rescale)
 
 
-def _della(job: Job) -> Sparsifier:
-    density, epsilon = job.value("density"), job.value("epsilon")
+def _della(given: SparsifierInput) -> Sparsifier:
+    density, epsilon = given.value("density"), given.value("epsilon")
     return dropped_by_size(
-        job.draws, job.grid, density=density, epsilon=epsilon, rescale=job.rescale
+        given.draws, given.grid, density=density, epsilon=epsilon, rescale=given.rescale
     )
 
 
@@ -101,7 +103,7 @@ def _della(job: Job) -> Sparsifier:
 class Rule:
     """What a method does to each task vector, and whether their signs are agreed on."""
 
-    sparsifier: Callable[[Job], Sparsifier]
+    sparsifier: Callable[[SparsifierInput], Sparsifier]
     agrees: bool = False
 
 
@@ -159,11 +161,11 @@ class EntriesMerge:
         self._normalizes = terms.flag("normalize")
         self._lam = terms.number("lambda")
         factors = terms.weights if rule.agrees else coefficients
-        sources = [
-            Source(vector, rule.sparsifier(Job(vector, grid, terms, index)), factor)
+        summands = [
+            Summand(vector, rule.sparsifier(SparsifierInput(vector, grid, terms, index)), factor)
             for index, (vector, factor) in enumerate(zip(vectors, factors, strict=True))
         ]
-        self._sources = sources if rule.agrees else folded(sources)
+        self._summands = summands if rule.agrees else folded(summands)
 
     def block(self, number: int, base: Array, *, dtype: type[np.floating]) -> Array:
         """Return W + ΔW of one block of rows, computed in `dtype`, in memory of its own.
@@ -173,16 +175,16 @@ class EntriesMerge:
         """
         rows = self._grid.span(number)
         terms, kept = [], []
-        for source in self._sources:
-            term = source.vector.block(rows, base)
-            found = source.sparsifier.keep(number, term)
-            factor = found.scale * source.factor
+        for summand in self._summands:
+            term = summand.vector.block(rows, base)
+            selection = summand.sparsifier.keep(number, term)
+            factor = selection.scale * summand.factor
             if isinstance(factor, np.ndarray) or factor != 1:
                 term *= np.asarray(factor, dtype)
-            if found.mask is not None:
-                term *= found.mask
+            if selection.mask is not None:
+                term *= selection.mask
             terms.append(term)
-            kept.append(found)
+            kept.append(selection)
         agreed = self._agree(terms) if self._agrees else None
         total = terms[0]
         for term in terms[1:]:
@@ -248,13 +250,13 @@ class EntriesMerge:
             return
         at = np.divmod(places, self._grid.columns)
         exact = np.zeros(places.size)
-        for i, (source, found) in enumerate(zip(self._sources, kept, strict=True)):
-            entries = source.vector.exact(rows, base, at)
-            entries *= source.factor * (
-                found.scale[at] if isinstance(found.scale, np.ndarray) else found.scale
+        for i, (summand, selection) in enumerate(zip(self._summands, kept, strict=True)):
+            entries = summand.vector.exact(rows, base, at)
+            entries *= summand.factor * (
+                selection.scale[at] if isinstance(selection.scale, np.ndarray) else selection.scale
             )
-            if found.mask is not None:
-                entries *= found.mask[at]
+            if selection.mask is not None:
+                entries *= selection.mask[at]
             if agreed is not None:
                 entries *= agreed[i][at]
             exact += entries
@@ -266,13 +268,17 @@ class EntriesMerge:
         """Return how far each row of a block computed in float32 may be from exact, of shape (rows, 1)."""
         additions = len(kept) + 4
         errors = []
-        for source, found in zip(self._sources, kept, strict=True):
-            scale = found.scale.max() if isinstance(found.scale, np.ndarray) else found.scale
-            error = source.vector.error(rows, base, additions=additions)
+        for summand, selection in zip(self._summands, kept, strict=True):
+            scale = (
+                selection.scale.max()
+                if isinstance(selection.scale, np.ndarray)
+                else selection.scale
+            )
+            error = summand.vector.error(rows, base, additions=additions)
             is_mean = (
                 self._agrees and self._normalizes
             )  # of weights of one sign, see `needs_float64`
-            errors.append(error * abs(scale if is_mean else scale * source.factor))
+            errors.append(error * abs(scale if is_mean else scale * summand.factor))
         lam = abs(self._lam) if self._agrees else 1.0
         together = np.maximum.reduce(errors) if self._agrees and self._normalizes else sum(errors)
         return np.asarray(together * lam)

@@ -1,6 +1,6 @@
 """The k largest of many numbers, exactly, where only a block of them is in memory at a time.
 
-A sample tells between which two sizes the k-th largest lies; one pass counts what is above and keeps what is between, and
+A sample shows between which two sizes the k-th largest lies; one pass counts what is above and keeps what is between, and
 the k-th is found among those few. If the sample misled, the next pass takes a wider bracket: the result is always exact.
 """
 
@@ -117,7 +117,7 @@ def find_cuts(sizes: Sizes, blocks: int, *, total: int, counts: Sequence[int]) -
         ModelError: a size is no number.
     """
     open_counts = {count for count in counts if 0 < count < total}
-    found = {0: Cut(math.inf), total: Cut(-1.0)}
+    cuts = {0: Cut(math.inf), total: Cut(-1.0)}
     sample = _sample(sizes, blocks, total) if open_counts else np.empty(0, np.float32)
     margin = MARGIN
     while open_counts:
@@ -129,14 +129,14 @@ def find_cuts(sizes: Sizes, blocks: int, *, total: int, counts: Sequence[int]) -
         for bracket in brackets:
             cut = bracket.cut()
             if cut is not None:
-                found[bracket.count] = cut
+                cuts[bracket.count] = cut
                 open_counts.remove(bracket.count)
             elif bracket.is_whole:
                 raise ModelError(
                     "a task vector holds NaN: its product is beyond the range of its numbers"
                 )
         margin *= 8
-    return [found[count] for count in counts]
+    return [cuts[count] for count in counts]
 
 
 def _sample(sizes: Sizes, blocks: int, total: int) -> Array:

@@ -33,19 +33,19 @@ class Parameter:
 
     def fault(self, value: object) -> str:
         """Return what is wrong with a plain value, as the rest of a sentence; nothing where it is right."""
-        got = f"(got {quoted(value)})"
+        given = f"(got {quoted(value)})"
         if isinstance(self.default, bool):
-            return "" if isinstance(value, bool) else f"should be true or false {got}"
+            return "" if isinstance(value, bool) else f"should be true or false {given}"
         if isinstance(self.default, str):
             words = ", ".join(self.choices)
-            return "" if value in self.choices else f"should be one of {words} {got}"
+            return "" if value in self.choices else f"should be one of {words} {given}"
         is_count = isinstance(self.default, int)
         if isinstance(value, bool) or not isinstance(value, int if is_count else (int, float)):
-            return f"should be a {'whole ' if is_count else ''}number {got}"
+            return f"should be a {'whole ' if is_count else ''}number {given}"
         if not math.isfinite(value):
-            return f"should be a finite number {got}"
+            return f"should be a finite number {given}"
         is_low = value <= self.low if self.low_is_open else value < self.low
-        return f"should be {self.range} {got}" if is_low or value > self.high else ""
+        return f"should be {self.range} {given}" if is_low or value > self.high else ""
 
     @property
     def range(self) -> str:

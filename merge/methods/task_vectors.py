@@ -20,7 +20,7 @@ class TaskVector(Protocol):
     """ΔW of one adapter by blocks of rows (`merge.weights.delta_blocks.DeltaRows`, or whole in memory)."""
 
     def block(self, rows: slice, base: Array | None = None) -> Array:
-        """Return some rows in memory of their own; `base` are the base's, where they are at hand."""
+        """Return some rows in memory of their own; `base` are the base's, where they are available."""
         ...
 
     def exact(self, rows: slice, base: Array, at: Places) -> NDArray[np.float64]:
@@ -33,7 +33,7 @@ class TaskVector(Protocol):
 
 
 @dataclass(frozen=True)
-class Source:
+class Summand:
     """One summand of a merge: a task vector, what is kept of it, and by what that is multiplied."""
 
     vector: TaskVector
@@ -41,7 +41,7 @@ class Source:
     factor: float
 
 
-def folded(sources: Sequence[Source]) -> list[Source]:
+def folded(summands: Sequence[Summand]) -> list[Summand]:
     """Return summands of the same sum with the factors of plain products folded into them.
 
     Those that are kept whole become one product, and random choices lose their factor; what looks at ΔW to choose, and
@@ -49,18 +49,18 @@ def folded(sources: Sequence[Source]) -> list[Source]:
     """
     products: list[Product] = []
     factors: list[float] = []
-    others: list[Source] = []
-    for source in sources:
-        product = source.vector.product if isinstance(source.vector, DeltaRows) else None
-        if product is None or not isinstance(source.sparsifier, Everything | AtRandom):
-            others.append(source)
-        elif isinstance(source.sparsifier, Everything):
+    others: list[Summand] = []
+    for summand in summands:
+        product = summand.vector.product if isinstance(summand.vector, DeltaRows) else None
+        if product is None or not isinstance(summand.sparsifier, Everything | AtRandom):
+            others.append(summand)
+        elif isinstance(summand.sparsifier, Everything):
             products.append(product)
-            factors.append(source.factor)
+            factors.append(summand.factor)
         else:
-            factor = source.factor * source.sparsifier.scale
+            factor = summand.factor * summand.sparsifier.scale
             multiplied = Product.weighted([product], [factor])
-            others.append(Source(multiplied, source.sparsifier.unscaled(), 1.0))
+            others.append(Summand(multiplied, summand.sparsifier.unscaled(), 1.0))
     if not products:
         return others
-    return [Source(Product.weighted(products, factors), Everything(), 1.0), *others]
+    return [Summand(Product.weighted(products, factors), Everything(), 1.0), *others]

@@ -58,8 +58,8 @@ class Trial:
         return shared, [{**({"weight": w} if has_weight else {}), **own} for w in self.weights]
 
     def _is_own(self, name: str) -> bool:
-        found = self.spec.parameter(name)
-        return found is not None and found.per_source
+        parameter = self.spec.parameter(name)
+        return parameter is not None and parameter.per_source
 
     @property
     def line(self) -> str:
@@ -147,8 +147,8 @@ class Space:
         return point
 
     def _default(self, method: str, name: str) -> float:
-        found = SPECS[method].parameter(name)
-        return START.get(name, float(found.default) if found is not None else 1.0)
+        parameter = SPECS[method].parameter(name)
+        return START.get(name, float(parameter.default) if parameter is not None else 1.0)
 
 
 def _number(value: object) -> float:

@@ -40,7 +40,7 @@ MERGEKIT_METHODS = (
 def as_named(values: Mapping[str, object]) -> tuple[dict[str, object], Faults]:
     """Return the values with every model as mergekit's short text `base+adapter`, and what is wrong in the long forms.
 
-    mergekit also reads `model: {model: base, lora: {path: folder}}`; a revision of the hub is not ours to fetch.
+    mergekit also reads `model: {model: base, lora: {path: folder}}`; a revision on the hub is not fetched here.
     """
     named = dict(values)
     faults: Faults = []

@@ -1,7 +1,7 @@
 """Whether to merge at all, found out on validation rows before anything is written.
 
 Plain weights are tried first, then a short search; where neither keeps enough of each gain, a router keeps all of it.
-What the geometry of the adapters (`merge.report.geometry`) says is no ground for advice: adapters that contradict each other
+What the geometry of the adapters (`merge.report.geometry`) is no ground for advice: adapters that contradict each other
 may lie at right angles, and adapters that go together may share a direction.
 """
 

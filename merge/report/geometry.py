@@ -1,7 +1,7 @@
 """The geometry of adapters, layer by layer: cosines, norms and conflicts of sign of their ΔW; no answer is needed.
 
 Products of plain LoRA parts come from the factors, ⟨B₁A₁, B₂A₂⟩ = Σ (B₁ᵀB₂) ∘ (A₁A₂ᵀ), so ΔW is formed for the signs
-alone, some rows at a time. What the geometry cannot tell: whether two adapters answer one question differently. That is
+alone, some rows at a time. What the geometry cannot show: whether two adapters answer one question differently. That is
 measured (`merge.report.report`, `merge.report.advice`).
 """
 

@@ -20,7 +20,7 @@ from merge.report.measure import Held as MeasuredOn, measure as measure_merge
 from merge.report.measure_plan import MeasurePlan
 from merge.report.report import FILE
 from merge.search.candidates import methods_for_adapter, rows_of
-from merge.search.outcome import Found, SearchSettings
+from merge.search.outcome import SearchResult, SearchSettings
 from merge.search.search import search, trial_recipe
 
 
@@ -87,7 +87,7 @@ def _search(
     form: Literal["model", "adapter"],
     workspace: Workspace,
     progress: Progress,
-) -> tuple[Found, list[Domain]]:
+) -> tuple[SearchResult, list[Domain]]:
     """Return what a search found, and the rows that its methods on rows fitted the model to."""
     settings = plan.search or SearchSettings()
     if form == "adapter":

@@ -115,9 +115,9 @@ class Bench:
 
     def _losses(self, only: str = "") -> dict[str, float]:
         pad = int(self.swapped.runtime.tokenizer.pad_token_id)
-        found = {}
+        by_domain = {}
         for name, rows in self._rows.items():
             if only in ("", name):
                 losses = answer_losses(self.swapped.model, rows, pad_id=pad)
-                found[name] = sum(1 - math.exp(-loss) for loss in losses) / len(losses)
-        return found
+                by_domain[name] = sum(1 - math.exp(-loss) for loss in losses) / len(losses)
+        return by_domain

@@ -1,4 +1,4 @@
-"""Which methods a search tries where it is not told, and which rows those get that fit the model to rows."""
+"""Which methods a search tries by default, and which rows those get that fit the model to rows."""
 
 from collections.abc import Sequence
 from dataclasses import replace

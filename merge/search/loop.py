@@ -19,7 +19,7 @@ from adapt.records import ProgressEvent
 from merge.methods.trial import Space
 from merge.search.bench import Bench
 from merge.search.journal import Journal, Line
-from merge.search.outcome import Found, SearchSettings
+from merge.search.outcome import SearchResult, SearchSettings
 
 RANDOM = 8  # random points after the starts, before the sampler learns
 
@@ -31,7 +31,7 @@ def try_all(
     journal: Journal,
     seconds: Mapping[str, float],
     progress: Progress,
-) -> tuple[Found, dict[str, Tensor]]:
+) -> tuple[SearchResult, dict[str, Tensor]]:
     """Return the best merge, and its weights where they were fitted to rows and tried in this call."""
     lines = journal.lines()
     resumed = len(lines)
@@ -61,7 +61,7 @@ def try_all(
             weights = bench.fitted
         _report(lines, space, settings, progress)
     best = _best(lines)
-    found = Found(
+    outcome = SearchResult(
         space.trial(best.point),
         best.score,
         bench.recovered(best.losses),
@@ -69,7 +69,7 @@ def try_all(
         resumed,
         sum(line.seconds for line in lines),
     )
-    return found, weights
+    return outcome, weights
 
 
 def _best(lines: Sequence[Line]) -> Line:
@@ -90,10 +90,10 @@ def _study() -> optuna.Study:
 
 
 def _distributions(space: Space) -> dict[str, BaseDistribution]:
-    found: dict[str, BaseDistribution] = {"method": CategoricalDistribution(space.methods)}
+    distributions: dict[str, BaseDistribution] = {"method": CategoricalDistribution(space.methods)}
     for name, (low, high) in space.dimensions.items():
-        found[name] = FloatDistribution(low, high)
-    return found
+        distributions[name] = FloatDistribution(low, high)
+    return distributions
 
 
 def next_start(
@@ -125,7 +125,9 @@ def _propose(study: optuna.Study, space: Space, number: int, *, seed: int) -> di
             deterministic_objective=True,
         )
     trial = study.ask(_distributions(space))
-    study.tell(trial, state=optuna.trial.TrialState.FAIL)  # what was measured is told in `_tell`
+    study.tell(
+        trial, state=optuna.trial.TrialState.FAIL
+    )  # what was measured is reported in `_tell`
     return dict(trial.params)
 
 

@@ -24,7 +24,7 @@ class SearchSettings(Settings):
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The best merge that was tried.
 
     Attributes:

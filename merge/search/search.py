@@ -23,7 +23,7 @@ from merge.search.bench import Bench
 from merge.search.candidates import METHODS, fit_seconds, rows_of, worth_fitting
 from merge.search.journal import open_journal
 from merge.search.loop import try_all
-from merge.search.outcome import Found, SearchSettings
+from merge.search.outcome import SearchResult, SearchSettings
 from merge.write.source_stamps import WatchedAdapters
 
 ONCE = ("distill",)  # unless asked for, these are tried once: each trial takes minutes
@@ -38,7 +38,7 @@ def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things
     calibration: Sequence[Domain] = (),
     fixed: Mapping[str, Value] | None = None,
     progress: Progress = no_progress,
-) -> Found:
+) -> SearchResult:
     """Return the best merge of a recipe's adapters within the budget; going on with what an earlier call finished.
 
     Args:
@@ -71,8 +71,8 @@ def search(  # noqa: PLR0913  the rows to judge by and to fit to are two things
     with workspace.lock(f"search-{journal.path.stem}", timeout_seconds=1):
         bench = Bench(resolved, judged, calibration=fitted, progress=progress)
         try:
-            found, weights = try_all(bench, space, settings, journal, seconds, progress)
-            return replace(found, fitted=Fitted(weights, base, adapters)) if weights else found
+            outcome, weights = try_all(bench, space, settings, journal, seconds, progress)
+            return replace(outcome, fitted=Fitted(weights, base, adapters)) if weights else outcome
         finally:
             bench.close()
 

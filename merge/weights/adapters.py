@@ -153,7 +153,7 @@ def _finish(part: Part, config: LoraConfig, file: TensorFile) -> Part:
     return replace(part, rank=rank, scaling=config.scaling(part.module))
 
 
-def fit(adapter: Adapter, part: Part, shape: tuple[int, ...]) -> Part:
+def orient(adapter: Adapter, part: Part, shape: tuple[int, ...]) -> Part:
     """Return a part that knows how it lies on a base tensor of this shape.
 
     Raises:
@@ -171,7 +171,7 @@ def fit(adapter: Adapter, part: Part, shape: tuple[int, ...]) -> Part:
     if part.embedding:
         transposed = True
     elif straight == flipped or shape not in (straight, flipped):
-        transposed = adapter.config.fan_in_fan_out  # a square weight does not tell by itself
+        transposed = adapter.config.fan_in_fan_out  # a square weight does not show it by its shape
     else:
         transposed = shape == flipped
     if shape != (flipped if transposed else straight):
@@ -189,15 +189,15 @@ def refuse_ambiguous(adapter: Adapter, parts: Sequence[Part]) -> None:
     Raises:
         ModelError: that is so.
     """
-    said = adapter.config.fan_in_fan_out
+    stated = adapter.config.fan_in_fan_out
     products = [part for part in parts if part.a and not part.embedding]
     sizes = [
         (adapter.file.tensors[p.b].shape[0], adapter.file.tensors[p.a].shape[1]) for p in products
     ]
     square = [p for p, (rows, columns) in zip(products, sizes, strict=True) if rows == columns]
-    if square and any(part.transposed != said for part in products if part not in square):
+    if square and any(part.transposed != stated for part in products if part not in square):
         raise ModelError(
-            f"adapter '{adapter.reference}': fan_in_fan_out is {said}, which is wrong for some of its weights, and "
+            f"adapter '{adapter.reference}': fan_in_fan_out is {stated}, which is wrong for some of its weights, and "
             f"the square {square[0].target} does not tell which way it lies; train Conv1D and linear modules separately"
         )
 

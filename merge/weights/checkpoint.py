@@ -36,15 +36,15 @@ class Checkpoint:
 
     @property
     def embedding(self) -> str | None:
-        """Return the name of the input embedding, or None where it cannot be told."""
-        found = [name for name in self.home if name.endswith(EMBEDDINGS)]
-        return found[0] if len(found) == 1 else None
+        """Return the name of the input embedding, or None where it cannot be determined."""
+        embeddings = [name for name in self.home if name.endswith(EMBEDDINGS)]
+        return embeddings[0] if len(embeddings) == 1 else None
 
     @property
     def is_tied(self) -> bool:
         """Return whether the output head is the input embedding; without a head of its own it must be."""
-        said = self.config.get("tie_word_embeddings")
-        return bool(said) if HEAD in self.home and said is not None else HEAD not in self.home
+        tied = self.config.get("tie_word_embeddings")
+        return bool(tied) if HEAD in self.home and tied is not None else HEAD not in self.home
 
     def find(self, name: str) -> str | None:
         """Return this checkpoint's name for a weight of the loaded model, or None.
@@ -89,7 +89,7 @@ def _weight_files(folder: Path) -> list[str]:
         return sorted(indexed_files(folder))
     if (folder / SINGLE).is_file():
         return [SINGLE]
-    found = sorted(p.name for p in folder.glob("*.safetensors"))
-    if len(found) != 1:
+    files = sorted(p.name for p in folder.glob("*.safetensors"))
+    if len(files) != 1:
         raise ModelError(f"{folder}: has neither {SINGLE} nor {INDEX}; is it a model folder?")
-    return found
+    return files

@@ -102,7 +102,7 @@ class Product:
     @classmethod
     def of(cls, adapter: Adapter, part: Part, *, dtype: DTypeLike) -> "Product":
         """Read both factors; `dtype` is that of the products."""
-        a, b = read_finite(adapter, part.a), read_finite(adapter, part.b)
+        a, b = read_exact(adapter, part.a), read_exact(adapter, part.b)
         left, right = (a.T, b.T) if part.transposed else (b, a)
         scaled = right.astype(np.float64) * part.scaling
         longest = np.sqrt(np.square(scaled).sum(axis=0).max(initial=0))
@@ -166,13 +166,13 @@ class Moved:
         self._path = adapter.file.path
         self._factor: NDArray[np.float64] | None = None
         if part.magnitude and part.transposed:
-            magnitude = read_finite(adapter, part.magnitude).astype(np.float64)
+            magnitude = read_exact(adapter, part.magnitude).astype(np.float64)
             squares = np.zeros(base.grid.columns)
             for rows in base.grid:
                 squares += np.square(self._adapted(rows, base.block(rows))).sum(axis=0)
             self._factor = magnitude / np.sqrt(squares)
         elif part.magnitude:
-            self._factor = read_finite(adapter, part.magnitude).astype(np.float64)
+            self._factor = read_exact(adapter, part.magnitude).astype(np.float64)
 
     def block(self, rows: slice, base: Array) -> NDArray[np.float64]:
         """Return some rows of ΔW; `base` are the base's."""
@@ -216,7 +216,7 @@ class DeltaRows:
         self._moved = None if is_product else Moved(adapter, part, base)
 
     def block(self, rows: slice, base: Array | None = None) -> Array:
-        """Return some rows in memory of their own; `base` are the base's, where they are at hand."""
+        """Return some rows in memory of their own; `base` are the base's, where they are available."""
         if self.product is not None:
             return self.product.block(rows)
         at_hand = self._base.block(rows) if base is None else base
@@ -242,7 +242,7 @@ class DeltaRows:
         return self._moved.block(rows, base)
 
 
-def read_finite(adapter: Adapter, name: str) -> Array:
+def read_exact(adapter: Adapter, name: str) -> Array:
     """Return a tensor of an adapter, exactly: in float64 where the file has it, else in float32.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapt.errors import ModelError
-from merge.weights.adapters import Adapter, Part, fit, refuse_ambiguous
+from merge.weights.adapters import Adapter, Part, orient, refuse_ambiguous
 from merge.weights.checkpoint import HEAD, Checkpoint
 from merge.weights.dtypes import CODES, FLOATS, DType
 from merge.weights.safetensors_file import TensorRecord
@@ -89,7 +89,7 @@ def plan_merge(
 def _place(checkpoint: Checkpoint, adapter: Adapter, part: Part) -> tuple[str, Part]:
     """Return the output tensor that a part changes, and the part fitted to its shape."""
     if part.target == HEAD and checkpoint.is_tied and checkpoint.embedding:
-        return HEAD, fit(adapter, part, checkpoint.record(checkpoint.embedding).shape)
+        return HEAD, orient(adapter, part, checkpoint.record(checkpoint.embedding).shape)
     name = checkpoint.find(part.target)
     if name is None:
         raise ModelError(
@@ -101,7 +101,7 @@ def _place(checkpoint: Checkpoint, adapter: Adapter, part: Part) -> tuple[str, P
         raise ModelError(
             f"{checkpoint.folder}: {name} is {record.dtype}; name the base in bf16, fp16 or fp32"
         )
-    return name, fit(adapter, part, record.shape)
+    return name, orient(adapter, part, record.shape)
 
 
 def _output(

@@ -47,7 +47,7 @@ class WrittenAdapter:
 
 
 @dataclass(frozen=True)
-class Source:
+class Contribution:
     """One adapter's part of a module; `place` is that of the adapter in the recipe."""
 
     place: int
@@ -105,12 +105,12 @@ def write_adapter(  # noqa: PLR0913  what to merge, how, and how large
     _check(adapters, method=method, max_rank=max_rank, max_error=max_error)
     dtype = CODES[output_dtype or "float32"]
 
-    def compute(sources: list[Source]) -> Module | None:
-        found = _merged(sources, method=method, terms=terms)
-        if found is None:
+    def compute(contributions: list[Contribution]) -> Module | None:
+        merged = _merged(contributions, method=method, terms=terms)
+        if merged is None:
             return None
-        left, right, cost = _limited(*found, max_rank=max_rank, max_error=max_error)
-        names = _names(sources[0].part)
+        left, right, cost = _limited(*merged, max_rank=max_rank, max_error=max_error)
+        names = _names(contributions[0].part)
         return Module(
             left.shape[1], cost, _rounded(dict(zip(names, (right, left), strict=True)), dtype)
         )
@@ -118,8 +118,8 @@ def write_adapter(  # noqa: PLR0913  what to merge, how, and how large
     modules = _modules(adapters)
     # side by side, each in one thread: threads inside such small products wait for each other more than they work
     with one_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = zip(modules, pool.map(compute, modules.values()), strict=True)
-        changed = {name: module for name, module in found if module is not None}
+        pairs = zip(modules, pool.map(compute, modules.values()), strict=True)
+        changed = {name: module for name, module in pairs if module is not None}
     if not changed:
         raise RecipeError(
             "all weights are 0, or no adapter changes anything, so the merged adapter would be empty; give one a weight"
@@ -166,36 +166,48 @@ def _check(
             )
 
 
-def _modules(adapters: Sequence[Adapter]) -> dict[str, list[Source]]:
+def _modules(adapters: Sequence[Adapter]) -> dict[str, list[Contribution]]:
     """Return, for each module that is changed, what changes it, in the adapters' order."""
-    modules: dict[str, list[Source]] = {}
+    modules: dict[str, list[Contribution]] = {}
     for place, adapter in enumerate(adapters):
         for part in adapter.parts:
-            modules.setdefault(part.module, []).append(Source(place, adapter, part))
-    for module, sources in modules.items():
-        if len({(source.shape, source.part.embedding) for source in sources}) > 1:
-            names = ", ".join(f"'{source.adapter.reference}'" for source in sources)
+            modules.setdefault(part.module, []).append(Contribution(place, adapter, part))
+    for module, contributions in modules.items():
+        if (
+            len(
+                {
+                    (contribution.shape, contribution.part.embedding)
+                    for contribution in contributions
+                }
+            )
+            > 1
+        ):
+            names = ", ".join(
+                f"'{contribution.adapter.reference}'" for contribution in contributions
+            )
             raise RecipeError(
                 f"the adapters {names} change {module} in different shapes; they were trained on different bases"
             )
     return dict(sorted(modules.items()))
 
 
-def _merged(sources: Sequence[Source], *, method: str, terms: TermsOf) -> Factors | None:
+def _merged(
+    contributions: Sequence[Contribution], *, method: str, terms: TermsOf
+) -> Factors | None:
     """Return the factors of one module's merged ΔW as peft keeps them, or None where nothing is left of it."""
-    values = terms(sources[0].part.target)
+    values = terms(contributions[0].part.target)
     if method in LINEAR:
         coefficients = LINEAR[method](values)
         scaled = [
-            (left.mul_(coefficients[source.place]), right)
-            for source in sources
-            if coefficients[source.place]
-            for left, right in (source.factors(),)
+            (left.mul_(coefficients[contribution.place]), right)
+            for contribution in contributions
+            if coefficients[contribution.place]
+            for left, right in (contribution.factors(),)
         ]
         if not scaled:
             return None
         return torch.cat([left for left, _ in scaled], dim=1), torch.cat([r for _, r in scaled])
-    active = [source for source in sources if values.weights[source.place]]
+    active = [contribution for contribution in contributions if values.weights[contribution.place]]
     if not active or values.number("lambda") == 0:
         return None
     left, right = FACTORED[method](

@@ -63,7 +63,7 @@ def merge_whole(
     else:
         pairs = [_factors(asked.method, adapters[c.source], c.part) for c in changes]
         places = [change.source for change in changes]
-        # as peft keeps them, (out, in), so that a method which tells left from right means the same on any base
+        # as peft keeps them, (out, in), so that a method which treats left and right differently means the same on any base
         flips = changes[0].part.transposed
         given = [(right.T, left.T) if flips else (left, right) for left, right in pairs]
         left, right = FACTORED[asked.method](given, asked.terms.only(places))

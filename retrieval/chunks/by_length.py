@@ -1,4 +1,4 @@
-"""Documents of very many and very short lines, headings, sentences or words: told apart, and cut by length alone.
+"""Documents of very many and very short lines, headings, sentences or words: recognised, and cut by length alone.
 
 Cutting along structure takes some 10 microseconds for each part, which in ordinary text has 40 to 100 characters. A list
 of a million headings is no structure worth that. Not here: the ordinary way (`retrieval.chunks.cut`).
@@ -26,7 +26,7 @@ def count_parts(pages: Sequence[Page]) -> int:
 
 
 def is_crowded(pages: Sequence[Page]) -> bool:
-    """Return whether a document's parts are many, and on average too short to be told apart."""
+    """Return whether a document's parts are many, and on average too short to be cut by structure."""
     parts = count_parts(pages)
     return parts > FEW_PARTS and sum(len(page.text) for page in pages) < SHORT_PART * parts
 
@@ -57,11 +57,11 @@ def _parts(page: Page) -> int:
     if page.form == "code":
         return parts
     start = 0
-    for found in SENTENCE_END.finditer(text):
-        parts += "\n" not in found.group()  # else it is counted as a line
-        if found.start() - start > LONG_LINE:
-            parts += _long_words(text[start : found.start()])
-        start = found.end()
+    for sentence_end in SENTENCE_END.finditer(text):
+        parts += "\n" not in sentence_end.group()  # else it is counted as a line
+        if sentence_end.start() - start > LONG_LINE:
+            parts += _long_words(text[start : sentence_end.start()])
+        start = sentence_end.end()
     return parts + (_long_words(text[start:]) if len(text) - start > LONG_LINE else 0)
 
 
@@ -84,9 +84,9 @@ def _border(text: str, start: int, end: int) -> int:
     """Return the last place in the second half of a span at which a line ends, else a word, else its end."""
     middle = (start + end) // 2
     for sign in ("\n", " "):
-        found = text.rfind(sign, middle, end)
-        if found >= 0:
-            return found + 1
+        place = text.rfind(sign, middle, end)
+        if place >= 0:
+            return place + 1
     return end
 
 

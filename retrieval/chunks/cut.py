@@ -25,7 +25,7 @@ CountTokens = Callable[[str], int]
 
 CHUNKER_VERSION = 5  # raised when the same text is cut differently; collections then cut again
 ROOM = 50  # tokens that a heading has to leave to its text; else it is cut with it
-SAMPLED_PAGES = 10  # that tell a document's language
+SAMPLED_PAGES = 10  # that show a document's language
 COUNTED_TOGETHER = (
     1_000_000  # characters: few calls to the tokenizer, and not all of a book's sentences in memory
 )
@@ -60,11 +60,11 @@ def chunk(
     """
     counts = TokenCounts(count_all or (lambda texts: list(map(count_tokens, texts))))
     if is_crowded(document.pages):
-        found = list(_by_length(document.pages, settings, counts))
+        pieces = list(_by_length(document.pages, settings, counts))
     else:
-        found = list(_Cutter(document.pages, settings, counts).pieces())
+        pieces = list(_Cutter(document.pages, settings, counts).pieces())
     counts.forget()
-    headings = _headings(document.pages, found, counts)
+    headings = _headings(document.pages, pieces, counts)
     key = document_key(document.name, document.sha256)
     language = language_of("\n".join(page.text for page in document.pages[:SAMPLED_PAGES]))
     return [
@@ -80,7 +80,7 @@ def chunk(
             language=language,
             part=part,
         )
-        for place, ((part, piece), heading) in enumerate(zip(found, headings, strict=True))
+        for place, ((part, piece), heading) in enumerate(zip(pieces, headings, strict=True))
     ]
 
 
@@ -98,27 +98,29 @@ class _Cutter:
         for group in _grouped(self._pages):
             self._counts.forget()
             self._learn(group)
-            found = [
+            pieces = [
                 (part, Piece(piece.start, piece.end, _joined(section.heading, piece.heading)))
                 for part, section in group
                 for piece in self._section(self._pages[part].text, section)
             ]
-            self._counts.learn(self._pages[part].text[p.start : p.end] for part, p in found)
-            for part, piece in found:
+            self._counts.learn(self._pages[part].text[p.start : p.end] for part, p in pieces)
+            for part, piece in pieces:
                 for short in self._shortened(self._pages[part].text, piece):
                     yield part, short
 
     def _learn(self, group: Sequence[tuple[int, Section]]) -> None:
         """Count in two calls whatever the cutting will ask for: whole sections, and the parts of those that are too long."""
         every = [(self._pages[part].text, section) for part, section in group]
-        whole = [(text[one.start : one.end].strip(), text, one) for text, one in every]
+        whole = [
+            (text[section.start : section.end].strip(), text, section) for text, section in every
+        ]
         most = CHARACTERS_PER_TOKEN * self._tokens
         self._counts.learn(own for own, _, _ in whole if len(own) <= most)
         parts: list[str] = []
-        for own, text, one in whole:
+        for own, text, section in whole:
             if not self._counts.fits(own, self._tokens):
-                parts += sentences(text[one.start : one.body])
-                for block in one.blocks:
+                parts += sentences(text[section.start : section.body])
+                for block in section.blocks:
                     parts += sentences(text[block.start : block.end])
                     if block.kind != "prose":
                         parts += [line.text for line in block.lines]
@@ -139,24 +141,24 @@ class _Cutter:
             opening = 0
         units: list[list[Piece]] = []
         for place, block in enumerate(blocks):
-            found = self._block(text, block, self._tokens - (0 if place else opening))
-            if found and opening and not place:
-                found[0] = Piece(section.start, found[0].end, found[0].heading)
-            units.append(found)
+            pieces = self._block(text, block, self._tokens - (0 if place else opening))
+            if pieces and opening and not place:
+                pieces[0] = Piece(section.start, pieces[0].end, pieces[0].heading)
+            units.append(pieces)
         return self._led(text, self._merged(text, units))
 
     def _block(self, text: str, block: Block, tokens: int) -> list[Piece]:
         own = text[block.start : block.end]
         if len(own) <= CHARACTERS_PER_TOKEN * tokens and self._counts.sum(sentences(own)) <= tokens:
-            found = [Piece(block.start, block.end)]
+            pieces = [Piece(block.start, block.end)]
         elif block.kind == "table":
-            found = cut_table(block, self._counts, tokens=tokens)
+            pieces = cut_table(block, self._counts, tokens=tokens)
         elif block.kind == "code":
-            found = cut_code(block, self._counts, tokens=tokens)
+            pieces = cut_code(block, self._counts, tokens=tokens)
         else:
             spans = self._prose.cut(own, tokens=tokens)
-            found = [Piece(block.start + first, block.start + last) for first, last in spans]
-        bare = (_stripped(text, piece) for piece in found)
+            pieces = [Piece(block.start + first, block.start + last) for first, last in spans]
+        bare = (_stripped(text, piece) for piece in pieces)
         return [piece for piece in bare if piece.start < piece.end]
 
     def _merged(self, text: str, units: Sequence[Sequence[Piece]]) -> list[Piece]:
@@ -213,14 +215,14 @@ class _Cutter:
 def _grouped(pages: Sequence[Page]) -> Iterator[list[tuple[int, Section]]]:
     """Yield the sections of a document with their page's place, so many as are counted at once."""
     group: list[tuple[int, Section]] = []
-    held = 0
+    length = 0
     for part, page in enumerate(pages):
         for section in sections(page):
             group.append((part, section))
-            held += section.end - section.start
-            if held >= COUNTED_TOGETHER:
+            length += section.end - section.start
+            if length >= COUNTED_TOGETHER:
                 yield group
-                group, held = [], 0
+                group, length = [], 0
     if group:
         yield group
 
@@ -235,10 +237,12 @@ def _by_length(
 
 
 def _headings(
-    pages: Sequence[Page], found: Sequence[tuple[int, Piece]], counts: TokenCounts
+    pages: Sequence[Page], pieces: Sequence[tuple[int, Piece]], counts: TokenCounts
 ) -> list[str]:
     """Return the heading path of each piece; of one that is too long, the end."""
-    paths = [_joined(pages[part].heading, piece.heading)[-HEADING_LENGTH:] for part, piece in found]
+    paths = [
+        _joined(pages[part].heading, piece.heading)[-HEADING_LENGTH:] for part, piece in pieces
+    ]
     short: dict[str, str] = {}
     counts.learn(paths)
     for path in paths:

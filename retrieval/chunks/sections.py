@@ -88,21 +88,21 @@ def _marked(lines: list[Line]) -> Iterator[Section]:
     opening: list[Line] = []
     body: list[tuple[Line, bool]] = []  # with whether it is code
     for line, fenced in _fenced(lines):
-        found = None if fenced else HEADING.fullmatch(line.text)
-        if found is None:
+        heading = None if fenced else HEADING.fullmatch(line.text)
+        if heading is None:
             if body or not line.blank or not opening:
                 body.append((line, fenced))
             continue
-        if any(not one.blank for one, _ in body):
+        if any(not body_line.blank for body_line, _ in body):
             yield _section(opening, body, _path(above))
             opening = []
         body = []
-        level = len(found.group(1))
+        level = len(heading.group(1))
         while above and above[-1][0] >= level:
             above.pop()
-        above.append((level, found.group(2).strip()))
+        above.append((level, heading.group(2).strip()))
         opening.append(line)
-    if opening or any(not one.blank for one, _ in body):
+    if opening or any(not body_line.blank for body_line, _ in body):
         yield _section(opening, body, _path(above))
 
 
@@ -123,14 +123,14 @@ def _fenced(lines: list[Line]) -> Iterator[tuple[Line, bool]]:
     """Yield each line with whether it belongs to a fenced block, whose fences do."""
     fence = ""
     for line in lines:
-        found = FENCE.fullmatch(line.text)
+        match = FENCE.fullmatch(line.text)
         if fence:
             yield line, True
-            if found and found.group(1).startswith(fence) and not found.group(2).strip():
+            if match and match.group(1).startswith(fence) and not match.group(2).strip():
                 fence = ""
         else:
-            fence = found.group(1) if found else ""
-            yield line, bool(found)
+            fence = match.group(1) if match else ""
+            yield line, bool(match)
 
 
 def _blocks(lines: list[tuple[Line, bool]]) -> Iterator[Block]:

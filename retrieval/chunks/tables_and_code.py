@@ -12,7 +12,7 @@ from retrieval.chunks.token_counts import TokenCounts
 
 NAME_LENGTH = 80  # characters of what names a definition
 HEADER_LENGTH = 120  # characters of a table's header that are repeated
-DEEPEST = 12  # levels of indentation that are told apart
+DEEPEST = 12  # levels of indentation that are distinguished
 # what ends or goes on with what stands above it, though it is indented as that is
 GOES_ON = re.compile(
     r"""[})\]]|(?:else|elif|except|finally|catch|end|then|do|done|fi)\b|`{3}|~{3}|\"{3}|'{3}"""
@@ -59,12 +59,12 @@ def cut_code(block: Block, counts: TokenCounts, *, tokens: int) -> list[Piece]:
 
 
 def _rows(lines: Sequence[Line], counts: TokenCounts) -> list[_Row]:
-    found = []
+    rows = []
     for line in lines:
         bare = line.text.lstrip()
         size, indent = (counts.size(line.text), len(line.text) - len(bare)) if bare else (0, None)
-        found.append(_Row(line.start, line.end, line.text, size, indent))
-    return found
+        rows.append(_Row(line.start, line.end, line.text, size, indent))
+    return rows
 
 
 def _cells(row: str) -> str:
@@ -80,17 +80,17 @@ def _cells(row: str) -> str:
 
 def _packed(groups: Sequence[Sequence[_Row]], tokens: int) -> Iterator[list[_Row]]:
     """Yield groups of lines joined to as many as fit; one that is too long is yielded alone."""
-    held: list[_Row] = []
+    pack: list[_Row] = []
     used = 0
     for group in groups:
         needed = _total(group)
-        if held and used + needed > tokens:
-            yield held
-            held, used = [], 0
-        held = [*held, *group] if held else list(group)
+        if pack and used + needed > tokens:
+            yield pack
+            pack, used = [], 0
+        pack = [*pack, *group] if pack else list(group)
         used += needed
-    if held:
-        yield held
+    if pack:
+        yield pack
 
 
 def _total(rows: Sequence[_Row]) -> int:

@@ -27,11 +27,11 @@ class TokenCounts:
 
     def size(self, text: str) -> int:
         """Return a text's tokens, or an eighth of its characters where that is more."""
-        found = self.known(text)
-        if found is None:
+        count = self.known(text)
+        if count is None:
             self.learn([text])
-            found = self.known(text) or 0
-        return found
+            count = self.known(text) or 0
+        return count
 
     def fits(self, text: str, tokens: int) -> bool:
         """Return whether a text has at most so many tokens; one that is much too long is not counted for that."""

@@ -53,7 +53,7 @@ def private(owner: str, readers: tuple[str, ...] = ()) -> Access:
 
 
 def load_access(folder: Path) -> Access:
-    """Return who may read the collection of a folder; everyone where nothing was said.
+    """Return who may read the collection of a folder; everyone where nothing was set.
 
     Raises:
         WorkspaceError: the file is damaged. Nobody reads then: a fault must not open what was private.
@@ -86,7 +86,7 @@ def _sees(folder: Path, user: str) -> bool:
     try:
         return load_access(folder).may_read(user)
     except WorkspaceError:
-        return False  # whoever opens it by its name is told
+        return False  # opening it by name gives the error
 
 
 def _checked(name: str) -> str:

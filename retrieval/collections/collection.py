@@ -25,7 +25,13 @@ from retrieval.sandbox.limits import ReaderLimits
 from retrieval.search.evaluate import Quality, evaluate, read_questions
 from retrieval.search.search import SearchResult, SearchSettings, rankings, run
 from retrieval.versions.lock import writing
-from retrieval.versions.manifest import DocumentEntry, Manifest, ParkedFile, load_kept, read
+from retrieval.versions.manifest import (
+    DocumentEntry,
+    Manifest,
+    ParkedFile,
+    load_any_format,
+    load_kept,
+)
 from retrieval.versions.names import MANIFEST, find_document
 from retrieval.versions.next_version import VersionSettings
 from retrieval.versions.snapshot import Snapshot
@@ -138,7 +144,9 @@ class Collection:
     def versions(self) -> builtins.list[Manifest]:
         """Return the version that is seen and the earlier ones that can be brought back, newest first."""
         current = self._snapshot.manifest()
-        earlier = [one for one in load_kept(self.folder) if one.version != current.version]
+        earlier = [
+            manifest for manifest in load_kept(self.folder) if manifest.version != current.version
+        ]
         return [current, *reversed(earlier)]
 
     def ingest(
@@ -225,10 +233,10 @@ class Collection:
         Args:
             text: what was cited, where neighbours were joined to the chunk.
         """
-        found = self._snapshot.page(chunk_id)
-        if found is None:
+        located = self._snapshot.page(chunk_id)
+        if located is None:
             return None
-        chunk, page, current = found
+        chunk, page, current = located
         return view(chunk, page, text, current=current)
 
     def close(self) -> None:
@@ -256,7 +264,7 @@ class Collection:
         if access.may_write(self.user):
             return
         if not access.may_read(self.user):
-            # says no more than that the name cannot be had: what it holds and whose it is stays private
+            # says only that the name is not available: content and owner stay private
             raise AdaptError(f"the name '{self.name}' cannot be used here; choose another")
         raise AdaptError(
             f"collection '{self.name}' belongs to {access.owner}, who alone may change it; use another name"
@@ -277,7 +285,7 @@ class Collection:
         """
         with writing(self.workspace, self.name) as folder:
             self.check_owner()
-            manifest = self._snapshot.manifest() if check else read(folder) or Manifest()
+            manifest = self._snapshot.manifest() if check else load_any_format(folder) or Manifest()
             if not manifest.version and self._new_access is not None:
                 save_access(folder, self._new_access)  # before there is anything to see
             if check:

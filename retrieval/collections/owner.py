@@ -58,7 +58,7 @@ def rollback(collection: Collection, version: int | None = None) -> int:
         AdaptError: the collection is another user's.
     """
     with collection.changing() as (_, manifest):
-        kept = {one.version: one for one in load_kept(collection.folder)}
+        kept = {earlier.version: earlier for earlier in load_kept(collection.folder)}
         kept.pop(manifest.version, None)
         wanted = max(kept, default=0) if version is None else version
         if wanted not in kept:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from retrieval.index.live_words import Found, LivePart, Scored
-from retrieval.index.postings import Held, Rows, Scores
+from retrieval.index.live_words import LivePart, QuestionWord, Scored
+from retrieval.index.postings import Holders, Rows, Scores
 from retrieval.index.word_index import Live, Postings
 from retrieval.language.compounds import Compounds
 from retrieval.language.forms.normal_form import SIGN
@@ -30,7 +30,7 @@ OF_FIELDS = (
     0.5,
     1.0,
 )  # of text, headings, file's name; chosen on feedbackqa's validation set and leyes_uy
-# the same of numbers, dates, codes and labels: a heading with "Article 12" is the article, a text speaks of it
+# the same of numbers, dates, codes and labels: a heading with "Article 12" is the article, a text only mentions it
 OF_FIELDS_NAMED = (1.0, 2.0, 1.0)
 FIELD_B = (
     1.0  # a path of ten headings says less by each; 0.5 cost 0.002 on leyes_uy, 0.001 on feedbackqa
@@ -39,7 +39,7 @@ HEADINGS, TITLE = 1, 2  # their places among the fields
 FEW, MANY = (
     3,
     0.2,
-)  # chunks, and a share of them: what so many hold, "COVID-19", tells none from the others
+)  # chunks, and a share of them: what so many hold, "COVID-19", distinguishes none
 WORDS = 512  # that an index remembers: those in every other question take longest to compute
 
 
@@ -91,8 +91,8 @@ class Bm25:
         self._shares = _shares(parts)
         segments = [part.segment for part in parts]
         self._compounds = Compounds(
-            (word for one in segments for word in one.compounds()),
-            lambda term: any(one.holds(term) for one in segments),
+            (word for segment in segments for word in segment.compounds()),
+            lambda term: any(segment.holds(term) for segment in segments),
         )
         self._word = functools.lru_cache(maxsize=WORDS)(self._add)
 
@@ -103,28 +103,28 @@ class Bm25:
             masks: of each segment, which chunks count; None for all that are live. How rare a word is they do not change.
         """
         words, added, times = [], [], []
-        for one in self._asked(question):
-            word = self._word(one.terms, one.named)
-            found = tuple(rows for rows, _ in word.chunks)
-            # neither is a lack: what is named in a way that nothing here is written in, for its words count already,
+        for wanted in self._asked(question):
+            word = self._word(wanted.terms, wanted.named)
+            holders = tuple(rows for rows, _ in word.chunks)
+            # neither counts as missing: a name in a form that no text here uses, for its words count already,
             # and what names nothing in another language
-            if (one.named or one.small) and not any(map(len, found)):
+            if (wanted.named or wanted.small) and not any(map(len, holders)):
                 continue
             added.append(word)
-            times.append(one.times)
+            times.append(wanted.times)
             words.append(
-                Found(
-                    one.times * word.idf,
-                    found,
+                QuestionWord(
+                    wanted.times * word.idf,
+                    holders,
                     word.fielded,
                     word.titled,
-                    self._told(found) if one.named else 0.0,
+                    self._distinctness(holders) if wanted.named else 0.0,
                 )
             )
         rows, scores = [], []
         for place, mask in enumerate(masks or [part.mask for part in self._parts]):
-            held, score = self._together(place, added, times, mask)
-            rows.append(held)
+            matched, score = self._together(place, added, times, mask)
+            rows.append(matched)
             scores.append(score)
         return Scored(rows, scores, words, [part.segment.titles for part in self._parts])
 
@@ -133,21 +133,23 @@ class Bm25:
         every = asked(question, self._shares)
         if not self._compounds:
             return every
-        found = []
-        for one in every:
-            words = [] if one.named else sorted(one.terms)
-            made = [other for word in words for other in self._compounds.made_with(word)]
-            found.append(replace(one, terms=one.terms.union(made)) if made else one)
-            if not made and not any(
-                map(len, (rows for rows, _ in self._word(one.terms, one.named).chunks))
+        expanded = []
+        for wanted in every:
+            words = [] if wanted.named else sorted(wanted.terms)
+            compounds = [other for word in words for other in self._compounds.made_with(word)]
+            expanded.append(
+                replace(wanted, terms=wanted.terms.union(compounds)) if compounds else wanted
+            )
+            if not compounds and not any(
+                map(len, (rows for rows, _ in self._word(wanted.terms, wanted.named).chunks))
             ):
                 parts = next(filter(None, map(self._compounds.parts, words)), None)
                 if parts is not None:
-                    found[-1:] = [replace(one, terms=frozenset({part})) for part in parts]
-        return found
+                    expanded[-1:] = [replace(wanted, terms=frozenset({part})) for part in parts]
+        return expanded
 
-    def _told(self, rows: Sequence[Rows]) -> float:
-        """Return how far something named tells those that hold it from the others: 1 for few, 0 for `MANY` of all."""
+    def _distinctness(self, rows: Sequence[Rows]) -> float:
+        """Return how far something named distinguishes those that hold it: 1 for few, 0 for `MANY` of all."""
         return min(max(1 - (sum(map(len, rows)) - FEW) / (MANY * self._size), 0.0), 1.0)
 
     def _together(
@@ -155,11 +157,11 @@ class Bm25:
     ) -> tuple[Rows, Scores]:
         """Return the chunks of a segment that share a word, and their scores with those of document and opening."""
         part = self._parts[place]
-        own = _summed([one.chunks[place] for one in words], len(part.live))
+        own = _summed([word.chunks[place] for word in words], len(part.live))
         asked = [
             (rows, score if count == 1 else score * np.float32(count))
             for (rows, score), count in zip(
-                (one.documents[place] for one in words), times, strict=True
+                (word.documents[place] for word in words), times, strict=True
             )
         ]
         about = OF_DOCUMENT * _summed(asked, len(part.live_documents))
@@ -167,49 +169,52 @@ class Bm25:
         rows = np.flatnonzero(own != 0)  # of truth values: numpy looks for those much faster
         if mask is not None:
             rows = rows[mask[rows]]
-        found = own.take(rows)
-        found += about.take(part.of_document.take(rows))
-        return rows.astype(np.int32), found.astype(np.float32)
+        scores = own.take(rows)
+        scores += about.take(part.of_document.take(rows))
+        return rows.astype(np.int32), scores.astype(np.float32)
 
     def _add(self, group: frozenset[str], named: bool) -> Added:
         """Compute what a word adds, whatever it is asked with; those that were asked last are remembered (`_word`)."""
-        held = [part.segment.postings(group) for part in self._parts]
-        chunks, documents = [one for one, _ in held], [one for _, one in held]
+        postings = [part.segment.postings(group) for part in self._parts]
+        chunks = [holders for holders, _ in postings]
+        documents = [holders for _, holders in postings]
         both = list(zip(self._parts, chunks, documents, strict=True))
         named = named or any(SIGN in term for term in group)
         fields = OF_FIELDS_NAMED if named else OF_FIELDS
-        idf = _idf(self._size, sum(part.holding(one.rows) for part, one, _ in both))
-        holding = sum(part.holding_documents(one.rows) for part, _, one in both)
+        idf = _idf(self._size, sum(part.holding(holders.rows) for part, holders, _ in both))
+        holding = sum(part.holding_documents(holders.rows) for part, _, holders in both)
         weight = _idf(self._documents, holding)
         return Added(
             idf,
-            _weighted(chunks, self._norms, [idf * (K1 + 1) * one for one in fields]),
+            _weighted(chunks, self._norms, [idf * (K1 + 1) * share for share in fields]),
             _weighted(documents, self._document_norms, [weight * (K1 + 1)]),
-            tuple(_within_field(one, HEADINGS, TITLE) for one in chunks) if named else (),
-            tuple(_within_field(one, TITLE) for one in chunks),
+            tuple(_within_field(holders, HEADINGS, TITLE) for holders in chunks) if named else (),
+            tuple(_within_field(holders, TITLE) for holders in chunks),
         )
 
 
-def _within_field(held: Held, *fields: int) -> Rows:
+def _within_field(holders: Holders, *fields: int) -> Rows:
     """Return who holds a word in one of some fields."""
-    counts = functools.reduce(np.bitwise_or, (held.counts[field] for field in fields))
-    rows: Rows = held.rows[counts != 0]
+    counts = functools.reduce(np.bitwise_or, (holders.counts[field] for field in fields))
+    rows: Rows = holders.rows[counts != 0]
     return rows
 
 
 def _weighted(
-    held: Sequence[Held], norms: Sequence[tuple[Scores, ...]], weights: Sequence[float]
+    postings: Sequence[Holders], norms: Sequence[tuple[Scores, ...]], weights: Sequence[float]
 ) -> tuple[Postings, ...]:
     """Return who holds a word, and what it adds to each one's score by its fields, the first of which most hold it in."""
     added = []
-    for one, fields in zip(held, norms, strict=True):
-        score = _saturated(one.counts[0].astype(np.float32), fields[0].take(one.rows), weights[0])
-        for counts, norm, weight in zip(one.counts[1:], fields[1:], weights[1:], strict=True):
+    for holders, fields in zip(postings, norms, strict=True):
+        score = _saturated(
+            holders.counts[0].astype(np.float32), fields[0].take(holders.rows), weights[0]
+        )
+        for counts, norm, weight in zip(holders.counts[1:], fields[1:], weights[1:], strict=True):
             at = np.flatnonzero(counts != 0)  # of truth values: numpy looks for those much faster
             if len(at):
-                norms_at = norm.take(one.rows.take(at))
+                norms_at = norm.take(holders.rows.take(at))
                 score[at] += _saturated(counts.take(at).astype(np.float32), norms_at, weight)
-        added.append((one.rows, score))
+        added.append((holders.rows, score))
     return tuple(added)
 
 
@@ -240,9 +245,9 @@ def _idf(size: int, holding: int) -> float:
 
 def _shares(parts: Sequence[LivePart]) -> dict[str, float]:
     """Return the share of live chunks in each language."""
-    found: dict[str, float] = {}
+    shares: dict[str, float] = {}
     whole = max(sum(part.size for part in parts), 1)
     for part in parts:
         for language, count in part.segment.languages(part.live).items():
-            found[language] = found.get(language, 0.0) + count / whole
-    return {language: share for language, share in found.items() if share}
+            shares[language] = shares.get(language, 0.0) + count / whole
+    return {language: share for language, share in shares.items() if share}

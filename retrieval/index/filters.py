@@ -1,4 +1,4 @@
-"""`Filter`: which passages a search may look at, told before anything is ranked: so as many are found as were asked for."""
+"""`Filter`: which passages a search may look at, applied before ranking, so that as many are found as asked for."""
 
 import fnmatch
 import re
@@ -37,9 +37,7 @@ class Filter(BaseModel):
         if min(first or 1, last or 1) < 1 or 0 in (first, last):
             raise DataError("pages count from 1; name others")
         if first and last and first > last:
-            raise DataError(
-                f"pages {first} to {last}: the first comes after the last; turn them round"
-            )
+            raise DataError(f"pages {first} to {last}: the first comes after the last; swap them")
         return self
 
     def __bool__(self) -> bool:
@@ -51,7 +49,7 @@ def allowed(texts: ChunkTexts, only: Filter) -> Mask:
     """Return which chunks of a segment a filter lets through, shape [n]; one without a page is on none."""
     mask = np.ones(len(texts), np.bool_)
     if only.documents:
-        patterns = (fnmatch.translate(composed(one)) for one in only.documents)
+        patterns = (fnmatch.translate(composed(pattern)) for pattern in only.documents)
         fits = re.compile("|".join(patterns)).match
         known = texts.strings("document").items()
         mask &= _named(texts, "document", {n for n, s in known if fits(composed(s))})

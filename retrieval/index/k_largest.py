@@ -13,7 +13,7 @@ GROUPS = 4  # times as many as are wanted; their maxima are compared first
 
 def border(scores: Sequence[Scores], count: int) -> float:
     """Return the `count`-th largest of all scores, -inf where there are fewer."""
-    large = np.concatenate([*(_large(one, count) for one in scores), np.zeros(0, np.float32)])
+    large = np.concatenate([*(_large(array, count) for array in scores), np.zeros(0, np.float32)])
     if len(large) < count:
         return -np.inf
     return float(np.partition(large, -count)[-count])
@@ -26,9 +26,9 @@ def best(scores: Sequence[Scores], count: int) -> list[Places]:
     """
     least = np.float32(border(scores, count))
     if least == -np.inf:
-        return [np.flatnonzero(one > least) for one in scores]
-    likely = [np.flatnonzero(one >= least) for one in scores]
-    equal = [one.take(places) == least for one, places in zip(scores, likely, strict=True)]
+        return [np.flatnonzero(array > least) for array in scores]
+    likely = [np.flatnonzero(array >= least) for array in scores]
+    equal = [array.take(places) == least for array, places in zip(scores, likely, strict=True)]
     spare = sum(map(len, likely)) - count
     # of equal ones the last go
     for place in reversed(range(len(likely))):

@@ -43,14 +43,14 @@ class LivePart:
 
 
 @dataclass(frozen=True)
-class Found:
+class QuestionWord:
     """A word of a question: its weight (idf), and for each segment the chunks that hold it, ascending."""
 
     weight: float
     rows: tuple[Rows, ...]
     fielded: tuple[Rows, ...]  # those that hold it in a heading or the file's name
     titled: tuple[Rows, ...]  # those that hold it in the file's name
-    named: float = 0.0  # how far it tells some chunks from the others, where the question names it
+    named: float = 0.0  # how far it distinguishes chunks, where the question names it
 
 
 @dataclass(frozen=True)
@@ -59,23 +59,23 @@ class Scored:
 
     rows: list[Rows]
     scores: list[Scores]
-    words: list[Found]
+    words: list[QuestionWord]
     titles: list[Rows]  # how many words the name of each chunk's file has
 
     def of(self, part: int, rows: Rows) -> Scores:
         """Return the scores of some chunks, 0 for those that share no word, shape [n]."""
         places, inside = within(self.rows[part], rows)
-        found = np.zeros(len(rows), np.float32)
-        found[inside] = self.scores[part][places[inside]]
-        return found
+        scores = np.zeros(len(rows), np.float32)
+        scores[inside] = self.scores[part][places[inside]]
+        return scores
 
     def coverage(self, part: int, rows: Rows) -> Scores:
         """Return which share of the question some chunks hold, its words weighted by rarity; 0 to 1, shape [n]."""
         whole = sum(word.weight for word in self.words)
-        held = np.zeros(len(rows), np.float32)
+        weights = np.zeros(len(rows), np.float32)
         for word in self.words:
-            held += np.float32(word.weight) * within(word.rows[part], rows)[1]
-        return held / np.float32(whole) if whole else held
+            weights += np.float32(word.weight) * within(word.rows[part], rows)[1]
+        return weights / np.float32(whole) if whole else weights
 
     def named(self, part: int, rows: Rows) -> Scores:
         """Return how far the question names some chunks, in [0, 1]: 1 where it says the whole name of one's file.
@@ -88,19 +88,19 @@ class Scored:
             inside = within(word.rows[part], rows)[1]
             fielded = within(word.fielded[part], rows)[1]
             named += np.where(fielded, 1.0, IN_TEXT * inside) * word.named / len(every)
-        said = np.zeros(len(rows), np.int32)
+        matched = np.zeros(len(rows), np.int32)
         for word in self.words:
             if not word.named and len(word.titled[part]):
-                said += within(word.titled[part], rows)[1]
+                matched += within(word.titled[part], rows)[1]
         of_name: Rows = self.titles[part].take(rows)
-        named[(of_name >= LEAST_OF_NAME) & (said >= of_name)] = 1.0
+        named[(of_name >= LEAST_OF_NAME) & (matched >= of_name)] = 1.0
         return named
 
 
-def within(held: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:
+def within(ascending: Rows, rows: Rows) -> tuple[npt.NDArray[np.intp], Live]:
     """Return where rows stand among ascending ones, and which of them do."""
-    places = held.searchsorted(rows)
-    if not len(held):
+    places = ascending.searchsorted(rows)
+    if not len(ascending):
         return places, np.zeros(len(rows), np.bool_)
     # one after the last is compared with the last, which it is not
-    return places, held.take(places, mode="clip") == rows
+    return places, ascending.take(places, mode="clip") == rows

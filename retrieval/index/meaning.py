@@ -24,7 +24,7 @@ class Embedders:
     between: Callable[[str, str], int] = lambda _one, _other: (
         0
     )  # the place of the one that compares both
-    languages: frozenset[str] | None = None  # that one of them knows; None where that is not said
+    languages: frozenset[str] | None = None  # that one of them knows; None where that is unknown
 
     @classmethod
     def of(cls, embedder: TextEmbedder) -> "Embedders":
@@ -32,7 +32,7 @@ class Embedders:
         parts = embedder.parts
         return cls(
             tuple(part.name for part in parts),
-            lambda one, other: parts.index(embedder.between(one, other)),
+            lambda language, other: parts.index(embedder.between(language, other)),
             embedder.languages,
         )
 

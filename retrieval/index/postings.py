@@ -23,7 +23,7 @@ class Lists(NamedTuple):
     counts: tuple[Counts, ...]
 
 
-class Held(NamedTuple):
+class Holders(NamedTuple):
     """The postings of one term: who holds it, ascending, and how often in each field, shape [fields][n]."""
 
     rows: Rows
@@ -51,26 +51,26 @@ def counted(
     begins = np.ones(len(pairs), np.bool_)
     begins[1:] = pairs[1:] != pairs[:-1]
     first, of_pair = np.flatnonzero(begins), np.cumsum(begins) - 1
-    found = np.zeros((depth, len(first)), np.int64)
-    found[field, of_pair] = counts
+    table = np.zeros((depth, len(first)), np.int64)
+    table[field, of_pair] = counts
     by_term, holder = np.divmod(pairs[first], most)
     starts = np.searchsorted(by_term, np.arange(terms + 1)).astype(np.int64)
-    return Lists(starts, holder.astype(np.int32), tuple(found))
+    return Lists(starts, holder.astype(np.int32), tuple(table))
 
 
-def joined(lists: Lists, places: Sequence[int]) -> Held:
+def joined(lists: Lists, places: Sequence[int]) -> Holders:
     """Return the postings of some terms as those of one."""
     parts = [slice(*lists.starts[place : place + 2].tolist()) for place in places]
     if len(parts) < 2:
         part = parts[0] if parts else slice(0)
-        return Held(lists.rows[part], tuple(field[part] for field in lists.counts))
+        return Holders(lists.rows[part], tuple(field[part] for field in lists.counts))
     rows = np.concatenate([lists.rows[part] for part in parts])
     order = np.argsort(rows, kind="stable")  # ascending runs: they are merged, not sorted
     rows = rows.take(order)
     counts = [np.concatenate([field[part] for part in parts]).take(order) for field in lists.counts]
     again = rows[1:] == rows[:-1]
     if not again.any():
-        return Held(rows, tuple(counts))
+        return Holders(rows, tuple(counts))
     first = np.flatnonzero(np.concatenate([[True], ~again]))
     sums = (np.add.reduceat(field, first, dtype=np.int32) for field in counts)
-    return Held(rows[first], tuple(sums))
+    return Holders(rows[first], tuple(sums))

@@ -69,7 +69,7 @@ class SegmentIndex:
         columns = [self.texts.column(name) for name in names]
         same = np.logical_and.reduce([column == column[row] for column in columns])
         chunks = self.chunks(np.flatnonzero(same).tolist())
-        return sorted(chunks, key=lambda one: one.start)
+        return sorted(chunks, key=lambda chunk: chunk.start)
 
     def group(self, embedder: int, languages: tuple[str, ...]) -> tuple[Rows, NearVectors]:
         """Return the chunks in some languages, ascending, and their vectors by an embedder; a few such are kept."""

@@ -54,13 +54,13 @@ class TextWriter:
                 chunk.chunk_id, chunk.document, chunk.revision, chunk.heading, chunk.language,
             )  # fmt: skip
             page = NO_PAGE if chunk.page is None else chunk.page
-            numbers = [self._others.setdefault(one, len(self._others)) for one in named]
+            numbers = [self._others.setdefault(string, len(self._others)) for string in named]
             self._rows.append((*numbers, page, chunk.start, chunk.end, chunk.part))
 
     def save(self, folder: Path) -> None:
         """Write the files of a segment."""
         strings = [*self._texts, *map(_bytes, self._others)]
-        offsets = np.concatenate([[0], np.cumsum([len(one) for one in strings])])
+        offsets = np.concatenate([[0], np.cumsum([len(string) for string in strings])])
         columns = np.array(self._rows, np.int32).reshape(-1, len(COLUMNS)).T.copy()
         columns[:5] += len(self._texts)
         with (folder / STRINGS).open("wb") as file:
@@ -113,8 +113,8 @@ class ChunkTexts:
 
     def column(self, name: str) -> Numbers:
         """Return what `COLUMNS` names of each chunk, shape [n]; a string as its number, a missing page as `NO_PAGE`."""
-        found: Numbers = self._columns[COLUMNS.index(name)]
-        return found
+        numbers: Numbers = self._columns[COLUMNS.index(name)]
+        return numbers
 
     def strings(self, name: str) -> dict[int, str]:
         """Return the strings that a column holds, by their numbers."""
@@ -127,7 +127,7 @@ class ChunkTexts:
 
     @functools.lru_cache(maxsize=8)  # noqa: B019  as many as there are columns; it goes with its object
     def _strings(self, name: str) -> dict[int, str]:
-        return {one: self.string(one) for one in np.unique(self.column(name)).tolist()}
+        return {number: self.string(number) for number in np.unique(self.column(name)).tolist()}
 
 
 def _mapped(path: Path) -> mmap.mmap | bytes:

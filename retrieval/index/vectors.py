@@ -69,9 +69,9 @@ class NearVectors:
         return chosen
 
     def exact(self, places: npt.NDArray[np.intp], vector: Vectors) -> Vectors:
-        """Return the similarities of some of them."""
+        """Return the dot_products of some of them."""
         rows = places if self._rows is None else self._rows[places]
-        return similarities(self.vectors.take(rows, axis=0), vector)
+        return dot_products(self.vectors.take(rows, axis=0), vector)
 
     def estimates(self, codes: Codes, scales: Vectors) -> tuple[Vectors, float]:
         """Return the similarity of every vector as the codes have it, shape [n], and by how much one may be wrong.
@@ -90,7 +90,7 @@ class NearVectors:
         return near, (self._longest + self._lost) * lost + self._lost * length + rounding
 
 
-def similarities(vectors: Vectors, vector: Vectors) -> Vectors:
+def dot_products(vectors: Vectors, vector: Vectors) -> Vectors:
     """Return the dot products of some vectors with one, in float32; equal vectors have equal ones, wherever they stand."""
     if not len(vectors):
         return np.zeros(0, np.float32)
@@ -115,14 +115,15 @@ def nearest(
         errors.append(error)
     # the k-th best is at least this
     least = border(
-        [one - np.float32(error) for one, error in zip(near, errors, strict=True)], count
+        [estimates - np.float32(error) for estimates, error in zip(near, errors, strict=True)],
+        count,
     )
     rows, exact = [], []
     for part, estimates, error in zip(parts, near, errors, strict=True):
         likely = np.flatnonzero(estimates >= max(np.float32(least - error), LOWEST))
         rows.append(likely.astype(np.int32))
         exact.append(part.exact(likely, vector))
-    return [one[places] for one, places in zip(rows, best(exact, count), strict=True)]
+    return [candidates[places] for candidates, places in zip(rows, best(exact, count), strict=True)]
 
 
 def encode(vectors: Vectors) -> tuple[Codes, Vectors]:
@@ -133,12 +134,14 @@ def encode(vectors: Vectors) -> tuple[Codes, Vectors]:
     exact = vectors.astype(np.float64)
     lost = np.linalg.norm(exact - codes * scales[:, None].astype(np.float64), axis=1)
     lengths = np.linalg.norm(exact, axis=1)
-    above = [np.nextafter(one.astype(np.float32), np.float32(np.inf)) for one in (lost, lengths)]
+    above = [
+        np.nextafter(values.astype(np.float32), np.float32(np.inf)) for values in (lost, lengths)
+    ]
     return codes, np.stack([scales, *above])
 
 
 def embedders(folder: Path) -> int:
-    """Return of how many embedders a segment has vectors; at least 1, so that it is said where there are none."""
+    """Return of how many embedders a segment has vectors; at least 1, so that a missing file is reported."""
     return max(1, len(list(folder.glob(f"{VECTORS}-*.npy"))))
 
 
@@ -146,8 +149,8 @@ def save(folder: Path, vectors: Vectors, embedder: int = 0) -> None:
     """Write the vectors that an embedder made of a segment, and their codes."""
     np.save(_file(folder, VECTORS, embedder), vectors, allow_pickle=False)
     parts = [encode(vectors[start : start + BATCH]) for start in range(0, len(vectors), BATCH)]
-    codes = [*(one for one, _ in parts), np.zeros((0, vectors.shape[1]), np.int8)]
-    scales = [*(one for _, one in parts), np.zeros((3, 0), np.float32)]
+    codes = [*(encoded for encoded, _ in parts), np.zeros((0, vectors.shape[1]), np.int8)]
+    scales = [*(encoded for _, encoded in parts), np.zeros((3, 0), np.float32)]
     np.save(_file(folder, CODES, embedder), np.concatenate(codes), allow_pickle=False)
     np.save(_file(folder, SCALES, embedder), np.concatenate(scales, axis=1), allow_pickle=False)
 
@@ -159,9 +162,9 @@ def _file(folder: Path, kind: str, embedder: int) -> Path:
 def _open(path: Path) -> npt.NDArray[Any]:
     try:
         # without numpy's own class for memory maps, which is slow to index
-        found: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     except (OSError, ValueError, EOFError) as error:
         raise WorkspaceError(
             f"{path}: the index cannot be used ({error}); ingest the documents into a new collection"
         ) from error
-    return found
+    return array

@@ -22,7 +22,7 @@ from retrieval.index.vectors import (
     EachVectors,
     Rows,
     Vectors,
-    similarities,
+    dot_products,
 )
 from retrieval.index.word_index import LexicalSegment
 
@@ -39,7 +39,7 @@ class Candidate(NamedTuple):
     that of `embedder`, the one that was asked for chunks of its language. `across` is whether that is another language than
     the question's.
 
-    Two are told apart by `chunk_id`, which is written out when it is asked for, as `vector` is read then: of a few hundred
+    Two are distinguished by `chunk_id`, which is built when it is asked for, as `vector` is read then: of a few hundred
     candidates a handful is shown.
     """
 
@@ -93,16 +93,18 @@ class VersionIndex:
         """
         self._by_name = dict(segments)
         self._segments = list(segments.values())
-        self._parts = [LivePart(one.words, live[name]) for name, one in segments.items()]
+        self._parts = [LivePart(segment.words, live[name]) for name, segment in segments.items()]
         self._bm25 = Bm25(self._parts)
         self._exact = ExactStore()
         self._store = store or self._exact
         self._embedders = embedders or Embedders()
         self._spoken = [part.segment.languages(part.live) for part in self._parts]
-        languages = {one for spoken in self._spoken for one, count in spoken.items() if count}
+        languages = {
+            language for spoken in self._spoken for language, count in spoken.items() if count
+        }
         self._languages = sorted(languages)
-        named = [one for one in self._languages if one] or [""]
-        # whose vectors tell whether two chunks say the same
+        named = [language for language in self._languages if language] or [""]
+        # whose vectors decide whether two chunks say the same
         self._telling = self._embedders.between(named[0], named[-1])
 
     def candidates(
@@ -133,10 +135,10 @@ class VersionIndex:
             for (embedder, _), languages in self._kinds(meaning.language).items():
                 near = self._near(meaning, embedder, masks, languages, limit, narrowed=bool(only))
                 chosen = [np.union1d(*both) for both in zip(chosen, near, strict=True)]
-        found: list[Candidate] = []
+        candidates: list[Candidate] = []
         for part, rows in enumerate(chosen):
-            found += self._candidates(part, rows, meaning, scored)
-        return found
+            candidates += self._candidates(part, rows, meaning, scored)
+        return candidates
 
     def asked(self, language: str) -> set[int]:
         """Return the places of the embedders that a question in a language needs."""
@@ -145,40 +147,40 @@ class VersionIndex:
     def _kinds(self, language: str) -> dict[tuple[int, bool], list[str]]:
         """Return the languages of chunks, by which embedder compares them with a question and whether that is across."""
         apart = len(self._embedders.names) > 1 and self._fewer(language) >= FEW
-        found: dict[tuple[int, bool], list[str]] = {}
+        kinds: dict[tuple[int, bool], list[str]] = {}
         for spoken in self._languages:
             place = self._embedders.between(language, spoken)
             across = apart and self._embedders.across(language, spoken)
-            found.setdefault((place, across), []).append(spoken)
-        return found
+            kinds.setdefault((place, across), []).append(spoken)
+        return kinds
 
     def _fewer(self, language: str) -> float:
         """Return the share of live chunks that are in a language or in others, whichever are fewer."""
-        others = [one for one in self._languages if self._embedders.across(language, one)]
+        others = [other for other in self._languages if self._embedders.across(language, other)]
         share = self._share(others)
         return min(share, 1 - share)
 
     def _share(self, languages: Sequence[str]) -> float:
         """Return which share of the live chunks is in one of some languages."""
-        inside = sum(spoken.get(one, 0) for spoken in self._spoken for one in languages)
+        inside = sum(spoken.get(language, 0) for spoken in self._spoken for language in languages)
         return inside / max(sum(part.size for part in self._parts), 1)
 
     def chunks(self, ids: Sequence[str]) -> dict[str, Chunk]:
         """Return the live chunks of these ids; what is not of this version is left out."""
-        found = {}
-        for one in ids:
+        chunks = {}
+        for chunk_id in ids:
             for segment, part in zip(self._segments, self._parts, strict=True):
-                row = segment.words.row(one)
+                row = segment.words.row(chunk_id)
                 if row is not None and part.live[row]:
-                    found[one] = segment.texts.get(row)
-        return found
+                    chunks[chunk_id] = segment.texts.get(row)
+        return chunks
 
     def _masks(self, only: Filter | None) -> list[Mask | None]:
         if not only:
             return [part.mask for part in self._parts]
         return [
-            one.allowed(only) & part.live
-            for one, part in zip(self._segments, self._parts, strict=True)
+            segment.allowed(only) & part.live
+            for segment, part in zip(self._segments, self._parts, strict=True)
         ]
 
     def _candidates(
@@ -188,7 +190,7 @@ class VersionIndex:
         languages = segment.words.spoken(rows)
         similar = self._similar(segment, rows, meaning)
         by_embedder = list(zip(*similar, strict=True)) if meaning is not None else [()] * count
-        how = {one: self._how(meaning, one) for one in set(languages)}
+        how = {language: self._how(meaning, language) for language in set(languages)}
         asked = [how[language] for language in languages]
         lexical: list[float | None] = [None] * count
         coverage, named = [0.0] * count, [0.0] * count
@@ -212,18 +214,18 @@ class VersionIndex:
     def _similar(
         self, segment: SegmentIndex, rows: Rows, meaning: Meaning | None
     ) -> list[list[float | None]]:
-        """Return the similarities of some chunks by each embedder, None for one that is not asked."""
+        """Return the dot_products of some chunks by each embedder, None for one that is not asked."""
         if meaning is None:
             return []
         asked = self.asked(meaning.language)
-        found: list[list[float | None]] = []
+        similar: list[list[float | None]] = []
         for place, near in enumerate(segment.near):
             if place in asked:
-                close = similarities(near.vectors.take(rows, axis=0), meaning.by(place))
-                found.append(np.clip(close, -1.0, 1.0).tolist())
+                close = dot_products(near.vectors.take(rows, axis=0), meaning.by(place))
+                similar.append(np.clip(close, -1.0, 1.0).tolist())
             else:
-                found.append([None] * len(rows))
-        return found
+                similar.append([None] * len(rows))
+        return similar
 
     def _how(self, meaning: Meaning | None, spoken: str) -> tuple[int, bool, str]:
         """Return which embedder is asked for chunks of a language, whether that is across languages, and its name."""

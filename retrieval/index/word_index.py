@@ -35,7 +35,7 @@ from adapt.errors import WorkspaceError
 from adapt.records import Chunk
 from retrieval.chunks.ids import chunk_id
 from retrieval.index.fields import fields
-from retrieval.index.postings import Held, Lists, Rows, Scores, counted, joined
+from retrieval.index.postings import Holders, Lists, Rows, Scores, counted, joined
 from retrieval.language.compounds import LANGUAGES, is_compound
 
 FILE = "lexical.safetensors"
@@ -73,9 +73,9 @@ class LexicalWriter:
         known = self._vocabulary
         for chunk in chunks:
             parts = fields(chunk)
-            found = [term for field in parts for term in field.terms]
+            stems = [term for field in parts for term in field.terms]
             self._terms.append(
-                np.array([known.setdefault(term, len(known)) for term in found], np.int32)
+                np.array([known.setdefault(term, len(known)) for term in stems], np.int32)
             )
             self._sizes.append([len(field.terms) for field in parts])
             self._lengths.append([field.words for field in parts])
@@ -204,7 +204,7 @@ class LexicalSegment:
         """Return the language of each of some chunks."""
         return [self._languages[place] for place in self._spoken.take(rows).tolist()]
 
-    def postings(self, group: frozenset[str]) -> tuple[Held, Held]:
+    def postings(self, group: frozenset[str]) -> tuple[Holders, Holders]:
         """Return the chunks that hold one of these terms, ascending, and how often they do together; and the documents."""
         places = [place for term in sorted(group) if (place := self._find(term)) is not None]
         return joined(self._own, places), joined(self._whole, places)
@@ -220,8 +220,8 @@ class LexicalSegment:
     def _find(self, term: str) -> int | None:
         wanted = _hash(term)
         place = int(self._terms.searchsorted(np.uint64(wanted)))
-        found = place < len(self._terms) and self._terms.item(place) == wanted
-        return place if found else None
+        is_known = place < len(self._terms) and self._terms.item(place) == wanted
+        return place if is_known else None
 
 
 @functools.lru_cache(maxsize=200_000)

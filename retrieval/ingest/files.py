@@ -18,9 +18,9 @@ NO_FILE = "/"  # the source of a document that came from no file; no prefix has 
 
 @dataclass
 class Listing:
-    """What an ingest will look at: `files` by document name, what was passed over, and the sources from now on."""
+    """What an ingest will look at: `paths` by document name, what was passed over, and the sources from now on."""
 
-    files: dict[str, Path] = field(default_factory=dict)
+    paths: dict[str, Path] = field(default_factory=dict)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     sources: dict[str, str] = field(default_factory=dict)
     origin: dict[str, str] = field(default_factory=dict)  # document name → prefix of its source
@@ -30,8 +30,8 @@ class Listing:
 
     def covers(self, name: str, source: str) -> bool:
         """Return whether a document came from a folder that is ingested now."""
-        file = locate(name, source, self.sources)
-        return file is not None and any(file.is_relative_to(folder) for folder in self.folders)
+        path = locate(name, source, self.sources)
+        return path is not None and any(path.is_relative_to(folder) for folder in self.folders)
 
 
 def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[str]) -> Listing:
@@ -62,15 +62,15 @@ def find_files(paths: Sequence[Path], sources: dict[str, str], names: Iterable[s
             listing.sources[_prefix(root, listing.sources, heads)] = str(root)
         if path.is_dir():
             listing.folders.append(path)
-            for file in _walk(path, listing):
-                _add(file, listing)
+            for inside in _walk(path, listing):
+                _add(inside, listing)
         else:
             _add(path, listing)
     return listing
 
 
 def locate(name: str, prefix: str, sources: dict[str, str]) -> Path | None:
-    """Return the file that a document came from, however the file system writes the accents of its name; None for none."""
+    """Return the path that a document came from, however the file system writes the accents of its name; None for none."""
     if prefix == NO_FILE:
         return None
     root = Path(sources[prefix])
@@ -90,11 +90,11 @@ def _written(folder: Path, name: str) -> Path:
     if path.exists() or name.isascii() or not folder.is_dir():
         return path
     wanted = composed(name)
-    return next((one for one in folder.iterdir() if composed(one.name) == wanted), path)
+    return next((entry for entry in folder.iterdir() if composed(entry.name) == wanted), path)
 
 
 def _walk(folder: Path, listing: Listing) -> list[Path]:
-    files: list[Path] = []
+    paths: list[Path] = []
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -107,29 +107,29 @@ def _walk(folder: Path, listing: Listing) -> list[Path]:
             # A link within the folder shows what is read anyway; one that leads out was not offered.
             listing.skipped.append((str(entry), "a link"))
         elif entry.is_dir():
-            files += _walk(entry, listing)
+            paths += _walk(entry, listing)
         elif entry.is_file():
-            files.append(entry)
+            paths.append(entry)
         else:
             listing.skipped.append((str(entry), "not a regular file"))
-    return files
+    return paths
 
 
-def _add(file: Path, listing: Listing) -> None:
-    prefix = _source(file, listing.sources)
+def _add(path: Path, listing: Listing) -> None:
+    prefix = _source(path, listing.sources)
     if prefix is None:
-        raise ValueError(f"{file} lies in no source")
-    relative = file.relative_to(listing.sources[prefix]).as_posix()
+        raise ValueError(f"{path} lies in no source")
+    relative = path.relative_to(listing.sources[prefix]).as_posix()
     if not _is_text(relative):
-        listing.skipped.append((str(file), "its name is not UTF-8; rename it"))
+        listing.skipped.append((str(path), "its name is not UTF-8; rename it"))
         return
     name = composed(f"{prefix}/{relative}" if prefix else relative)
     name = listing.kept.get(name, name)
-    taken = listing.files.get(name)
-    if taken is not None and taken != file:
-        listing.skipped.append((str(file), f"its name '{name}' is that of {taken}; rename one"))
+    taken = listing.paths.get(name)
+    if taken is not None and taken != path:
+        listing.skipped.append((str(path), f"its name '{name}' is that of {taken}; rename one"))
         return
-    listing.files[name] = file
+    listing.paths[name] = path
     listing.origin[name] = prefix
 
 

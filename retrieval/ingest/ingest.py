@@ -18,7 +18,7 @@ from adapt.registry.artifacts import sha256_file
 from retrieval.chunks.cut import ChunkSettings
 from retrieval.ingest.files import NO_FILE, Listing, locate
 from retrieval.ingest.prepare import Preparer, Unread
-from retrieval.ingest.prepared import Prepared, Source
+from retrieval.ingest.prepared import IngestFile, Prepared
 from retrieval.ingest.rates import Rates
 from retrieval.readers.read import MAX_BYTES, READER_VERSION
 from retrieval.sandbox.limits import ReaderLimits
@@ -55,7 +55,7 @@ class IngestSettings:
 
 
 # has other machines prepare files into a folder of staged documents
-Distribute = Callable[[Sequence[Source], Path, IngestSettings], None]
+Distribute = Callable[[Sequence[IngestFile], Path, IngestSettings], None]
 
 
 class Ingest:
@@ -106,12 +106,12 @@ class Ingest:
         if distribute is not None:
             distribute(todo, self._staged, self._settings)
         with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
-            for made in self._prepared(todo, version, report):
-                if isinstance(made, Unread):
-                    parked[made.source.name] = self._parked(made, listing)
+            for outcome in self._prepared(todo, version, report):
+                if isinstance(outcome, Unread):
+                    parked[outcome.file.name] = self._parked(outcome, listing)
                 else:
-                    source = listing.origin[made.text.name]
-                    documents[made.text.name] = self._entry(made, version, source)
+                    source = listing.origin[outcome.text.name]
+                    documents[outcome.text.name] = self._entry(outcome, version, source)
             _refuse_nothing(listing, report)
             report.chunks = version.written
             changes = {"documents": documents, "sources": listing.sources, "parked": parked}
@@ -133,12 +133,12 @@ class Ingest:
         started = time.monotonic()
         report, kept = IngestReport(), dict(self._manifest.documents)
         with NextVersion(self._folder, self._manifest, self._settings.versions) as version:
-            for made in self._preparer.prepare_texts(self._changed_texts(documents, report)):
-                name = made.text.name
+            for prepared in self._preparer.prepare_texts(self._changed_texts(documents, report)):
+                name = prepared.text.name
                 (report.changed if name in kept else report.added).append(name)
                 version.make_room()
-                version.write(made.text.chunks, made.vectors)
-                kept[name] = self._entry(made, version, NO_FILE)
+                version.write(prepared.text.chunks, prepared.vectors)
+                kept[name] = self._entry(prepared, version, NO_FILE)
             _refuse_nothing(Listing(), report)
             report.chunks = version.written
             if report.added or report.changed:
@@ -169,10 +169,10 @@ class Ingest:
 
     def _changed_files(
         self, listing: Listing, report: IngestReport, *, retry: bool
-    ) -> list[Source]:
+    ) -> list[IngestFile]:
         todo = []
-        for number, (name, path) in enumerate(listing.files.items()):
-            self._progress(ProgressEvent("check", number, len(listing.files), name))
+        for number, (name, path) in enumerate(listing.paths.items()):
+            self._progress(ProgressEvent("check", number, len(listing.paths), name))
             entry = self._manifest.documents.get(name)
             parked = None if retry else self._manifest.parked.get(name)
             if entry is not None and entry.source != listing.origin[name]:
@@ -181,20 +181,20 @@ class Ingest:
                 )
                 report.failed.append((name, f"{path}: has the name of {other}; rename one of them"))
                 continue
-            source = Source(name, path, _digest(path))
+            file = IngestFile(name, path, _digest(path))
             if entry is not None and (entry.cut, entry.revision) == (
                 self._preparer.cut,
-                source.revision,
+                file.revision,
             ):
                 report.unchanged.append(name)
             elif parked is not None and (parked.reader, parked.revision) == (
                 READER_VERSION,
-                source.revision or None,  # what could not even be opened is always tried again
+                file.revision or None,  # what could not even be opened is always tried again
             ):
                 report.parked.append((name, parked.reason))
             else:
-                todo.append(source)
-        self._progress(ProgressEvent("check", len(listing.files), len(listing.files)))
+                todo.append(file)
+        self._progress(ProgressEvent("check", len(listing.paths), len(listing.paths)))
         return todo
 
     def _changed_texts(
@@ -220,59 +220,59 @@ class Ingest:
         return [
             name
             for name, entry in self._manifest.documents.items()
-            if name not in listing.files and listing.covers(name, entry.source)
+            if name not in listing.paths and listing.covers(name, entry.source)
         ]
 
-    def _still_parked(self, listing: Listing, todo: Sequence[Source]) -> dict[str, ParkedFile]:
+    def _still_parked(self, listing: Listing, todo: Sequence[IngestFile]) -> dict[str, ParkedFile]:
         """Return the parked files but those that are tried now, and those that are gone."""
-        tried = {source.name for source in todo}
+        tried = {file.name for file in todo}
         return {
             name: parked
             for name, parked in self._manifest.parked.items()
             if name not in tried
-            and (name in listing.files or not listing.covers(name, parked.source))
+            and (name in listing.paths or not listing.covers(name, parked.source))
         }
 
     def _prepared(
-        self, todo: Sequence[Source], version: NextVersion, report: IngestReport
+        self, todo: Sequence[IngestFile], version: NextVersion, report: IngestReport
     ) -> Iterator[Prepared | Unread]:
         """Prepare and write; yield each document that is in the new segment, and each file that could not be read."""
         rates = Rates(len(todo), self._progress)
-        for number, made in enumerate(self._preparer.prepare(todo)):
+        for number, outcome in enumerate(self._preparer.prepare(todo)):
             name = todo[number].name
             rates.show(number, version.written, name)
             known = name in self._manifest.documents
-            if isinstance(made, Unread):
+            if isinstance(outcome, Unread):
                 kept = "; what was read of it before stays" if known else ""
-                report.failed.append((name, f"{made.reason}{kept}"))
-                yield made
+                report.failed.append((name, f"{outcome.reason}{kept}"))
+                yield outcome
                 continue
             (report.changed if known else report.added).append(name)
-            report.warnings += [(name, warning) for warning in made.text.warnings]
+            report.warnings += [(name, warning) for warning in outcome.text.warnings]
             version.make_room()
-            version.write(made.text.chunks, made.vectors)
-            yield made
+            version.write(outcome.text.chunks, outcome.vectors)
+            yield outcome
         rates.show(len(todo), version.written, "")
 
-    def _entry(self, made: Prepared, version: NextVersion, source: str) -> DocumentEntry:
+    def _entry(self, prepared: Prepared, version: NextVersion, source: str) -> DocumentEntry:
         return DocumentEntry(
-            revision=made.text.revision,
+            revision=prepared.text.revision,
             segment=version.segment_id,
-            chunks=len(made.text.chunks),
+            chunks=len(prepared.text.chunks),
             cut=self._preparer.cut,
             source=source,
-            title=made.text.title,
-            pages=made.text.pages,
-            warnings=made.text.warnings,
+            title=prepared.text.title,
+            pages=prepared.text.pages,
+            warnings=prepared.text.warnings,
         )
 
-    def _parked(self, made: Unread, listing: Listing) -> ParkedFile:
-        source = made.source
+    def _parked(self, unread: Unread, listing: Listing) -> ParkedFile:
+        file = unread.file
         return ParkedFile(
-            revision=source.revision,
+            revision=file.revision,
             reader=READER_VERSION,
-            reason=made.reason,
-            source=listing.origin[source.name],
+            reason=unread.reason,
+            source=listing.origin[file.name],
         )
 
 

@@ -15,7 +15,7 @@ from adapt.protocols import TextEmbedder
 from adapt.records import Chunk, Document
 from retrieval.chunks.cut import CHUNKER_VERSION, HEADING_TOKENS, ChunkSettings
 from retrieval.index.version_index import EachVectors
-from retrieval.ingest.prepared import Prepared, Source, Staged, Text
+from retrieval.ingest.prepared import IngestFile, Prepared, Staged, Text
 from retrieval.readers.read import READER_VERSION
 from retrieval.sandbox.limits import ReaderLimits
 from retrieval.sandbox.pool import ReaderPool
@@ -30,7 +30,7 @@ GROUP = 512  # chunks embedded together: enough to sort by length, few enough to
 class Unread:
     """A file that could not be read, and why in one sentence."""
 
-    source: Source
+    file: IngestFile
     reason: str
 
 
@@ -38,11 +38,11 @@ class Unread:
 class _Group:
     """Documents that are embedded together, in order; those without vectors are still to be embedded."""
 
-    items: list[tuple[Source, Text, EachVectors | None]] = field(default_factory=list)
+    items: list[tuple[IngestFile, Text, EachVectors | None]] = field(default_factory=list)
     waiting: int = 0
 
-    def add(self, source: Source, text: Text, vectors: EachVectors | None) -> None:
-        self.items.append((source, text, vectors))
+    def add(self, file: IngestFile, text: Text, vectors: EachVectors | None) -> None:
+        self.items.append((file, text, vectors))
         self.waiting += len(text.chunks)
 
 
@@ -62,23 +62,23 @@ class Preparer:
         self._settings = settings
         self._limits = limits
 
-    def prepare(self, sources: Sequence[Source]) -> Iterator[Prepared | Unread]:
+    def prepare(self, files: Sequence[IngestFile]) -> Iterator[Prepared | Unread]:
         """Yield each file's document, or why there is none, in order; what was prepared before is taken up."""
-        kept = {source.name for source in sources if self._staged.holds(source)}
-        fresh = [source for source in sources if source.name not in kept]
+        kept = {file.name for file in files if self._staged.holds(file)}
+        fresh = [file for file in files if file.name not in kept]
         group = _Group()
         with ReaderPool(limits=self._limits) as pool:
-            results = pool.read((source.name, source.path) for source in fresh)
-            for source in sources:
-                if source.name in kept:
-                    found = self._staged.load(source)
-                    group.add(source, found.text, found.vectors)
+            results = pool.read((file.name, file.path) for file in fresh)
+            for file in files:
+                if file.name in kept:
+                    prepared = self._staged.load(file)
+                    group.add(file, prepared.text, prepared.vectors)
                 else:
                     result = next(results)
                     if result.document is None:
-                        yield Unread(source, result.error)
+                        yield Unread(file, result.error)
                         continue
-                    group.add(source, self._cut(result.document), None)
+                    group.add(file, self._cut(result.document), None)
                 if group.waiting >= GROUP:
                     yield from self._embedded(group)
                     group = _Group()
@@ -88,8 +88,8 @@ class Preparer:
         """Yield documents whose text is there already, ready to be written, in order."""
         group = _Group()
         for document in documents:
-            source = Source(document.name, Path(), document.sha256)
-            group.add(source, self._cut(document), None)
+            file = IngestFile(document.name, Path(), document.sha256)
+            group.add(file, self._cut(document), None)
             if group.waiting >= GROUP:
                 yield from self._embedded(group)
                 group = _Group()
@@ -101,8 +101,8 @@ class Preparer:
             self._texts(chunks[start : start + GROUP]) for start in range(0, len(chunks), GROUP)
         ]
         return tuple(
-            np.concatenate([one.embed_array(texts) for texts in groups or [[]]])
-            for one in self._embedder.parts
+            np.concatenate([embedder.embed_array(texts) for texts in groups or [[]]])
+            for embedder in self._embedder.parts
         )
 
     def _cut(self, document: Document) -> Text:
@@ -126,25 +126,27 @@ class Preparer:
 
     def _embedded(self, group: _Group) -> Iterator[Prepared]:
         """Embed what has no vectors yet, keep it, and yield all documents in order."""
-        fresh = [one for _, text, vectors in group.items if vectors is None for one in text.chunks]
-        made = self.vectors(fresh)
+        fresh = [
+            chunk for _, text, vectors in group.items if vectors is None for chunk in text.chunks
+        ]
+        embedded = self.vectors(fresh)
         start = 0
-        for source, text, vectors in group.items:
+        for file, text, vectors in group.items:
             if vectors is not None:
                 yield Prepared(text, vectors)
                 continue
-            own = tuple(one[start : start + len(text.chunks)] for one in made)
+            own = tuple(matrix[start : start + len(text.chunks)] for matrix in embedded)
             prepared = Prepared(text, own)
             start += len(text.chunks)
-            self._staged.save(source, prepared)
+            self._staged.save(file, prepared)
             yield prepared
 
     def _texts(self, chunks: Sequence[Chunk]) -> list[str]:
-        """Return what is embedded: a chunk from the middle of a section tells little without its heading."""
-        counts = self._embedder.count_tokens_batch([one.heading for one in chunks])
+        """Return what is embedded: a chunk from the middle of a section says little without its heading."""
+        counts = self._embedder.count_tokens_batch([chunk.heading for chunk in chunks])
         return [
-            f"{one.heading}\n{one.text}"
-            if one.heading and tokens <= HEADING_TOKENS and not one.text.startswith("#")
-            else one.text
-            for one, tokens in zip(chunks, counts, strict=True)
+            f"{chunk.heading}\n{chunk.text}"
+            if chunk.heading and tokens <= HEADING_TOKENS and not chunk.text.startswith("#")
+            else chunk.text
+            for chunk, tokens in zip(chunks, counts, strict=True)
         ]

@@ -23,7 +23,7 @@ HEADER = "prepared"
 
 
 @dataclass(frozen=True)
-class Source:
+class IngestFile:
     """A file of an ingest: its document's name, where it lies, and the SHA-256 of its bytes."""
 
     name: str
@@ -66,21 +66,21 @@ class Staged:
         self.folder = folder
         self._recipe = recipe
 
-    def holds(self, source: Source) -> bool:
+    def holds(self, file: IngestFile) -> bool:
         """Return whether a file is prepared; a file that a power cut tore is not."""
         try:
-            with safe_open(self._path(source), framework="numpy") as file:
-                return HEADER in (file.metadata() or {})
+            with safe_open(self._path(file), framework="numpy") as tensors:
+                return HEADER in (tensors.metadata() or {})
         except (OSError, SafetensorError):
             return False
 
-    def load(self, source: Source) -> Prepared:
+    def load(self, file: IngestFile) -> Prepared:
         """Return a prepared document that is there."""
-        with safe_open(self._path(source), framework="numpy") as file:
-            vectors = tuple(file.get_tensor(name) for name in sorted(file.keys()))
-            return Prepared(TEXT.validate_json(file.metadata()[HEADER]), vectors)
+        with safe_open(self._path(file), framework="numpy") as tensors:
+            vectors = tuple(tensors.get_tensor(name) for name in sorted(tensors.keys()))
+            return Prepared(TEXT.validate_json(tensors.metadata()[HEADER]), vectors)
 
-    def save(self, source: Source, prepared: Prepared) -> None:
+    def save(self, file: IngestFile, prepared: Prepared) -> None:
         """Keep a prepared document; it appears whole."""
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / f"{uuid.uuid4().hex}.tmp"
@@ -90,9 +90,9 @@ class Staged:
             for embedder, vectors in enumerate(prepared.vectors)
         }
         save_file(named, temporary, header)
-        temporary.replace(self._path(source))
+        temporary.replace(self._path(file))
 
-    def _path(self, source: Source) -> Path:
-        parts = (source.name, source.revision, self._recipe)
+    def _path(self, file: IngestFile) -> Path:
+        parts = (file.name, file.revision, self._recipe)
         digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
         return self.folder / f"{digest[:32]}.safetensors"

@@ -1,7 +1,7 @@
 """An ingest fanned out on a Ray cluster: tasks read, cut and embed files, the ingest then takes up what they prepared.
 
 All machines must see the workspace and the documents under the same paths (a shared folder). A task whose machine is lost is
-tried again elsewhere; what it had prepared is not made twice, and a file that no task could read is told by the ingest
+tried again elsewhere; what it had prepared is not made twice, and a file that no task could read is reported by the ingest
 itself, which reads it again. So the result is that of one machine.
 """
 
@@ -19,13 +19,13 @@ from adapt.protocols import Progress, TextEmbedder, no_progress
 from adapt.records import ProgressEvent
 from retrieval.ingest.ingest import Distribute, IngestSettings
 from retrieval.ingest.prepare import Preparer, Unread
-from retrieval.ingest.prepared import Source
+from retrieval.ingest.prepared import IngestFile
 
 RETRIES = 8  # of a task whose worker or machine was lost
 TASK_FILES = 64  # at most of one task, and
 TASK_BYTES = 2_000_000  # at most, unless one file has more: a task takes seconds, so that little is done twice
 POLL_SECONDS = 0.5
-SOURCES = TypeAdapter(tuple[Source, ...])
+FILES = TypeAdapter(tuple[IngestFile, ...])
 
 
 def distribute_on(
@@ -36,11 +36,11 @@ def distribute_on(
     Args:
         address: `ray` for a cluster on this machine, or that of one.
         embedder: its name, as `load_embedder` takes it.
-        identity: of the embedder here; a machine on which another one goes by that name is refused.
+        identity: of the embedder here; a machine where that name means another one is refused.
     """
 
-    def distribute(sources: Sequence[Source], staged: Path, settings: IngestSettings) -> None:
-        if not sources:
+    def distribute(files: Sequence[IngestFile], staged: Path, settings: IngestSettings) -> None:
+        if not files:
             return
         with connected(address) as ray:
             remote = ray.remote(prepare_files).options(
@@ -48,9 +48,9 @@ def distribute_on(
             )
             tasks = [
                 remote.remote(
-                    SOURCES.dump_json(batch).decode(), str(staged), settings, embedder, identity
+                    FILES.dump_json(batch).decode(), str(staged), settings, embedder, identity
                 )
-                for batch in batches(sources)
+                for batch in batches(files)
             ]
             _follow(ray, tasks, progress)
 
@@ -58,7 +58,7 @@ def distribute_on(
 
 
 def prepare_files(
-    sources: str, staged: str, settings: IngestSettings, embedder: str, identity: str
+    files: str, staged: str, settings: IngestSettings, embedder: str, identity: str
 ) -> int:
     """Prepare some files in the process of a task, and return how many could not be read.
 
@@ -73,20 +73,20 @@ def prepare_files(
         )
     preparer = Preparer(Path(staged), loaded, settings.chunks, settings.readers)
     return sum(
-        isinstance(made, Unread) for made in preparer.prepare(SOURCES.validate_json(sources))
+        isinstance(outcome, Unread) for outcome in preparer.prepare(FILES.validate_json(files))
     )
 
 
-def batches(sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+def batches(files: Sequence[IngestFile]) -> Iterator[tuple[IngestFile, ...]]:
     """Yield the files in groups, each the work of one task."""
-    batch: list[Source] = []
+    batch: list[IngestFile] = []
     size = 0
-    for source in sources:
-        own = source.path.stat().st_size if source.path.is_file() else 0
+    for file in files:
+        own = file.path.stat().st_size if file.path.is_file() else 0
         if batch and (len(batch) == TASK_FILES or size + own > TASK_BYTES):
             yield tuple(batch)
             batch, size = [], 0
-        batch.append(source)
+        batch.append(file)
         size += own
     if batch:
         yield tuple(batch)

@@ -1,4 +1,4 @@
-"""Waiting for changes under files and folders, by what the operating system tells (watchfiles)."""
+"""Waiting for changes under files and folders, by the operating system's notifications (watchfiles)."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ def changes(paths: Sequence[Path]) -> Iterator[set[tuple[Change, str]]]:
             raise DataError(f"{path}: no such file or folder; check the path")
     # a single file is often replaced, not written: its folder sees that
     folders = {path if path.is_dir() else path.parent for path in watched}
-    for found in watch(*folders, debounce=SETTLE_MS, raise_interrupt=True):
-        touched = {Path(file) for _, file in found}
-        if any(one.is_relative_to(path) for one in touched for path in watched):
-            yield found
+    for changed in watch(*folders, debounce=SETTLE_MS, raise_interrupt=True):
+        touched = {Path(file) for _, file in changed}
+        if any(file.is_relative_to(path) for file in touched for path in watched):
+            yield changed

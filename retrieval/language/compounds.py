@@ -1,4 +1,4 @@
-"""Compounds: words of German and its like that are written as one, found by their parts and cut into them.
+"""Compounds: words of German and similar languages that are written as one, found by their parts and cut into them.
 
 No dictionary is needed: the vocabulary of the collection says what its words are. "Schlüssel" stands for
 "Bootshausschlüssel" too, and a compound that no document holds is looked for by two parts that some do.
@@ -26,7 +26,7 @@ class Compounds:
     """The long words of a collection, and which of them are made with another."""
 
     def __init__(self, words: Iterable[str], known: Known) -> None:
-        """Take the stems, and what tells whether a term is one of the collection's."""
+        """Take the stems, and a test of whether a term is one of the collection's."""
         self._words = sorted(set(words))
         self._turned = sorted(word[::-1] for word in self._words)
         self._known = known
@@ -40,11 +40,15 @@ class Compounds:
         if len(term) < LEAST_PART or not term.isalpha():
             return []
         ends = [word[::-1] for word in _beginning(self._turned, term[::-1])]
-        found = [
-            *(one for one in _beginning(self._words, term) if self._fits(term, one[len(term) :])),
-            *(one for one in ends if self._fits(term, one[: -len(term)], first=True)),
+        compounds = [
+            *(
+                word
+                for word in _beginning(self._words, term)
+                if self._fits(term, word[len(term) :])
+            ),
+            *(word for word in ends if self._fits(term, word[: -len(term)], first=True)),
         ]
-        return sorted(dict.fromkeys(found), key=lambda word: (len(word), word))[:MOST]
+        return sorted(dict.fromkeys(compounds), key=lambda word: (len(word), word))[:MOST]
 
     def parts(self, term: str) -> tuple[str, str] | None:
         """Return the two parts of a compound that the collection knows, the longest last one; None where there are none."""
@@ -60,7 +64,7 @@ class Compounds:
     def _fits(self, term: str, rest: str, *, first: bool = False) -> bool:
         """Return whether what a compound has beside a term is a part of it."""
         rests = _without_link(rest) if first else _after_link(rest)
-        if any(self._known(one) for one in rests):
+        if any(self._known(part) for part in rests):
             return True
         return len(term) >= SURE_PART and len(rest) >= LEAST_PART
 
@@ -68,18 +72,18 @@ class Compounds:
 def _beginning(words: list[str], start: str) -> list[str]:
     """Return the sorted words that begin so and go on."""
     place = bisect_left(words, start)
-    found = []
+    longer = []
     while place < len(words) and words[place].startswith(start):
-        found += [words[place]] if len(words[place]) > len(start) else []
+        longer += [words[place]] if len(words[place]) > len(start) else []
         place += 1
-    return found
+    return longer
 
 
 def _without_link(part: str) -> list[str]:
     cut = (part.removesuffix(link) for link in LINKS if part.endswith(link))
-    return [one for one in cut if len(one) >= LEAST_PART - 1]
+    return [bare for bare in cut if len(bare) >= LEAST_PART - 1]
 
 
 def _after_link(part: str) -> list[str]:
     cut = (part.removeprefix(link) for link in LINKS if part.startswith(link))
-    return [one for one in cut if len(one) >= LEAST_PART - 1]
+    return [bare for bare in cut if len(bare) >= LEAST_PART - 1]

@@ -1,6 +1,6 @@
 """Text to terms: folded, cut into words, stemmed as its language asks (Snowball); beside them what it refers to.
 
-A chunk is analysed in the language of its document. A question is too short to tell its language, and a collection may hold
+A chunk is analysed in the language of its document. A question is too short to show its language, and a collection may hold
 several, so each of its words stands for all that it may be in the languages of the collection (`asked`). Numbers, dates,
 codes and names that are stop words have terms of their own (`retrieval.language.forms.references`).
 """
@@ -51,7 +51,7 @@ PARTICLES = re.compile(
     r"(?:에서는|에서도|으로는|으로도|이라는|에게서|에서|에게|으로|이나|까지|부터|보다|처럼|마다|하고|한테|이라|라는|에는|에도"
     r"|은|는|이|가|을|를|의|에|로|와|과|도|만|나|라)$"
 )
-SAMPLE = 4_000  # characters that tell a document's language
+SAMPLE = 4_000  # characters that show a document's language
 MOST = 0.5  # of a collection
 ASKED = 4_096  # words of questions whose terms are remembered
 NEUTRAL = ""  # of a document whose language has no stemmer, or is not known
@@ -70,15 +70,15 @@ def language_of(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """Return the words of a text in order, folded; what is written without spaces as pairs of signs."""
-    found = []
+    parts = []
     for word in WORD.findall(fold(text)):
         if word.isascii() or not UNSPACED.search(word):
-            found.append(word)
+            parts.append(word)
         elif HANGUL.fullmatch(word):
-            found += _korean(word)
+            parts += _korean(word)
         else:
-            found += _cut(word)
-    return found
+            parts += _cut(word)
+    return parts
 
 
 def terms(text: str, language: str) -> list[str]:
@@ -88,11 +88,11 @@ def terms(text: str, language: str) -> list[str]:
 
 def other_terms(text: str, language: str) -> list[str]:
     """Return the terms that a text is found by beside its words: of numbers, dates, codes, labels and names."""
-    found: list[str] = []
+    others: list[str] = []
     for form in references(composed(text), SMALL_WORDS):
-        found += form.terms if form.named else _stemmed(list(form.terms), language)
-        found += form.also
-    return found
+        others += form.terms if form.named else _stemmed(list(form.terms), language)
+        others += form.also
+    return others
 
 
 def leading_terms(text: str) -> set[str]:
@@ -136,18 +136,18 @@ def asked(question: str, shares: Mapping[str, float]) -> list[Asked]:
                 group = group.union(*around)
                 counts[group] = counts.get(group, 0) + 1
                 small |= {group} if part in SMALL_WORDS else set()
-    found = [Asked(group, times, small=group in small) for group, times in counts.items()]
+    of_words = [Asked(group, times, small=group in small) for group, times in counts.items()]
     whole: dict[tuple[int, int], frozenset[str]] = {}
     for form in forms:
         if form.named and not any(_contains(other, form) for other in forms):
             span = form.start, form.end
             whole[span] = whole.get(span, frozenset()) | form.terms
-    return [*found, *(Asked(group, 1, True) for group in dict.fromkeys(whole.values()))]
+    return [*of_words, *(Asked(group, 1, True) for group in dict.fromkeys(whole.values()))]
 
 
 def named_words(text: str) -> list[tuple[str, int, int]]:
     """Return the words of a text, folded, with their places, without what only an apostrophe cut off."""
-    found = []
+    named = []
     for match in WORD.finditer(text):
         start, end = match.span()
         before, after = text[start - 1 : start], text[end : end + 1]
@@ -161,14 +161,14 @@ def named_words(text: str) -> list[tuple[str, int, int]]:
             and text[end + 1 : end + 2] in "tT"
         ):
             continue
-        found.append((word, start, end))
-    return found
+        named.append((word, start, end))
+    return named
 
 
-def _contains(one: Form, other: Form) -> bool:
+def _contains(form: Form, other: Form) -> bool:
     """Return whether a form is more than another that is part of it: `INV-2024/0031` than `2024/0031`."""
-    inside = one.start <= other.start and other.end <= one.end
-    return inside and one.whole and one.end - one.start > other.end - other.start
+    inside = form.start <= other.start and other.end <= form.end
+    return inside and form.whole and form.end - form.start > other.end - other.start
 
 
 def _around(forms: Iterable[Form], start: int, end: int) -> list[frozenset[str]]:
@@ -179,15 +179,15 @@ def _around(forms: Iterable[Form], start: int, end: int) -> list[frozenset[str]]
 @functools.lru_cache(maxsize=ASKED)
 def _group(word: str, shares: tuple[tuple[str, float], ...], kept: bool) -> frozenset[str] | None:
     """Return the terms of a question's word, None for one that names nothing in most of the collection."""
-    small = sum(share for one, share in shares if word in STOP_WORDS.get(one, ())) >= MOST
+    small = sum(share for language, share in shares if word in STOP_WORDS.get(language, ())) >= MOST
     if small and not kept:
         return None
     parts = words(word)
-    return frozenset(term for one, _ in shares for term in _stemmed(parts, one))
+    return frozenset(term for language, _ in shares for term in _stemmed(parts, language))
 
 
-def _stemmed(found: list[str], language: str) -> list[str]:
-    return found if language == NEUTRAL else _stemmer(language).stemWords(found)
+def _stemmed(parts: list[str], language: str) -> list[str]:
+    return parts if language == NEUTRAL else _stemmer(language).stemWords(parts)
 
 
 def _korean(word: str) -> list[str]:

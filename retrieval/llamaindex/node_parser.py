@@ -73,14 +73,14 @@ class ChunkParser(NodeParser):
         self, nodes: Sequence[BaseNode], show_progress: bool = False, **kwargs: Any
     ) -> list[BaseNode]:
         del show_progress, kwargs
-        made: list[BaseNode] = []
+        parsed: list[BaseNode] = []
         for pages in by_document(nodes):
             sources = [self._source(page) for page in pages]
-            for one in self.chunks(pages):
-                node = to_node(one, pages[one.part].metadata if self.include_metadata else None)
-                node.relationships[NodeRelationship.SOURCE] = sources[one.part]
-                made.append(node)
-        return made
+            for piece in self.chunks(pages):
+                node = to_node(piece, pages[piece.part].metadata if self.include_metadata else None)
+                node.relationships[NodeRelationship.SOURCE] = sources[piece.part]
+                parsed.append(node)
+        return parsed
 
     def _source(self, page: BaseNode) -> RelatedNodeInfo:
         """Return how a node names its page; a hash of a long text takes as much memory again."""
@@ -91,7 +91,7 @@ class ChunkParser(NodeParser):
     def _postprocess_parsed_nodes(
         self, nodes: list[BaseNode], parent_doc_map: dict[str, IndexDocument]
     ) -> list[BaseNode]:
-        """Name the neighbours; offsets and metadata are there, and would only be looked for in vain."""
+        """Name the neighbours only; offsets and metadata are there already."""
         del parent_doc_map
         if not self.include_prev_next_rel:
             return nodes

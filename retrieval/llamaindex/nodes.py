@@ -56,21 +56,21 @@ def to_pages(document: Document) -> list[IndexDocument]:
 def to_documents(pages: Iterable[BaseNode]) -> list[Document]:
     """Return documents of llama-index, whichever reader made them, as ours; neighbouring pages of one file are one.
 
-    A document is called what `document` in its metadata says, else as its file is, else by its id; without a hash of the
+    A document's name is `document` in its metadata, else its file's name, else its id; without a hash of the
     file's bytes it gets that of its text.
 
     Raises:
         DataError: two are called the same.
     """
-    made: dict[str, Document] = {}
+    documents: dict[str, Document] = {}
     for parts in by_document(pages):
         name = _name(parts[0])
-        if name in made:
+        if name in documents:
             raise DataError(
                 f"two documents are called '{name}'; name them by metadata['{DOCUMENT}']"
             )
-        made[name] = _document(name, parts)
-    return list(made.values())
+        documents[name] = _document(name, parts)
+    return list(documents.values())
 
 
 def by_document(pages: Iterable[BaseNode]) -> Iterator[list[BaseNode]]:
@@ -153,9 +153,9 @@ def _page(part: BaseNode, name: str) -> Page:
 
 
 def _number(metadata: dict[str, Any]) -> int | None:
-    """Return which page it is, from 1; None where that is not said in figures."""
-    said = str(metadata.get(PAGE) or metadata.get(PAGE_LABEL) or "")
-    return int(said) if said.isdecimal() and said.isascii() else None
+    """Return which page it is, from 1; None where that is not given in figures."""
+    label = str(metadata.get(PAGE) or metadata.get(PAGE_LABEL) or "")
+    return int(label) if label.isdecimal() and label.isascii() else None
 
 
 def _name(part: BaseNode) -> str:

@@ -1,7 +1,7 @@
 """Citations: which passages the [n] of an answer point to, and whether these say what the answer says.
 
 A sentence keeps its [n] if it quotes passage n or passes as a statement of it (`retrieval.prompt.statements`); if it quotes
-another passage, the number is put right; else the citation goes, and it is said. Which [n] are the answer's own:
+another passage, the number is corrected; else the citation is removed, with a note. Which [n] are the answer's own:
 `retrieval.prompt.marks`.
 """
 
@@ -13,7 +13,7 @@ from adapt.records import CleanedAnswer, ContextPiece, Passage
 from retrieval.prompt.marks import Mark, own_marks
 from retrieval.prompt.statements import Evidence, is_quoted, is_supported
 
-LEAST_QUOTED = 3  # words that tell which passage a sentence is from
+LEAST_QUOTED = 3  # words that show which passage a sentence is from
 BOUNDARY = re.compile(r"(?<=[.!?\u2026])[\"'\u201d\u2019»)\]]*\s+(?=\S)|\n+")
 ABBREVIATED = re.compile(
     r"(?:\b(?:Mr|Mrs|Ms|Dr|Prof|St|Sr|Sra|Dra|Jr|No|vs|etc|approx|Inc|Ltd|Co|Fig|art|núm|c|ca|cf|pp?)"
@@ -28,8 +28,8 @@ POINTER = re.compile(
 
 
 def notes(cleaned: CleanedAnswer) -> list[str]:
-    """Return in sentences which statements lost their citations, and which were put right."""
-    told = [
+    """Return in sentences which statements lost their citations, and which citations were corrected."""
+    sentences = [
         _lost(numbers, verb)
         for numbers, verb in (
             (cleaned.unsupported, ("does not say it", "do not say them")),
@@ -40,11 +40,11 @@ def notes(cleaned: CleanedAnswer) -> list[str]:
     ]  # fmt: skip
     if len(cleaned.corrected) == 1:
         [(wrong, right)] = cleaned.corrected
-        told.append(f"1 citation was put right: the sentence stands in passage {right}, not in {wrong}.")  # fmt: skip
+        sentences.append(f"1 citation was corrected: the sentence stands in passage {right}, not in {wrong}.")  # fmt: skip
     elif cleaned.corrected:
         pairs = ", ".join(f"[{wrong}] became [{right}]" for wrong, right in cleaned.corrected)
-        told.append(f"{len(cleaned.corrected)} citations were put right: {pairs}.")
-    return told
+        sentences.append(f"{len(cleaned.corrected)} citations were corrected: {pairs}.")
+    return sentences
 
 
 def _lost(numbers: Sequence[int], verbs: tuple[str, str]) -> str:
@@ -59,15 +59,15 @@ def _lost(numbers: Sequence[int], verbs: tuple[str, str]) -> str:
 
 def cited(answer: str, passages: Sequence[Passage | ContextPiece]) -> list[int]:
     """Return the numbers of the passages that an answer cites, in the order of their first mention."""
-    marks = own_marks(answer, [_text(one) for one in passages])
+    marks = own_marks(answer, [_text(passage) for passage in passages])
     numbers = dict.fromkeys(number for mark in marks for number in mark.numbers)
     return [number for number in numbers if 1 <= number <= len(passages)]
 
 
 def check(answer: str, passages: Sequence[Passage | ContextPiece]) -> CleanedAnswer:
-    """Return the answer without citations of passages that there are not or that do not say what it says."""
-    groups = _grouped(answer, own_marks(answer, [_text(one) for one in passages]))
-    evidence = [_evidence(one) for one in passages]
+    """Return the answer without citations of passages that do not exist or do not support it."""
+    groups = _grouped(answer, own_marks(answer, [_text(passage) for passage in passages]))
+    evidence = [_evidence(passage) for passage in passages]
     findings: list[_Finding] = []
     parts: list[str] = []
     place = 0
@@ -83,13 +83,13 @@ def check(answer: str, passages: Sequence[Passage | ContextPiece]) -> CleanedAns
             parts.append(before.rstrip(" \t"))
         findings.append(finding)
         place = end
-    lost = [(one.lost, one.is_compared) for one in findings if one.lost]
+    lost = [(finding.lost, finding.is_compared) for finding in findings if finding.lost]
     return CleanedAnswer(
         "".join([*parts, answer[place:]]),
-        removed=sum(one.removed for one in findings),
+        removed=sum(finding.removed for finding in findings),
         unsupported=tuple(number for number, is_compared in lost if is_compared),
         unchecked=tuple(number for number, is_compared in lost if not is_compared),
-        corrected=tuple(one.corrected for one in findings if one.corrected),
+        corrected=tuple(finding.corrected for finding in findings if finding.corrected),
     )
 
 
@@ -123,15 +123,15 @@ def _judge(claim: str, group: Sequence[Mark], evidence: Sequence[Evidence]) -> _
 
 
 def _together(numbers: Sequence[int], evidence: Sequence[Evidence]) -> Evidence:
-    """Return passages as one, for what is said of several of them."""
+    """Return passages as one, for a claim that cites several."""
     chosen = [evidence[number - 1] for number in numbers]
-    text = "\n".join(one.text for one in chosen)
-    return Evidence(text, "\n".join(one.around for one in chosen), chosen[0].language)
+    text = "\n".join(passage.text for passage in chosen)
+    return Evidence(text, "\n".join(passage.around for passage in chosen), chosen[0].language)
 
 
 def _quoted_of(claim: str, evidence: Sequence[Evidence]) -> int:
     """Return the number of the passage that a claim is a quotation of, 0 where there is none."""
-    quoted = (n for n, one in enumerate(evidence, start=1) if is_quoted(claim, one, least=LEAST_QUOTED))  # fmt: skip
+    quoted = (n for n, passage in enumerate(evidence, start=1) if is_quoted(claim, passage, least=LEAST_QUOTED))  # fmt: skip
     return next(quoted, 0)
 
 
@@ -176,17 +176,17 @@ def _is_abbreviated(text: str, match: re.Match[str]) -> bool:
     return "\n" not in match.group() and bool(ABBREVIATED.search(text[: match.start()]))
 
 
-def _text(one: Passage | ContextPiece) -> str:
+def _text(piece: Passage | ContextPiece) -> str:
     """Return a passage's own text, as an answer may quote it."""
-    passage = one if isinstance(one, Passage) else one.passage
+    passage = piece if isinstance(piece, Passage) else piece.passage
     if passage is not None:
         return passage.chunk.text
-    return one.text if isinstance(one, ContextPiece) else ""
+    return piece.text if isinstance(piece, ContextPiece) else ""
 
 
-def _evidence(one: Passage | ContextPiece) -> Evidence:
-    passage = one if isinstance(one, Passage) else one.passage
+def _evidence(piece: Passage | ContextPiece) -> Evidence:
+    passage = piece if isinstance(piece, Passage) else piece.passage
     if passage is None:
-        return Evidence(_text(one))
+        return Evidence(_text(piece))
     around = f"{passage.chunk.document}\n{passage.chunk.heading}"
     return Evidence(passage.chunk.text, around, passage.chunk.language)

@@ -20,12 +20,12 @@ def page_text(chunks: Sequence[Chunk]) -> tuple[str, int]:
     """
     first = chunks[0].start
     text = ""
-    for one in chunks:
+    for chunk in chunks:
         end = first + len(text)
-        gap = one.start - end
+        gap = chunk.start - end
         if gap > 0:
             text += "\n" * min(gap, 2) + " " * (gap - 2)
-        text += one.text[max(end - one.start, 0) :]
+        text += chunk.text[max(end - chunk.start, 0) :]
     return text, first
 
 
@@ -41,8 +41,8 @@ def view(cited: Chunk, page: Sequence[Chunk], text: str, *, current: bool) -> Pa
     length = len(cited.text)
     if text and whole.startswith(text, start):
         length = len(text)
-    elif text and (found := whole.find(text)) >= 0:
-        start, length = found, len(text)
+    elif text and (place := whole.find(text)) >= 0:
+        start, length = place, len(text)
     return PassageView(
         document=cited.document,
         page=cited.page,

@@ -1,4 +1,4 @@
-"""What speaks for passages holding the answer to a question: a few numbers that a person can check.
+"""The evidence that passages hold the answer to a question: a few numbers that a person can check.
 
 Not here: what follows from them (`retrieval.prompt.relevance`).
 """
@@ -31,15 +31,17 @@ def shared_sense(question: str, passages: Sequence[Passage], encoder: TextEmbedd
     itself: a coverage that knows synonyms and translations. 0 for a question without a word that names something.
     """
     asked = _words(question)
-    held = [_words(indexed_text(passage.chunk)) for passage in passages]
-    if not asked or not any(held):
+    in_passages = [_words(indexed_text(passage.chunk)) for passage in passages]
+    if not asked or not any(in_passages):
         return 0.0
-    known = list(dict.fromkeys([*asked, *(word for words in held for word in words)]))
+    known = list(dict.fromkeys([*asked, *(word for words in in_passages for word in words)]))
     place = {word: i for i, word in enumerate(known)}
     vectors = encoder.embed_array(known)
     wanted = vectors[[place[word] for word in asked]]
     nearest = [
-        (wanted @ vectors[[place[word] for word in words]].T).max(axis=1) for words in held if words
+        (wanted @ vectors[[place[word] for word in words]].T).max(axis=1)
+        for words in in_passages
+        if words
     ]
     return float(np.mean(nearest, axis=1).max())
 
@@ -50,5 +52,5 @@ def _sentences(text: str) -> list[str]:
 
 def _words(text: str) -> list[str]:
     """Return the words of a text that name something, each once; accents stay, an embedder knows them."""
-    found = dict.fromkeys(WORD.findall(text.casefold()))
-    return [word for word in found if fold(word) not in NAMELESS]
+    words = dict.fromkeys(WORD.findall(text.casefold()))
+    return [word for word in words if fold(word) not in NAMELESS]

@@ -38,8 +38,8 @@ _PERSONA = r"(?:\w+ ){0,3}?(?:ai|assistant|\w*bot|model|agent|hacker|pirate|poet
 
 # each names one way of speaking to an assistant; all are searched in small letters
 STRONG = tuple(
-    re.compile(one)
-    for one in (
+    re.compile(pattern)
+    for pattern in (
         # forget what you were told
         rf"\b(?:ignore|disregard|forget|override)\b[^.!?]{{0,20}}\b{_RULES_EN}\b[^.!?]{{0,12}}\b(?:above|before|you were given|so far)\b{_OF_PAPER}",
         rf"\b(?:ignor(?:e|ing)|disregard(?:ing)?|forget|override|bypass|do not follow|don't follow|stop following)\b[^.!?]{{0,40}}\b(?:previous|prior|above|earlier|preceding|before|all|any|every|your|system|other|original|existing|current)\b[^.!?]{{0,30}}\b{_RULES_EN}\b{_OF_PAPER}",

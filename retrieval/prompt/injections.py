@@ -52,7 +52,7 @@ FOLLOWING = 3  # sentences after a planted one that may belong to it
 def planted_spans(text: str) -> list[tuple[int, int]]:
     """Return (start, end) of each sentence of a text that speaks to the assistant, in order."""
     spans = _sentences(text)
-    found: list[tuple[int, int]] = []
+    planted: list[tuple[int, int]] = []
     follows = 0
     open_quotation = ""
     for place, (start, end) in enumerate(spans):
@@ -69,17 +69,19 @@ def planted_spans(text: str) -> list[tuple[int, int]]:
         else:
             follows = 0
             continue
-        found.append((start, end))
-    return found
+        planted.append((start, end))
+    return planted
 
 
 def speaks_to_assistant(sentence: str) -> bool:
     """Return whether a sentence, or what is disguised in it, is worded as an instruction to an assistant."""
     plain = _plain(sentence)
-    if any(_is_order(one, plain) for one in STRONG):
+    if any(_is_order(pattern, plain) for pattern in STRONG):
         return True
     # what is disguised is no report
-    if any(one.search(reading) for reading in _disguised(sentence, plain) for one in STRONG):
+    if any(
+        pattern.search(reading) for reading in _disguised(sentence, plain) for pattern in STRONG
+    ):
         return True
     apart = ALL_APART.findall(plain)
     return any(RUN_TOGETHER.search(run.replace(" ", "")) for run in apart)
@@ -109,7 +111,7 @@ def _is_order(pattern: re.Pattern[str], plain: str) -> bool:
 
 
 def _is_reported(plain: str, match: re.Match[str]) -> bool:
-    """Return whether the words of a match are quoted as somebody's, or told of those who attack."""
+    """Return whether the words of a match are quoted as somebody's, or describe what attackers do."""
     if ON_ATTACKS.search(plain, 0, match.start()):
         return True
     for quoted in QUOTED.finditer(plain):
@@ -129,8 +131,12 @@ def _disguised(sentence: str, plain: str) -> list[str]:
     readings = [joined, codecs.encode(plain, "rot13"), plain[::-1]]
     readings += [plain.translate(LEET)] if LEET_WORD.search(plain) else []
     for match in ENCODED.finditer(sentence):
-        readings += [_plain(one) for one in _decoded(match.group())]
-    return [one for one in dict.fromkeys(readings) if one != plain and LANGUAGE.search(one)]
+        readings += [_plain(decoded) for decoded in _decoded(match.group())]
+    return [
+        reading
+        for reading in dict.fromkeys(readings)
+        if reading != plain and LANGUAGE.search(reading)
+    ]
 
 
 def _plain(text: str) -> str:
@@ -140,18 +146,18 @@ def _plain(text: str) -> str:
 
 def _decoded(text: str) -> list[str]:
     """Return what a run of signs says in hexadecimal and in base64, where that is text."""
-    found: list[str] = []
+    texts: list[str] = []
     for decode in (_from_hex, _from_base64):
         data = decode(text)
         if data is None:
             continue
         try:
-            said = data.decode()
+            decoded = data.decode()
         except UnicodeDecodeError:
             continue
-        if all(sign.isprintable() or sign.isspace() for sign in said):
-            found.append(said)
-    return found
+        if all(sign.isprintable() or sign.isspace() for sign in decoded):
+            texts.append(decoded)
+    return texts
 
 
 def _from_hex(text: str) -> bytes | None:

@@ -102,10 +102,10 @@ def _is_quoted(
 def _common(answer: Sequence[_Token] | Iterator[_Token], passage: Sequence[_Token] | Iterator[_Token]) -> int:  # fmt: skip
     """Return how many words both begin with, marks between them being the same too."""
     count = 0
-    for one, other in zip(answer, passage, strict=False):
-        if one.text != other.text:
+    for token, other in zip(answer, passage, strict=False):
+        if token.text != other.text:
             break
-        count += not one.is_mark
+        count += not token.is_mark
     return count
 
 

@@ -59,11 +59,11 @@ WEIGHTS = {
 }
 # The share of the words, where no embedder and no reader is: on MLQA es-es dev and SQuAD-es; border at 3 % of the answered.
 COVERAGE, COVERAGE_OFFSET = 10.02, -3.259
-CHUNKS = 500  # of a collection whose size is not told; such were the ones of the fit
+CHUNKS = 500  # of a collection of unknown size; the fit used such
 READ = 3  # passages that are looked at; a prompt rarely holds more
 SPOKEN = ("en", "es")  # languages that a question is distinguished in
 SPANISH_SIGN = re.compile("[¿¡ñáéíóú]")
-# what is said to an assistant and asks nothing of documents; folded
+# what people say to an assistant without asking about documents; folded
 TALK = frozenset(
     WORD.findall(
         """hello hi hey thanks thank many lot good morning evening afternoon night bye goodbye see tomorrow welcome please
@@ -73,7 +73,7 @@ TALK = frozenset(
     )
 )
 
-# what people are told
+# what people read
 SAID = {
     "en": {
         "talk": "it asks nothing of the documents",
@@ -141,9 +141,11 @@ def judge(
         return Relevance(0.0, True, SAID[language]["nothing"])
     asked = Question(question, words, language, math.log(max(chunks, 1)), reader)
     score, why = max(_score(asked, way, group) for way, group in ways(asked, read, embedder))
-    same = [one for one in read if one.chunk.language in {"", language}]  # others have other words
-    held = {word for passage in same for word in _held(words, passage)}
-    missing = [word for word in words if word not in held]
+    same = [
+        passage for passage in read if passage.chunk.language in {"", language}
+    ]  # others have other words
+    present = {word for passage in same for word in _present(words, passage)}
+    missing = [word for word in words if word not in present]
     if same and missing:
         written = {fold(word): word for word in WORD.findall(question.casefold())}
         shown = ", ".join(written.get(word, word) for word in missing[:5])
@@ -163,7 +165,7 @@ class Way:
     def name(self) -> str:
         """Return how the embedder's identity begins."""
         identity = self.encoder.identity if self.encoder else ""
-        return next((one for one in (MINILM, MUSE) if identity.startswith(one)), "")
+        return next((prefix for prefix in (MINILM, MUSE) if identity.startswith(prefix)), "")
 
 
 @dataclass(frozen=True)
@@ -181,13 +183,13 @@ def ways(
     asked: Question, passages: Sequence[Passage], embedder: TextEmbedder | None
 ) -> list[tuple[Way, list[Passage]]]:
     """Return the passages by the way that they relate to the question."""
-    told = language_of_question(asked.question) or asked.language
+    asked_in = language_of_question(asked.question) or asked.language
     groups: dict[tuple[str, bool], tuple[Way, list[Passage]]] = {}
     for passage in passages:
         language = passage.chunk.language
         encoder = _encoder(asked.language, language, embedder)
         english = encoder is not None and encoder.identity.startswith(MINILM)
-        way = Way(encoder, across=not english and language not in {"", told})
+        way = Way(encoder, across=not english and language not in {"", asked_in})
         groups.setdefault((way.name, way.across), (way, []))[1].append(passage)
     return list(groups.values())
 
@@ -206,65 +208,65 @@ def _encoder(asked: str, language: str, embedder: TextEmbedder | None) -> TextEm
 
 def _score(asked: Question, way: Way, passages: Sequence[Passage]) -> tuple[float, str]:
     """Return how far passages seem to answer, 0 being the border, and why, for people."""
-    said = SAID[asked.language]
+    wording = SAID[asked.language]
     weights = WEIGHTS.get((way.name, way.across, asked.reader is not None))
     covered = _covered(asked.words, passages)
     if weights is None:
-        return COVERAGE * covered + COVERAGE_OFFSET, said["words"].format(100 * covered)
+        return COVERAGE * covered + COVERAGE_OFFSET, wording["words"].format(100 * covered)
     figures = evidence(asked, way, passages, weights)
     score = sum(map(mul, weights, figures))
     if weights.nearest:
-        return score, said["sentence"].format(figures.nearest)
+        return score, wording["sentence"].format(figures.nearest)
     if weights.sense:
-        return score, said["sense"].format(100 * figures.sense)
-    return score, said["words"].format(100 * covered)
+        return score, wording["sense"].format(100 * figures.sense)
+    return score, wording["words"].format(100 * covered)
 
 
 def evidence(asked: Question, way: Way, passages: Sequence[Passage], wanted: Weights) -> Weights:
-    """Return what speaks for some passages, as far as it weighs anything; the border counts once."""
+    """Return the evidence for some passages, as far as it has a weight; the border counts once."""
     figures = Weights(size=asked.size, border=1.0)
     if wanted.words:
-        held = max(len(_held(asked.words, passage)) for passage in passages)
-        figures = figures._replace(words=math.log1p(held))
+        count = max(len(_present(asked.words, passage)) for passage in passages)
+        figures = figures._replace(words=math.log1p(count))
     if way.encoder and wanted.nearest:
         near = nearest_sentence(asked.question, passages, way.encoder)
         figures = figures._replace(nearest=near)
     if way.encoder and wanted.sense:
         figures = figures._replace(sense=shared_sense(asked.question, passages, way.encoder))
     if asked.reader and wanted.closeness:
-        texts = [indexed_text(one.chunk) for one in passages]
+        texts = [indexed_text(passage.chunk) for passage in passages]
         close = max(asked.reader.closeness(asked.question, texts))
         figures = figures._replace(closeness=close)
     return figures
 
 
 def _covered(words: Sequence[str], passages: Sequence[Passage]) -> float:
-    """Return which share of a question's words one passage holds at most, by the search where it told."""
-    told = [one.scores["coverage"] for one in passages if "coverage" in one.scores]
-    if told:
-        return max(told)
-    return max(len(_held(words, passage)) for passage in passages) / len(words)
+    """Return the largest share of a question's words that one passage holds, as the search found it where it did."""
+    coverages = [passage.scores["coverage"] for passage in passages if "coverage" in passage.scores]
+    if coverages:
+        return max(coverages)
+    return max(len(_present(words, passage)) for passage in passages) / len(words)
 
 
 def spoken(text: str, passages: Iterable[Passage] = ()) -> str:
-    """Return `en` or `es`, whichever a question is in; where its words do not tell, the language of the passages."""
+    """Return `en` or `es`, whichever a question is in; where its words do not decide, the language of the passages."""
     words = WORD.findall(fold(text))
-    counts = {one: sum(word in STOP_WORDS[one] for word in words) for one in SPOKEN}
+    counts = {language: sum(word in STOP_WORDS[language] for word in words) for language in SPOKEN}
     if counts["en"] != counts["es"]:
         return max(SPOKEN, key=counts.__getitem__)
     if SPANISH_SIGN.search(text.casefold()):
         return "es"
-    languages = [one.chunk.language for one in passages]
+    languages = [passage.chunk.language for passage in passages]
     return "es" if languages.count("es") * 2 > len(languages) else "en"
 
 
 def content(question: str) -> list[str]:
     """Return the words of a question that name something, each once."""
-    found = dict.fromkeys(word for word, _, _ in named_words(composed(question)))
-    return [word for word in found if not any(word in STOP_WORDS[one] for one in SPOKEN)]
+    words = dict.fromkeys(word for word, _, _ in named_words(composed(question)))
+    return [word for word in words if not any(word in STOP_WORDS[language] for language in SPOKEN)]
 
 
-def _held(words: Sequence[str], passage: Passage) -> list[str]:
+def _present(words: Sequence[str], passage: Passage) -> list[str]:
     """Return which words a passage holds, its heading with it, in any form that either language's stemmer knows."""
     text = f"{passage.chunk.heading} {passage.chunk.text}"
     there = _forms(text)

@@ -1,4 +1,4 @@
-"""Documents as a section of the prompt: what of them the model reads, and what is said where they do not hold the answer."""
+"""Documents as a section of the prompt: what of them the model reads, and the notice where they do not hold the answer."""
 
 from collections.abc import Sequence
 
@@ -46,7 +46,7 @@ class DocumentSource:
         """Take what finds passages.
 
         Args:
-            embedder: reads question and passages to tell whether the answer is there; without it, words alone do.
+            embedder: reads question and passages to judge whether the answer is there; without it, words alone do.
             insist: where the answer seems absent, ask for `ABSENT`, the one answer that is then left to a model that is held
                 to quoting. Not where the model has a task of its own, as an adapter has.
             reader: reads them beside the question where the embedder leaves it undecided.
@@ -80,7 +80,7 @@ class DocumentSource:
         if not relevance.asks:
             return Offer()
         pieces, planted = self._pieces(passages)
-        notices = [Notice(one) for one in planted]
+        notices = [Notice(text) for text in planted]
         if relevance.warn:
             notices.insert(0, _missing(relevance, spoken(question, passages), insist=self._insist))
         return Offer(tuple(pieces), tuple(notices))
@@ -113,9 +113,9 @@ def _missing(relevance: Relevance, language: str, *, insist: bool) -> Notice:
     text = f"{UNANSWERED[language]}: {relevance.why}."
     if not insist:
         return Notice(text)
-    said = ABSENT[language]
+    sentence = ABSENT[language]
     return Notice(
         text=text,
-        instruction=f"These documents do not seem to hold the answer. Unless they plainly do, say only: {said}",
-        answer=said,
+        instruction=f"These documents do not seem to hold the answer. Unless they plainly do, say only: {sentence}",
+        answer=sentence,
     )

@@ -1,4 +1,4 @@
-"""Whether a passage says what a sentence says: word for word, or as far as figures, names, negation and words can tell.
+"""Whether a passage says what a sentence says: word for word, or as far as figures, names, negation and words can show.
 
 A sentence in other words holds if its figures and names stand in the passage or its heading, no figure is taken from beside
 another name or verb, "not" is not lost or added, and enough of its words are there. Between English and Spanish, words
@@ -88,7 +88,7 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
     claim = _analysed(sentence, language)
     own = _sentences(passage.text, passage.language)
     around = _analysed(passage.around, passage.language)
-    if not (_figures_held(claim, (*own, around)) and _names_held(claim, passage)):
+    if not (_figures_agree(claim, (*own, around)) and _names_occur(claim, passage)):
         return False
     has_facts = bool(claim.figures or claim.names)
     if passage.language and language != passage.language:
@@ -97,7 +97,7 @@ def is_supported(sentence: str, passage: Evidence) -> bool | None:
         return not _figures_swapped(claim, own, claim.names) if has_facts else None
     if not claim.stems:
         return has_facts or None
-    stems = around.stems.union(*(one.stems for one in own))
+    stems = around.stems.union(*(other.stems for other in own))
     least = MIN_WORDS_BESIDE_FACTS if has_facts else MIN_WORDS_ALONE
     return (
         len(claim.stems & stems) >= least * len(claim.stems)
@@ -111,8 +111,8 @@ def _is_mixed(claim: _Sentence, passage: Evidence) -> bool:
     """Return whether half of what a sentence names are words of a passage, its small words of another language."""
     words = [word for word in WORD.findall(fold(claim.text)) if not (_is_small(word) or word.isdigit())]  # fmt: skip
     others = [word for word in words if word not in claim.names]
-    held = sum(f" {word} " in passage.words for word in others)
-    return held >= 2 and held * 2 >= len(others)
+    shared = sum(f" {word} " in passage.words for word in others)
+    return shared >= 2 and shared * 2 >= len(others)
 
 
 def _share(sentence: str, passage: Evidence) -> float:
@@ -131,8 +131,8 @@ def _longest_gap(claim: _Sentence, stems: frozenset[str]) -> int:
     return longest
 
 
-def _figures_held(claim: _Sentence, sentences: Sequence[_Sentence]) -> bool:
-    known = [figure for one in sentences for figure in one.figures]
+def _figures_agree(claim: _Sentence, sentences: Sequence[_Sentence]) -> bool:
+    known = [figure for sentence in sentences for figure in sentence.figures]
     return all(
         any(_agrees(figure, other) for other in known)
         for figure in claim.figures
@@ -147,7 +147,7 @@ def _agrees(figure: Figure, other: Figure) -> bool:
     return figure.agrees(other)
 
 
-def _names_held(claim: _Sentence, passage: Evidence) -> bool:
+def _names_occur(claim: _Sentence, passage: Evidence) -> bool:
     there = set(WORD.findall(fold(f"{passage.text} {passage.around}")))
     return all(
         name in there or name.removesuffix("s") in there or f"{name}s" in there
@@ -159,18 +159,18 @@ def _figures_swapped(claim: _Sentence, own: Sequence[_Sentence], wanted: frozens
     """Return whether a figure of the claim stands in the passage, but with what belongs to another one there.
 
     Args:
-        wanted: the words of the claim that tell what its figures are of.
+        wanted: the words of the claim that show what its figures are of.
     """
-    known = {name for one in (claim, *own) for name in one.names}
+    known = {name for sentence in (claim, *own) for name in sentence.names}
     names = {stem for name in known for stem in (name, *terms(name, claim.language))}
     for figure in claim.figures:
-        same = [other for one in own for other in one.figures if _agrees(figure, other)]
-        holders = [place for place, one in enumerate(own) if _has(one, figure)]
+        same = [other for sentence in own for other in sentence.figures if _agrees(figure, other)]
+        holders = [place for place, sentence in enumerate(own) if _has(sentence, figure)]
         rivals = [
             place
-            for place, one in enumerate(own)
+            for place, sentence in enumerate(own)
             if place not in holders
-            and any(_is_alike(here, other) for here in same for other in one.figures)
+            and any(_is_alike(here, other) for here in same for other in sentence.figures)
         ]
         fits = [wanted & _with_subject(own, place) for place in holders]
         others = [wanted & _with_subject(own, place) for place in rivals]
@@ -182,10 +182,12 @@ def _figures_swapped(claim: _Sentence, own: Sequence[_Sentence], wanted: frozens
 
 
 def _is_alike(figure: Figure, other: Figure) -> bool:
-    """Return whether two figures may be told of the same thing: hours, years, prices."""
+    """Return whether two figures may describe the same thing: hours, years, prices."""
     years = [
-        one.kind == "number" and not one.unit and any(len(value) == 4 for value in one.values)
-        for one in (figure, other)
+        compared.kind == "number"
+        and not compared.unit
+        and any(len(value) == 4 for value in compared.values)
+        for compared in (figure, other)
     ]
     return (figure.kind, figure.unit, years[0]) == (other.kind, other.unit, years[1])
 
@@ -201,7 +203,9 @@ def _verb_swapped(claim: _Sentence, figure: Figure, holders: Sequence[_Sentence]
     word = _word_before(claim, figure)
     if not word:
         return False
-    before = [(_word_before(one, other), other) for one in holders for other in one.figures]
+    before = [
+        (_word_before(holder, other), other) for holder in holders for other in holder.figures
+    ]
     here = {name for name, other in before if figure.agrees(other)}
     elsewhere = {name for name, other in before if not figure.agrees(other) and other.kind == figure.kind}  # fmt: skip
     return word in elsewhere and word not in here
@@ -219,7 +223,7 @@ def _word_before(sentence: _Sentence, figure: Figure) -> str:
 
 def _is_small(word: str) -> bool:
     """Return whether a folded word names nothing."""
-    return any(word in STOP_WORDS[one] for one in SPOKEN)
+    return any(word in STOP_WORDS[language] for language in SPOKEN)
 
 
 def _with_subject(sentences: Sequence[_Sentence], place: int) -> frozenset[str]:
@@ -237,7 +241,7 @@ def _has(sentence: _Sentence, figure: Figure) -> bool:
 
 def _negation_flipped(claim: _Sentence, own: Sequence[_Sentence]) -> bool:
     """Return whether the one sentence that holds the claim's words is negated and the claim is not, or the reverse."""
-    nearest = max(own, key=lambda one: len(one.stems & claim.stems), default=None)
+    nearest = max(own, key=lambda sentence: len(sentence.stems & claim.stems), default=None)
     if nearest is None or len(nearest.stems & claim.stems) < 0.8 * len(claim.stems):
         return False
     return _negates(nearest, claim.stems) != _negates(claim, nearest.stems)
@@ -263,7 +267,7 @@ def _sentences(text: str, language: str) -> tuple[_Sentence, ...]:
 @lru_cache(maxsize=1024)
 def _analysed(text: str, language: str) -> _Sentence:
     known = tuple(figures(text))
-    taken = [(one.start, one.end) for one in known if not one.vague]
+    taken = [(figure.start, figure.end) for figure in known if not figure.vague]
     stems: set[str] = set()
     names: set[str] = set()
     for place, match in enumerate(WORD.finditer(text)):
@@ -280,9 +284,9 @@ def _analysed(text: str, language: str) -> _Sentence:
 
 
 def _spoken(text: str) -> str:
-    """Return `en` or `es`, whichever a sentence is in; empty where its words do not tell."""
+    """Return `en` or `es`, whichever a sentence is in; empty where its words do not decide."""
     words = WORD.findall(fold(text))
-    counts = {one: sum(word in STOP_WORDS[one] for word in words) for one in SPOKEN}
+    counts = {language: sum(word in STOP_WORDS[language] for word in words) for language in SPOKEN}
     if counts["en"] == counts["es"]:
         return ""
     return max(SPOKEN, key=counts.__getitem__)

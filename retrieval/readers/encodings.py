@@ -26,6 +26,8 @@ FOREIGN_RUN = re.compile(
     r"[^\x00-\x7f\W\d_]{3}"
 )  # three accented letters on end are not Spanish, nor French
 LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
+# what Symbol and Wingdings show, by the private code point under which Office keeps it
+SYMBOLS = {"f0b7": "•", "f0a7": "▪", "f0fc": "✓", "f0e0": "→", "f0d8": "➢"}
 INVISIBLE = dict.fromkeys(
     [0x00AD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0x2060, 0xFEFF]
     + list(range(0x202A, 0x202F))
@@ -121,8 +123,8 @@ def _decode_mixed(data: bytes) -> str | None:
     """Two encodings in one file: UTF-8 except for lines that an older program has added; None where it is not that."""
     lines = data.split(b"\n")
     wide = [_try(line, "utf-8") for line in lines]
-    told = sum(line is not None and not line.isascii() for line in wide)
-    if not told or told < wide.count(None):
+    utf8_lines = sum(line is not None and not line.isascii() for line in wide)
+    if not utf8_lines or utf8_lines < wide.count(None):
         return None
     narrow = [
         _try(line, "cp1252") if text is None else text

@@ -145,9 +145,9 @@ def _zip_kind(raw: RawFile) -> str:
         return "epub"
     folders = {name.replace("\\", "/").lower().split("/", 1)[0] for name in names}
     if "[Content_Types].xml" in names:
-        for folder, found in (("word", "word"), ("ppt", "slides"), ("xl", "sheets")):
+        for folder, office_kind in (("word", "word"), ("ppt", "slides"), ("xl", "sheets")):
             if folder in folders:
-                return found
+                return office_kind
     if any(name.endswith(".iwa") for name in names):
         raise DataError(
             f"{raw.label}: an Apple iWork file, which adapt does not read; export it as PDF or for Office"

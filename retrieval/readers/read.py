@@ -18,7 +18,7 @@ from retrieval.readers.table import bytes_reader, text_reader
 from retrieval.readers.web.html import declared_charset
 
 READER_VERSION = (
-    3  # raised when a reader gives other text for the same bytes; collections then read again
+    4  # raised when a reader gives other text for the same bytes; collections then read again
 )
 MAX_BYTES = 200_000_000
 MAX_MARKUP_BYTES = 10_000_000  # a tree of objects takes some 20 times the text's memory

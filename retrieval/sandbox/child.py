@@ -136,12 +136,12 @@ def regular_file(path: Path) -> os.stat_result:
             f"{path}: cannot be read ({error.strerror}); check the path and its permissions"
         ) from error
     try:
-        found = os.fstat(descriptor)
+        status = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise AdaptError(f"{path}: not a regular file; name a file or a folder of files")
-    return found
+    return status
 
 
 def check_unchanged(path: Path, before: os.stat_result) -> None:
@@ -177,7 +177,7 @@ def fields_without_text(page: Page) -> dict[str, Any]:
 
 
 def caused_by_memory(error: BaseException | None) -> bool:
-    """Return whether a lack of memory stands behind an error that says something else."""
+    """Return whether a lack of memory is the cause of an error that names another."""
     while error is not None:
         if isinstance(error, MemoryError):
             return True
@@ -264,7 +264,7 @@ def _error(sentence: str) -> dict[str, Any]:
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Take the pipes away from standard input and output: a library that prints must not speak to the parent."""
+    """Take the pipes away from standard input and output: what a library prints must not reach the parent."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1):

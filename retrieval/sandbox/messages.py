@@ -1,4 +1,4 @@
-"""How a reader process and its parent speak: frames of a four-byte length and as many bytes, each JSON or plain text.
+"""How a reader process and its parent communicate: frames of a four-byte length and as many bytes, each JSON or plain text.
 
 No pickle: what comes from the process that has read a hostile file is data, and its length is known before it is taken.
 """

@@ -139,7 +139,7 @@ class ReaderPool:
             if task.dropped or self._closing.is_set():
                 continue
             try:
-                task.result.set_result(self._one(number, task))
+                task.result.set_result(self._read(number, task))
             except Exception as error:  # noqa: BLE001  raised where the caller waits for the result
                 task.result.set_exception(error)
         with self._lock:
@@ -147,7 +147,7 @@ class ReaderPool:
         if process is not None:
             process.end()
 
-    def _one(self, number: int, task: _Task) -> ReadResult:
+    def _read(self, number: int, task: _Task) -> ReadResult:
         try:
             process = self._process(number)
             document = process.read(task.path.absolute(), task.name, task.turn.wait)

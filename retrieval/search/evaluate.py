@@ -60,13 +60,13 @@ class PartQuality:
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return mean and 95 % interval of each metric."""
-        found: dict[str, JsonValue] = {}
+        metrics: dict[str, JsonValue] = {}
         for metric, values in self.values.items():
             low, high = bootstrap(values)
-            found[metric] = {
+            metrics[metric] = {
                 "mean": round(self.mean(metric), 4), "low": round(low, 4), "high": round(high, 4),
             }  # fmt: skip
-        return found
+        return metrics
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def read_questions(path: Path, documents: Iterable[str]) -> list[AskedQuestion]:
     asked = [_read(path, n, line, names) for n, line in enumerate(lines, 1) if line.strip()]
     if not asked:
         raise DataError(f"{path}: holds no question; write one a line, as JSON")
-    if not any(one.relevant for one in asked):
+    if not any(question.relevant for question in asked):
         raise DataError(
             f"{path}: no question names a relevant document, so there is nothing to measure search by"
         )
@@ -139,17 +139,17 @@ def evaluate(
         document_of: returns the document of a chunk, by the chunk's id.
     """
     answerable = [asked for asked in questions if asked.relevant]
-    found: dict[str, list[dict[str, float]]] = {}
+    judged: dict[str, list[dict[str, float]]] = {}
     for number, asked in enumerate(answerable):
         progress(ProgressEvent("ask", number, len(answerable)))
         for name, chunks in ask(asked.question).items():
-            found.setdefault(name, []).append(judge(chunks, document_of, asked.relevant))
+            judged.setdefault(name, []).append(judge(chunks, document_of, asked.relevant))
     progress(ProgressEvent("ask", len(answerable), len(answerable)))
     return Quality(
         len(answerable),
         tuple(
-            PartQuality(name, {metric: tuple(one[metric] for one in rows) for metric in rows[0]})
-            for name, rows in found.items()
+            PartQuality(name, {metric: tuple(row[metric] for row in rows) for metric in rows[0]})
+            for name, rows in judged.items()
         ),
         unanswerable=len(questions) - len(answerable),
     )
@@ -163,7 +163,7 @@ def judge(
     A document stands where its first chunk does. nDCG as TREC and MTEB have it: gain is the grade, discount log2(rank + 1).
     """
     ranked = list(dict.fromkeys(i if i in relevant else document_of(i) for i in chunks))
-    gains = [relevant.get(one, 0.0) for one in ranked]
+    gains = [relevant.get(ranked_id, 0.0) for ranked_id in ranked]
     ideal = sorted(relevant.values(), reverse=True)
     first = next((place for place, gain in enumerate(gains[:CUT], 1) if gain), 0)
     return {
@@ -179,14 +179,14 @@ def _discounted(gains: Sequence[float]) -> float:
 
 def _names(documents: Iterable[str]) -> dict[str, str]:
     """Return the documents by whatever names only one of them has: whole, without ending, without folder, without both."""
-    found: dict[str, set[str]] = {}
+    by_name: dict[str, set[str]] = {}
     for name in documents:
         path = Path(name)
         for called in {name, path.with_suffix("").as_posix(), path.name, path.stem}:
-            found.setdefault(called, set()).add(name)
+            by_name.setdefault(called, set()).add(name)
     return {
         called: called if called in names else names.pop()
-        for called, names in found.items()
+        for called, names in by_name.items()
         if len(names) == 1 or called in names
     }
 
@@ -203,10 +203,10 @@ def _read(path: Path, number: int, line: str, names: Mapping[str, str]) -> Asked
         ) from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: not JSON ({str(error)[:100]})") from error
-    unknown = [one for one in asked.relevant if one not in names and not _is_chunk(one)]
+    unknown = [wanted for wanted in asked.relevant if wanted not in names and not _is_chunk(wanted)]
     if unknown:
         raise DataError(f"{where}: the collection has no document '{unknown[0][:100]}'")
-    grades = {names.get(one, one): grade for one, grade in asked.relevant.items()}
+    grades = {names.get(wanted, wanted): grade for wanted, grade in asked.relevant.items()}
     return asked.model_copy(update={"relevant": grades})
 
 

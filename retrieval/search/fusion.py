@@ -53,47 +53,47 @@ class Weights:
     across: float
 
 
-def similarity(one: Candidate) -> float:
+def similarity(candidate: Candidate) -> float:
     """Return how similar a candidate is to the question, whichever embedder says so; 0 where none was asked."""
-    return (one.dense or 0.0) * SCALES.get(one.embedder, 1.0)
+    return (candidate.dense or 0.0) * SCALES.get(candidate.embedder, 1.0)
 
 
-def similarities(found: Sequence[Candidate]) -> Scores:
+def similarities(candidates: Sequence[Candidate]) -> Scores:
     """Return `similarity` of each candidate."""
-    scales = np.array([SCALES.get(one.embedder, 1.0) for one in found])
-    near: Scores = np.array([one.dense or 0.0 for one in found]) * scales
+    scales = np.array([SCALES.get(candidate.embedder, 1.0) for candidate in candidates])
+    near: Scores = np.array([candidate.dense or 0.0 for candidate in candidates]) * scales
     return near
 
 
 def fuse(
-    found: Sequence[Candidate], weights: Weights, languages: frozenset[str] | None
+    candidates: Sequence[Candidate], weights: Weights, languages: frozenset[str] | None
 ) -> list[float]:
     """Return the scores of candidates, each in [0, 1].
 
     Args:
         languages: those that the embedders know; None for all.
     """
-    if not found:
+    if not candidates:
         return []
-    across = np.array([one.across for one in found])
-    coverage = np.array([one.coverage for one in found])
-    near = similarities(found)
+    across = np.array([candidate.across for candidate in candidates])
+    coverage = np.array([candidate.coverage for candidate in candidates])
+    near = similarities(candidates)
     spread = float(np.ptp(near))
     near = (near - near.min()) / spread if spread else np.ones_like(near)
-    words = np.array([one.lexical or 0.0 for one in found])
+    words = np.array([candidate.lexical or 0.0 for candidate in candidates])
     words = words / words.max() if words.max() > 0 else words
     words *= np.where(across, np.sqrt(coverage), 1.0)
     left = 1 - float(coverage.max())
     weights = replace(weights, general=weights.general * left)
-    kinds = [(one.across, one.language, one.embedder) for one in found]
+    kinds = [(candidate.across, candidate.language, candidate.embedder) for candidate in candidates]
     known = {kind: _weight(*kind, weights, languages) for kind in set(kinds)}
     weight = np.array([known[kind] for kind in kinds])
     scores = weight * near + (1 - weight) * words
-    if across.any() and not across.all() and {FIRST, GENERAL} == set(found[0].names):
-        fewer = (found[0].fewer - FEW) / (FEWER - FEW)
-        named = max(one.named for one in found) / NAMED
+    if across.any() and not across.all() and {FIRST, GENERAL} == set(candidates[0].names):
+        fewer = (candidates[0].fewer - FEW) / (FEWER - FEW)
+        named = max(candidate.named for candidate in candidates) / NAMED
         counts = float(np.prod(np.clip([fewer, left / LEFT_OUT, 1 - named], 0, 1)))
-        added = counts * _comparable(found, across, coverage)
+        added = counts * _comparable(candidates, across, coverage)
         added -= added.min()
         scores = (scores + added) / (1 + added.max())
     fused: list[float] = scores.tolist()
@@ -101,12 +101,17 @@ def fuse(
 
 
 def _comparable(
-    found: Sequence[Candidate], across: npt.NDArray[np.bool_], coverage: Scores
+    candidates: Sequence[Candidate], across: npt.NDArray[np.bool_], coverage: Scores
 ) -> Scores:
     """Return what can be compared between chunks in the question's language and in others."""
-    place = found[0].names.index(GENERAL)
-    general = np.array([one.similar[place] or 0.0 for one in found])
-    first = np.array([(one.dense or 0.0) if one.embedder == FIRST else 0.0 for one in found])
+    place = candidates[0].names.index(GENERAL)
+    general = np.array([candidate.similar[place] or 0.0 for candidate in candidates])
+    first = np.array(
+        [
+            (candidate.dense or 0.0) if candidate.embedder == FIRST else 0.0
+            for candidate in candidates
+        ]
+    )
     added: Scores = MIXED_GENERAL * general + MIXED_COVERAGE * coverage + MIXED_FIRST * first
     return added - MIXED_OWN * ~across
 

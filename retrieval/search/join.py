@@ -21,12 +21,12 @@ class _Run:
 
 def neighbours(passages: Iterable[Passage], distance: int) -> list[str]:
     """Return the ids of the chunks up to `distance` before and after each passage; there need not be any of that id."""
-    found: dict[str, None] = {}
+    ids: dict[str, None] = {}
     for passage in passages:
         key, number = _place(passage.chunk)
         for other in range(max(number - distance, 0), number + distance + 1):
-            found[chunk_id(key, other)] = None
-    return list(found)
+            ids[chunk_id(key, other)] = None
+    return list(ids)
 
 
 def assemble(
@@ -57,16 +57,16 @@ def _expanded(place: int, passage: Passage, around: Mapping[str, Chunk], expand:
 
 def _joined(runs: Iterable[_Run]) -> list[_Run]:
     """Return runs of which no two touch; what was ranked first gives the place."""
-    found: list[_Run] = []
+    joined: list[_Run] = []
     by_page = sorted(runs, key=lambda r: (*_page(r), min(r.chunks)))
     for run in by_page:
-        last = found[-1] if found else None
+        last = joined[-1] if joined else None
         if last and _page(last) == _page(run) and min(run.chunks) <= max(last.chunks) + 1:
             best = min(last, run, key=lambda r: r.place)
-            found[-1] = _Run(best.place, best.passage, last.chunks | run.chunks)
+            joined[-1] = _Run(best.place, best.passage, last.chunks | run.chunks)
         else:
-            found.append(run)
-    return found
+            joined.append(run)
+    return joined
 
 
 def _whole(run: _Run) -> Passage:

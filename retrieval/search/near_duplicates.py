@@ -1,7 +1,7 @@
 """What keeps results from saying the same twice: repeats left out, and an order that prefers what is new.
 
 A passage repeats another only where the two differ in how they are set: white space, case, accents, punctuation, a hyphen,
-the British or American spelling, an article or a word of courtesy. Any other word, number or sign may turn what is said:
+the British or American spelling, an article or a word of courtesy. Any other word, number or sign may change the meaning:
 there is no whole list of negations, names and opposites, in any language.
 """
 
@@ -87,18 +87,18 @@ class Seen:
 
     def repeats(self, text: str, vector: Vectors | None) -> bool:
         """Return whether a passage says what one of those taken says; if not, take it."""
-        said = composed(text)
-        if any(self._same(said, vector, *one) for one in self._taken):
+        normalised = composed(text)
+        if any(self._same(normalised, vector, *earlier) for earlier in self._taken):
             return True
-        self._taken.append((said, vector))
+        self._taken.append((normalised, vector))
         return False
 
-    def _same(self, said: str, vector: Vectors | None, other: str, taken: Vectors | None) -> bool:
-        if said.casefold().split() == other.casefold().split():
+    def _same(self, text: str, vector: Vectors | None, other: str, taken: Vectors | None) -> bool:
+        if text.casefold().split() == other.casefold().split():
             return True
         if vector is None or taken is None or float(vector @ taken) < self._near:
             return False
-        return is_repeat(said, other)
+        return is_repeat(text, other)
 
 
 def is_repeat(text: str, other: str) -> bool:

@@ -70,23 +70,25 @@ def by_model(
     Raises:
         AdaptError: it made none at all.
     """
-    made: dict[str, MadeQuestion] = {}
+    questions: dict[str, MadeQuestion] = {}
     for number, chunk in enumerate(chunks):
-        progress(ProgressEvent("ask the model", number, len(chunks), f"{len(made)} questions"))
+        progress(ProgressEvent("ask the model", number, len(chunks), f"{len(questions)} questions"))
         prompt = PROMPTS.get(chunk.language, PROMPTS["en"]).format(text=chunk.text)
         answer = generator.generate([Message("user", prompt)], max_new_tokens=MOST_TOKENS)
         question = question_in(answer, chunk)
         if question:
-            made.setdefault(
+            questions.setdefault(
                 question, MadeQuestion(question, chunk.document, chunk.chunk_id, f"model {name}")
             )
-    progress(ProgressEvent("ask the model", len(chunks), len(chunks), f"{len(made)} questions"))
-    if not made:
+    progress(
+        ProgressEvent("ask the model", len(chunks), len(chunks), f"{len(questions)} questions")
+    )
+    if not questions:
         raise AdaptError(
             f"{name} made no usable question of {len(chunks)} passages; name a larger model with --model, or take the "
             "documents' headings with --headings"
         )
-    return list(made.values())
+    return list(questions.values())
 
 
 def by_headings(chunks: Sequence[Chunk]) -> list[MadeQuestion]:
@@ -98,25 +100,25 @@ def by_headings(chunks: Sequence[Chunk]) -> list[MadeQuestion]:
     of_heading: dict[str, dict[str, Chunk]] = defaultdict(dict)
     for chunk in chunks:
         heading = " ".join(chunk.heading.rpartition(" > ")[2].split())
-        if _told(heading, chunk.language):
+        if _names_anything(heading, chunk.language):
             of_heading[heading].setdefault(chunk.document, chunk)
-    made = [
+    questions = [
         MadeQuestion(heading, chunk.document, chunk.chunk_id, HEADINGS)
-        for heading, found in of_heading.items()
-        if len(found) == 1
-        for chunk in found.values()
+        for heading, by_document in of_heading.items()
+        if len(by_document) == 1
+        for chunk in by_document.values()
     ]
-    if not made:
+    if not questions:
         raise AdaptError("no document has a heading of its own; have a model ask with --model")
-    return made
+    return questions
 
 
 def question_in(answer: str, chunk: Chunk) -> str:
     """Return the question of a model's answer, empty where it holds none about this chunk."""
-    found = re.search(r"[^\n.!?]*\?", answer.strip())
-    question = " ".join(found.group().split()).lstrip("-*#>\"' 0123456789.)") if found else ""
+    match = re.search(r"[^\n.!?]*\?", answer.strip())
+    question = " ".join(match.group().split()).lstrip("-*#>\"' 0123456789.)") if match else ""
     words = question.split()
-    if len(words) not in WORDS or not _told(question, chunk.language):
+    if len(words) not in WORDS or not _names_anything(question, chunk.language):
         return ""
     passage = " ".join(chunk.text.split())
     runs = (" ".join(words[i : i + COPIED]) for i in range(len(words) - COPIED + 1))
@@ -126,23 +128,23 @@ def question_in(answer: str, chunk: Chunk) -> str:
     return question if about - STOP_WORDS.get(chunk.language, frozenset()) else ""
 
 
-def write(path: Path, made: Sequence[MadeQuestion]) -> None:
+def write(path: Path, questions: Sequence[MadeQuestion]) -> None:
     """Write questions as `adapt search evaluate` reads them, each marked with what made it."""
     lines = [
         json.dumps(
             {
-                "question": one.question,
-                "relevant": [one.document],
-                "chunk": one.chunk_id,
-                "made_by": one.made_by,
+                "question": question.question,
+                "relevant": [question.document],
+                "chunk": question.chunk_id,
+                "made_by": question.made_by,
             },
             ensure_ascii=False,
         )
-        for one in made
+        for question in questions
     ]
     write_atomic(path, "".join(f"{line}\n" for line in lines))
 
 
-def _told(text: str, language: str) -> bool:
+def _names_anything(text: str, language: str) -> bool:
     """Return whether a text names anything."""
     return bool(set(terms(text, language)) - STOP_WORDS.get(language, frozenset()))

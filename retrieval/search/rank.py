@@ -100,7 +100,7 @@ class Index(Protocol):
 class Ranking:
     """Candidates, best first, with the scores that order them, and what is known of them so far."""
 
-    found: list[Candidate]
+    ordered: list[Candidate]
     scores: list[float]
     candidates: int
     ran: list[str] = field(default_factory=list)
@@ -112,29 +112,36 @@ class Ranking:
 
     def keep(self, places: Sequence[int]) -> None:
         """Keep these, in this order."""
-        self.found = [self.found[i] for i in places]
+        self.ordered = [self.ordered[i] for i in places]
         self.scores = [self.scores[i] for i in places]
 
     def read(self, index: Index, places: Sequence[int]) -> list[int]:
         """Read the texts of some, and return those of them that there still are."""
-        missing = [i for i in places if self.found[i].chunk_id not in self.chunks]
+        missing = [i for i in places if self.ordered[i].chunk_id not in self.chunks]
         if missing:
-            self.chunks |= index.chunks([self.found[i].chunk_id for i in missing])
-        return [i for i in places if self.found[i].chunk_id in self.chunks]
+            self.chunks |= index.chunks([self.ordered[i].chunk_id for i in missing])
+        return [i for i in places if self.ordered[i].chunk_id in self.chunks]
 
     def passages(self) -> list[Passage]:
         """Return them as passages; all must have been read."""
         return [
-            Passage(self.chunks[one.chunk_id], score, self._parts(one, score))
-            for one, score in zip(self.found, self.scores, strict=True)
+            Passage(self.chunks[candidate.chunk_id], score, self._parts(candidate, score))
+            for candidate, score in zip(self.ordered, self.scores, strict=True)
         ]
 
-    def _parts(self, one: Candidate, score: float) -> dict[str, float]:
-        covered = None if one.lexical is None else one.coverage
-        each = zip(one.names, one.similar, strict=True) if len(one.names) > 1 else ()
-        parts = {"dense": one.dense, **dict(each), "lexical": one.lexical, "coverage": covered}
-        if one.chunk_id in self.fused:
-            parts |= {"fused": self.fused[one.chunk_id], "rerank": score}
+    def _parts(self, candidate: Candidate, score: float) -> dict[str, float]:
+        covered = None if candidate.lexical is None else candidate.coverage
+        each = (
+            zip(candidate.names, candidate.similar, strict=True) if len(candidate.names) > 1 else ()
+        )
+        parts = {
+            "dense": candidate.dense,
+            **dict(each),
+            "lexical": candidate.lexical,
+            "coverage": covered,
+        }
+        if candidate.chunk_id in self.fused:
+            parts |= {"fused": self.fused[candidate.chunk_id], "rerank": score}
         return {name: part for name, part in parts.items() if part is not None}
 
 
@@ -155,15 +162,15 @@ def rank(
         raise DataError("the query is empty; write what to look for")
     if not (settings.dense or settings.lexical):
         raise RecipeError(BOTH_OFF)
-    found = index.candidates(
+    candidates = index.candidates(
         question,
         dense=settings.dense,
         lexical=settings.lexical,
         limit=max(CANDIDATES, limit),
         only=only,
     )
-    scores = _scored(found, settings, index.embedded_languages)
-    return [(found[i], scores[i]) for i in _order(found, scores)]
+    scores = _scored(candidates, settings, index.embedded_languages)
+    return [(candidates[i], scores[i]) for i in _order(candidates, scores)]
 
 
 def refine(
@@ -184,12 +191,16 @@ def refine(
         ModelError: it cannot be used.
     """
     fitting = _fitting(ranked, settings)
-    ranking = Ranking([one for one, _ in fitting], [score for _, score in fitting], len(ranked))
+    ranking = Ranking(
+        [candidate for candidate, _ in fitting], [score for _, score in fitting], len(ranked)
+    )
     ranking.ran = [name for name in ("dense", "lexical") if getattr(settings, name)]
     if settings.rerank:
         _rerank(ranking, index, question, settings.rerank, reread)
     if settings.diversity:
-        vectors = [one.vector for one in ranking.found if one.vector is not None]
+        vectors = [
+            candidate.vector for candidate in ranking.ordered if candidate.vector is not None
+        ]
         order = spread(ranking.scores, vectors, weight=settings.diversity, count=limit)
         ranking.keep(order)
         ranking.ran.append("diverse")
@@ -197,20 +208,20 @@ def refine(
         _drop_repeated(ranking, index, limit, settings.distinct_above)
         ranking.ran.append("distinct")
     else:
-        ranking.keep(ranking.read(index, range(min(limit, len(ranking.found)))))
+        ranking.keep(ranking.read(index, range(min(limit, len(ranking.ordered)))))
     return ranking
 
 
 def _rerank(ranking: Ranking, index: Index, question: str, name: str, count: int) -> None:
     """Order the first `count` by a cross-encoder; the others follow as they were."""
-    head = ranking.read(index, range(min(count, len(ranking.found))))
-    texts = [indexed_text(ranking.chunks[ranking.found[i].chunk_id]) for i in head]
+    head = ranking.read(index, range(min(count, len(ranking.ordered))))
+    texts = [indexed_text(ranking.chunks[ranking.ordered[i].chunk_id]) for i in head]
     scores = dict(zip(head, load_reranker(name).score(question, texts), strict=True))
-    ranking.fused = {ranking.found[i].chunk_id: ranking.scores[i] for i in head}
+    ranking.fused = {ranking.ordered[i].chunk_id: ranking.scores[i] for i in head}
     for i, score in scores.items():
         ranking.scores[i] = score
     best = sorted(head, key=lambda i: (-scores[i], i))
-    ranking.keep([*best, *range(count, len(ranking.found))])
+    ranking.keep([*best, *range(count, len(ranking.ordered))])
     ranking.ran.append("rerank")
 
 
@@ -218,11 +229,11 @@ def _drop_repeated(ranking: Ranking, index: Index, limit: int, near: float) -> N
     """Keep the first `limit` that repeat none before them, as few texts as possible being read."""
     seen, start = Seen(near), 0
     kept: list[int] = []
-    while len(kept) < limit and start < len(ranking.found):
-        stop = min(start + limit - len(kept), len(ranking.found))
+    while len(kept) < limit and start < len(ranking.ordered):
+        stop = min(start + limit - len(kept), len(ranking.ordered))
         for i in ranking.read(index, range(start, stop)):
-            one = ranking.found[i]
-            if seen.repeats(ranking.chunks[one.chunk_id].text, one.vector):
+            candidate = ranking.ordered[i]
+            if seen.repeats(ranking.chunks[candidate.chunk_id].text, candidate.vector):
                 ranking.duplicates += 1
             else:
                 kept.append(i)
@@ -230,32 +241,34 @@ def _drop_repeated(ranking: Ranking, index: Index, limit: int, near: float) -> N
     ranking.keep(kept)
 
 
-def _order(found: Sequence[Candidate], scores: Sequence[float]) -> list[int]:
+def _order(candidates: Sequence[Candidate], scores: Sequence[float]) -> list[int]:
     """Return the places of candidates, best first; of equal ones the first by id."""
     order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)
     if len(set(scores)) == len(scores):
         return order
-    return sorted(order, key=lambda i: (-scores[i], found[i].chunk_id))
+    return sorted(order, key=lambda i: (-scores[i], candidates[i].chunk_id))
 
 
 def _scored(
-    found: Sequence[Candidate], settings: SearchSettings, languages: frozenset[str] | None
+    candidates: Sequence[Candidate], settings: SearchSettings, languages: frozenset[str] | None
 ) -> list[float]:
     if not settings.lexical:
-        return [similarity(one) for one in found]  # also where some are in another language
+        # also where some are in another language
+        return [similarity(candidate) for candidate in candidates]
     if not settings.dense:
-        return [one.lexical or 0.0 for one in found]
+        return [candidate.lexical or 0.0 for candidate in candidates]
     weights = Weights(
         settings.dense_weight,
         settings.foreign_weight,
         settings.general_weight,
         settings.across_weight,
     )
-    both = fuse(found, weights, languages)
+    both = fuse(candidates, weights, languages)
     # what names a law, among much else, may want another that speaks of it; across languages few words are shared
-    rest = [1.0 if one.across else one.coverage for one in found]
+    rest = [1.0 if candidate.across else candidate.coverage for candidate in candidates]
     named = [
-        settings.named_weight * one.named * share for one, share in zip(found, rest, strict=True)
+        settings.named_weight * candidate.named * share
+        for candidate, share in zip(candidates, rest, strict=True)
     ]
     most = max(named, default=0.0)
     return [(score + more) / (1 + most) for score, more in zip(both, named, strict=True)]
@@ -267,18 +280,21 @@ def _fitting(
     """Return what of a ranking has to do with the question; what is first, by all or by words, is never cut alone."""
     near, covered = settings.min_score, settings.min_coverage
     looked = ranked if settings.strict else ranked[:LOOKED]
-    closeness = similarities([one for one, _ in looked]).tolist()
+    closeness = similarities([candidate for candidate, _ in looked]).tolist()
     fits = [
-        (one.dense is not None and close >= near)
-        or (one.lexical is not None and (one.named >= IN_TEXT or one.coverage >= covered))
-        for (one, _), close in zip(looked, closeness, strict=True)
+        (candidate.dense is not None and close >= near)
+        or (
+            candidate.lexical is not None
+            and (candidate.named >= IN_TEXT or candidate.coverage >= covered)
+        )
+        for (candidate, _), close in zip(looked, closeness, strict=True)
     ]
     if not any(fits):
         return []
     if not settings.strict:
         return list(ranked)
     fits[0] = True
-    said = [one.lexical or 0.0 for one, _ in looked]
-    if max(said) > 0:
-        fits[said.index(max(said))] = True
-    return [one for one, fit in zip(looked, fits, strict=True) if fit]
+    lexical = [candidate.lexical or 0.0 for candidate, _ in looked]
+    if max(lexical) > 0:
+        fits[lexical.index(max(lexical))] = True
+    return [pair for pair, fit in zip(looked, fits, strict=True) if fit]

@@ -82,7 +82,9 @@ def run(
         around = index.chunks(wanted) if wanted else {}
         passages = assemble(passages, around, join=settings.join, expand=settings.expand)
         ran += [name for name in ("expand", "join") if getattr(settings, name)]
-    embedders = tuple(dict.fromkeys(one.embedder for one in best.found if one.embedder))
+    embedders = tuple(
+        dict.fromkeys(candidate.embedder for candidate in best.ordered if candidate.embedder)
+    )
     return SearchResult(tuple(passages), tuple(ran), best.candidates, best.duplicates, embedders)
 
 
@@ -101,18 +103,18 @@ def rankings(index: Index, question: str, settings: SearchSettings) -> dict[str,
     both = rank(index, question, CANDIDATES, whole)
     parts: dict[str, Callable[[Candidate], float]] = {
         "dense": similarity,
-        "lexical": lambda one: one.lexical or 0.0,
+        "lexical": lambda candidate: candidate.lexical or 0.0,
     }
-    found = {}
+    by_part = {}
     for name, score in parts.items():
-        held = [one for one, _ in both if name == "dense" or one.lexical]
-        best = sorted(held, key=lambda one: (-score(one), one.chunk_id))
-        found[name] = [one.chunk_id for one in best[:CANDIDATES]]
+        kept = [candidate for candidate, _ in both if name == "dense" or candidate.lexical]
+        best = sorted(kept, key=lambda candidate: (-score(candidate), candidate.chunk_id))
+        by_part[name] = [candidate.chunk_id for candidate in best[:CANDIDATES]]
     asked = both if settings == whole else rank(index, question, CANDIDATES, settings)
     reread = max(settings.rerank_top, settings.top_k)
     for name, reranker in {"fused": "", "reranked": settings.rerank}.items():
         if name == "fused" or reranker:
             chosen = settings.model_copy(update={"rerank": reranker, "strict": False})
             last = refine(index, question, asked, chosen, limit=CANDIDATES, reread=reread)
-            found[name] = [one.chunk_id for one in last.found]
-    return found
+            by_part[name] = [candidate.chunk_id for candidate in last.ordered]
+    return by_part

@@ -71,11 +71,11 @@ class Manifest(BaseModel):
 
     def live(self) -> dict[str, dict[str, str]]:
         """Return, for each segment, what the ids of its live chunks begin with, and the document of each."""
-        found: dict[str, dict[str, str]] = {segment: {} for segment in self.segments}
+        live: dict[str, dict[str, str]] = {segment: {} for segment in self.segments}
         for name, entry in self.documents.items():
             if entry.chunks:
-                found[entry.segment][document_key(name, entry.revision)] = name
-        return found
+                live[entry.segment][document_key(name, entry.revision)] = name
+        return live
 
     def dead(self) -> dict[str, int]:
         """Return how many chunks of each segment are not live."""
@@ -92,16 +92,16 @@ def load(folder: Path, file: str = MANIFEST) -> Manifest | None:
     Raises:
         WorkspaceError: it is damaged or of another version of adapt.
     """
-    manifest = read(folder, file)
+    manifest = load_any_format(folder, file)
     if manifest is not None and manifest.format != FORMAT:
         raise WorkspaceError(
             f"collection '{folder.name}' was made by an earlier version of adapt (format {manifest.format}, this one "
-            f"reads {FORMAT}); bring it over with 'adapt ingest PATH --collection {folder.name} --rebuild'"
+            f"reads {FORMAT}); convert it with 'adapt ingest PATH --collection {folder.name} --rebuild'"
         )
     return manifest
 
 
-def read(folder: Path, file: str = MANIFEST) -> Manifest | None:
+def load_any_format(folder: Path, file: str = MANIFEST) -> Manifest | None:
     """Return what `load` does, of an earlier format too, whose texts alone can be read.
 
     Raises:
@@ -127,7 +127,7 @@ def read(folder: Path, file: str = MANIFEST) -> Manifest | None:
 def publish(folder: Path, manifest: Manifest, *, keep: int) -> None:
     """Make a version the one that is seen; the `keep` before it stay beside it, but those of an earlier format go."""
     before = folder / MANIFEST
-    earlier = read(folder)
+    earlier = load_any_format(folder)
     if earlier is not None and earlier.format != FORMAT:
         earlier, keep = None, 0
     if earlier is not None and earlier.version != manifest.version and keep:
@@ -141,19 +141,21 @@ def publish(folder: Path, manifest: Manifest, *, keep: int) -> None:
 
 def kept_versions(folder: Path) -> list[int]:
     """Return the numbers of the earlier versions that can be brought back, ascending."""
-    found = (folder / VERSIONS).glob("*.json")
-    return sorted(int(path.stem) for path in found if path.stem.isdecimal())
+    paths = (folder / VERSIONS).glob("*.json")
+    return sorted(int(path.stem) for path in paths if path.stem.isdecimal())
 
 
 def load_kept(folder: Path) -> list[Manifest]:
     """Return the earlier versions that can be brought back, oldest first."""
-    loaded = (read(folder, f"{VERSIONS}/{number}.json") for number in kept_versions(folder))
+    loaded = (
+        load_any_format(folder, f"{VERSIONS}/{number}.json") for number in kept_versions(folder)
+    )
     return [manifest for manifest in loaded if manifest is not None]
 
 
 def named_segments(folder: Path) -> set[str]:
     """Return the segments that the current version or a kept one needs."""
-    current = read(folder)
+    current = load_any_format(folder)
     versions = [*load_kept(folder), *([current] if current else [])]
     return {segment for version in versions for segment in version.segments}
 

@@ -23,4 +23,4 @@ def find_document(name: str, known: Iterable[str]) -> str | None:
     if name in known:
         return name
     wanted = composed(name)
-    return next((one for one in known if composed(one) == wanted), None)
+    return next((candidate for candidate in known if composed(candidate) == wanted), None)

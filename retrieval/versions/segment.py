@@ -48,7 +48,7 @@ def rows(path: Path, keys: Collection[str]) -> Iterator[tuple[list[Chunk], EachV
     """
     segment = SegmentIndex(path)
     for places, chunks in _batches(segment.texts, keys):
-        yield chunks, tuple(one.vectors[places] for one in segment.near)
+        yield chunks, tuple(near.vectors[places] for near in segment.near)
 
 
 def chunks(path: Path, keys: Collection[str]) -> Iterator[list[Chunk]]:
@@ -57,14 +57,14 @@ def chunks(path: Path, keys: Collection[str]) -> Iterator[list[Chunk]]:
     Raises:
         WorkspaceError: they are missing or damaged.
     """
-    for _, found in _batches(ChunkTexts(path), keys):
-        yield found
+    for _, batch in _batches(ChunkTexts(path), keys):
+        yield batch
 
 
 def _batches(texts: ChunkTexts, keys: Collection[str]) -> Iterator[tuple[list[int], list[Chunk]]]:
     for start in range(0, len(texts), BATCH):
         places = range(start, min(start + BATCH, len(texts)))
-        found = [(row, texts.get(row)) for row in places]
-        kept = [pair for pair in found if pair[1].chunk_id.partition("-")[0] in keys]
+        pairs = [(row, texts.get(row)) for row in places]
+        kept = [pair for pair in pairs if pair[1].chunk_id.partition("-")[0] in keys]
         if kept:
             yield [row for row, _ in kept], [chunk for _, chunk in kept]

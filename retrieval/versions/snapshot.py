@@ -24,7 +24,7 @@ from retrieval.versions.manifest import Manifest, load, load_kept, named_segment
 from retrieval.versions.names import MANIFEST
 from retrieval.versions.next_version import live_chunks
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 class Snapshot:
@@ -93,11 +93,11 @@ class Snapshot:
 
     def _meaning(self, question: str) -> Meaning:
         """Return a question as those embedders have it that this collection asks in its language."""
-        # an embedder that tells capitals from small letters takes what is all in capitals for names
-        said = question.lower() if question.isupper() else question
+        # an embedder that is sensitive to case takes words all in capitals for names
+        asked = question.lower() if question.isupper() else question
         known = self._embedder.languages or frozenset()
         meaning = Meaning(
-            [functools.partial(_embed, part, said) for part in self._embedder.parts],
+            [functools.partial(_embed, part, asked) for part in self._embedder.parts],
             language_of_question(question) if len(known) > 1 else "",
         )
         # before the index is locked; what a newer version asks besides is made there
@@ -133,7 +133,7 @@ class Snapshot:
                             return segment.texts.get(row), page, manifest is current
         return None
 
-    def _read(self, action: Callable[[Manifest], Found]) -> Found:
+    def _read(self, action: Callable[[Manifest], Result]) -> Result:
         """Act on the current version; if an ingest took its files away meanwhile, on the one after."""
         with self._lock:
             manifest = self.manifest()
@@ -154,7 +154,7 @@ class Snapshot:
                 self._opened[segment] = SegmentIndex(self.folder / "segments" / segment)
             for segment in self._opened.keys() - manifest.segments.keys():
                 del self._opened[segment]
-            segments = {one: self._opened[one] for one in manifest.segments}
+            segments = {name: self._opened[name] for name in manifest.segments}
             store = self._stores.of(manifest.chunks)
             self._index = (
                 manifest.version,

@@ -43,14 +43,14 @@ def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("marker", "said"), [('{"format": 99}', "format 99"), ("{", "damaged"), ("[]", "damaged")]
+    ("marker", "message"), [('{"format": 99}', "format 99"), ("{", "damaged"), ("[]", "damaged")]
 )
 def test_a_foreign_or_damaged_marker_is_one_sentence(
-    tmp_path: Path, marker: str, said: str
+    tmp_path: Path, marker: str, message: str
 ) -> None:
     (tmp_path / "workspace.json").write_text(marker)
 
-    with pytest.raises(WorkspaceError, match=said):
+    with pytest.raises(WorkspaceError, match=message):
         Workspace(tmp_path)
 
 
@@ -63,18 +63,18 @@ def test_settings_come_from_the_file_and_fall_back_to_their_default(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("[sample]\ntopk = 9\n", r"sample\.topk: unknown key, did you mean top_k\?"),
         ("[sample]\ntop_k = 'many'\n", r"sample\.top_k: .*got 'many'"),
         ("[sample\n", "not valid TOML"),
     ],
 )
-def test_a_fault_in_the_settings_names_its_key(tmp_path: Path, text: str, said: str) -> None:
+def test_a_fault_in_the_settings_names_its_key(tmp_path: Path, text: str, message: str) -> None:
     file = tmp_path / "adapt.toml"
     file.write_text(text)
 
-    with pytest.raises(AdaptError, match=said):
+    with pytest.raises(AdaptError, match=message):
         read_section(file, "sample", Sample)
 
 

@@ -42,7 +42,7 @@ CONFIGS: dict[str, type[PretrainedConfig]] = {
 }
 SPECIAL = ["<unk>", "<s>", "<|end|>", "<pad>", "<|system|>", "<|user|>", "<|assistant|>"]
 CORPUS = [*TEXT, *PROMPTS] * 3
-BYTES = [f"<0x{one:02X}>" for one in range(256)]
+BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
 def byte_level(cut: str) -> Tokenizer:
@@ -95,7 +95,9 @@ def sentencepiece(*, prefix: bool) -> Tokenizer:
     core.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     )
-    core.add_special_tokens([AddedToken(one, special=True, normalized=False) for one in SPECIAL])
+    core.add_special_tokens(
+        [AddedToken(token, special=True, normalized=False) for token in SPECIAL]
+    )
     return core
 
 

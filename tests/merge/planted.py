@@ -129,9 +129,9 @@ def pairs(planted: Sequence[Sequence[Known]], count: int) -> list[Planted]:
     """Return so many pairs that contradict each other, and as many that go together."""
     against = [p for known in planted for p in combinations(known, 2)]
     together = [
-        (one, other)
+        (left, right)
         for first, second in combinations(planted, 2)
-        for one, other in product(first, second)
+        for left, right in product(first, second)
     ]
     random.Random(1).shuffle(together)
     return [Planted(p, go_together=False) for p in against[:count]] + [

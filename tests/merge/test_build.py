@@ -152,7 +152,7 @@ def test_every_fault_of_a_recipe_is_told_at_once(
     with pytest.raises(RecipeError) as caught:
         check(recipe, workspace=workspace)
 
-    told = str(caught.value)
+    message = str(caught.value)
     for sentence in (
         "'../escape' cannot name a model",
         "no adapter named 'biling'; did you mean billing?",
@@ -162,8 +162,8 @@ def test_every_fault_of_a_recipe_is_told_at_once(
         "'owner/other' is not the base",
         "adapter './x': no such folder",
     ):
-        assert sentence in told
-    assert "7 faults" in told
+        assert sentence in message
+    assert "7 faults" in message
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_the_base_may_be_named_by_mergekits_form_alone_and_count_as_a_source(
         [str(zoo.adapter(base, seed=1))], method="task_arithmetic", weights=[0.25], base=str(base)
     )
     expected = load_file(merge(quarter, workspace=workspace).path / "model.safetensors")
-    found = load_file(artifact.path / "model.safetensors")
-    assert all(found[name].equal(expected[name]) for name in expected)
+    merged_weights = load_file(artifact.path / "model.safetensors")
+    assert all(merged_weights[name].equal(expected[name]) for name in expected)
 
 
 def test_a_merged_model_is_a_base_for_the_next_merge(
@@ -229,12 +229,12 @@ def test_a_gradient_gives_every_layer_its_own_weight(workspace: Workspace, two: 
 
     merged = merge(recipe, workspace=workspace)
 
-    found = load_file(merged.path / "model.safetensors")
+    merged_weights = load_file(merged.path / "model.safetensors")
     base = load_file(two / "model.safetensors")
     expected = load_file(merge(half, workspace=workspace).path / "model.safetensors")
-    for name, tensor in found.items():
+    for name, tensor in merged_weights.items():
         assert tensor.equal((expected if "layers.1." in name else base)[name]), name
-    assert not found["model.layers.1.mlp.up_proj.weight"].equal(
+    assert not merged_weights["model.layers.1.mlp.up_proj.weight"].equal(
         base["model.layers.1.mlp.up_proj.weight"]
     )
     assert merged.card.settings["sources"][0]["parameters"] == {"weight": [0, 0.5]}

@@ -77,8 +77,8 @@ class Shell:
         if not on_terminal:
             self._capsys.readouterr()
             code = _left(arguments)
-            said = self._capsys.readouterr()
-            return Said(code, said.out, said.err)
+            captured = self._capsys.readouterr()
+            return Said(code, captured.out, captured.err)
         with self._capsys.disabled(), terminal() as received:
             code = _left(arguments)
         return Said(code, b"".join(received).decode(), "")

@@ -86,5 +86,5 @@ def test_a_terminal_gets_the_passage_in_reverse(capsys: pytest.CaptureFixture[st
 def test_a_script_gets_the_passage_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     Output(Path(), as_json=True).passage(VIEW)
 
-    told = json.loads(capsys.readouterr().out)
-    assert (told["span"], told["page"], told["current"]) == ("It opens at nine.", 2, True)
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["span"], printed["page"], printed["current"]) == ("It opens at nine.", 2, True)

@@ -56,7 +56,7 @@ def test_a_server_loads_what_the_first_answer_needs_before_anybody_visits(tmp_pa
         deadline = time.monotonic() + 120
 
         def has_torch() -> bool:
-            return any("libtorch" in one.path for one in server.memory_maps())
+            return any("libtorch" in mapped.path for mapped in server.memory_maps())
 
         while not has_torch() and time.monotonic() < deadline:
             time.sleep(0.2)

@@ -98,7 +98,7 @@ def start_fetch(ctx: "Context", name: str) -> "Job":
     return ctx.start_job("fetch", title=f"fetch {name}", settings={"name": name})
 
 
-def told(fetched: "Fetched") -> dict[str, JsonValue]:
+def fetched_json(fetched: "Fetched") -> dict[str, JsonValue]:
     """Return what was fetched for scripts."""
     return {
         "id": fetched.base.id,

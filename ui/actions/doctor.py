@@ -66,8 +66,8 @@ def _device() -> Finding:
 
 
 def _tesseract() -> Finding:
-    found = shutil.which("tesseract")
-    return Finding("tesseract", found or "not installed: scanned pages are named, not read")
+    path = shutil.which("tesseract")
+    return Finding("tesseract", path or "not installed: scanned pages are named, not read")
 
 
 def _rights(workspace: Workspace) -> Finding:

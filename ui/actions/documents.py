@@ -202,11 +202,11 @@ def make_questions(
     if asking.model:
         runtime = ctx.runtime(find_base(asking.model, ctx.workspace))
         chosen = pick(index.live_chunks(), asking.count)
-        made = by_model(chosen, runtime, asking.model, progress=progress)
+        questions = by_model(chosen, runtime, asking.model, progress=progress)
     else:
-        made = by_headings(list(index.live_chunks()))[: asking.count]
-    write(out, made)
-    return len(made)
+        questions = by_headings(list(index.live_chunks()))[: asking.count]
+    write(out, questions)
+    return len(questions)
 
 
 def open_passage(
@@ -225,8 +225,8 @@ def open_passage(
 def open_cited(ctx: "Context", cited: AccountEntry, *, user: str, collection: str) -> PassageView:
     """Return a passage of a stored account in its page, or as the account has it where its document is gone."""
     text = cited.text.removeprefix(f"{cited.label}\n")
-    found = open_passage(ctx, cited.piece_id, user=user, collection=collection, text=text)
-    return found or replace(stored_view(cited.label, cited.text), current=False)
+    view = open_passage(ctx, cited.piece_id, user=user, collection=collection, text=text)
+    return view or replace(stored_view(cited.label, cited.text), current=False)
 
 
 def collections(ctx: "Context", *, user: str) -> list[str]:

@@ -45,7 +45,7 @@ def merge(
     recipe: "Recipe",
     *,
     form: Literal["model", "adapter"] = "model",
-    held: "MeasurePlan | None" = None,
+    plan: "MeasurePlan | None" = None,
     limits: "AdapterLimits | None" = None,
     progress: Progress = no_progress,
 ) -> Artifact:
@@ -54,7 +54,7 @@ def merge(
     Raises:
         AdaptError: the recipe cannot work; the text names every fault. Or test rows are among those that the search sees.
     """
-    if held is None or not (held.tests or held.validation or held.calibration):
+    if plan is None or not (plan.tests or plan.validation or plan.calibration):
         from merge.build import merge as build
 
         return build(recipe, workspace=ctx.workspace, output=form, limits=limits, progress=progress)
@@ -63,25 +63,25 @@ def merge(
     )
 
     return merge_measured(
-        recipe, held, workspace=ctx.workspace, form=form, limits=limits, progress=progress
+        recipe, plan, workspace=ctx.workspace, form=form, limits=limits, progress=progress
     )
 
 
-def held_by(recipe: "Recipe") -> "MeasurePlan":
+def plan_of(recipe: "Recipe") -> "MeasurePlan":
     """Return what a recipe's own sections `evaluate`, `search` and `calibration` ask for."""
     from merge.report.measure_plan import MeasurePlan
     from ui.actions.chat import read_task
 
-    tests = [read_task(name, Path(held.file)) for name, held in recipe.evaluate.items()]
-    learned = [read_task(name, Path(held.file)) for name, held in recipe.calibration.items()]
+    tests = [read_task(name, Path(entry.file)) for name, entry in recipe.evaluate.items()]
+    learned = [read_task(name, Path(entry.file)) for name, entry in recipe.calibration.items()]
     if recipe.search is None:
         return MeasurePlan(tests, calibration=learned)
     from merge.search.outcome import SearchSettings
 
-    said = recipe.search
-    validation = [read_task(name, Path(held.file)) for name, held in said.validation.items()]
-    given = said.model_dump(include={"minutes", "trials", "seed"})
-    methods = {"methods": said.methods} if said.methods else {}
+    search = recipe.search
+    validation = [read_task(name, Path(entry.file)) for name, entry in search.validation.items()]
+    given = search.model_dump(include={"minutes", "trials", "seed"})
+    methods = {"methods": search.methods} if search.methods else {}
     settings = SearchSettings.model_validate({**given, **methods})
     return MeasurePlan(tests, validation, settings, calibration=learned)
 
@@ -90,7 +90,7 @@ def tests_of(recipe: "MergekitRecipe") -> "list[Task]":
     """Return the held-out rows that a recipe for mergekit names."""
     from ui.actions.chat import read_task
 
-    return [read_task(name, Path(held.file)) for name, held in recipe.evaluate.items()]
+    return [read_task(name, Path(entry.file)) for name, entry in recipe.evaluate.items()]
 
 
 def run_by_mergekit(

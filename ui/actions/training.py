@@ -49,7 +49,7 @@ def plan_all(ctx: "Context", requests: "Sequence[TrainingRequest]") -> "dict[str
     from finetune.runs.many import ready_all
 
     ready = ready_all(requests, workspace=ctx.workspace)
-    return {one.domain: made.plan for one, made in zip(requests, ready, strict=True)}
+    return {request.domain: planned.plan for request, planned in zip(requests, ready, strict=True)}
 
 
 def start_finetune_all(ctx: "Context", requests: "Sequence[TrainingRequest]") -> "Job":
@@ -58,9 +58,9 @@ def start_finetune_all(ctx: "Context", requests: "Sequence[TrainingRequest]") ->
 
     ready_all(requests, workspace=ctx.workspace)
     absolute: list[JsonValue] = [
-        one.absolute(ctx.workspace).model_dump(mode="json") for one in requests
+        request.absolute(ctx.workspace).model_dump(mode="json") for request in requests
     ]
-    title = f"train {', '.join(one.domain for one in requests)} on {requests[0].base}"
+    title = f"train {', '.join(request.domain for request in requests)} on {requests[0].base}"
     return ctx.start_job("finetune", title=title, settings={"requests": absolute})
 
 
@@ -85,7 +85,7 @@ def start_resume(ctx: "Context", run_id: str) -> "Job":
 
 
 def try_finetune(ctx: "Context", request: "TrainingRequest") -> tuple["Plan", "Estimate"]:
-    """Return what a training would do and what it would take, from a few steps that are thrown away."""
+    """Return what a training would do and what it would take, from a few steps that are discarded."""
     from finetune.planning.probe import probe
     from finetune.runs.prepare import make_ready
 

@@ -29,8 +29,8 @@ def list_feedback(ctx: typer.Context, user: User = "me") -> None:
     shown = table("", "turn", "rating", "question", "answer", "comment", "correction")
     for f in known:
         mark = {1: "+1", -1: "-1"}.get(f.rating or 0, "")
-        said = (f.question, f.answer, f.comment, f.correction)
-        shown.add_row(f.turn_id[:8], mark, *map(sentence, said))
+        texts = (f.question, f.answer, f.comment, f.correction)
+        shown.add_row(f.turn_id[:8], mark, *map(sentence, texts))
     output.result(
         {"user": user, "feedback": [asdict(f) for f in known]}, shown if known else "none yet"
     )
@@ -54,7 +54,7 @@ def rate(
     from ui.actions.chat import rate as run
 
     output: Output = ctx.obj
-    said = run(
+    rated = run(
         output.open(create=False),
         turn,
         user=user,
@@ -62,7 +62,7 @@ def rate(
         comment=comment,
         correction=correction,
     )
-    output.result(asdict(said), "noted; the next similar question will see it")
+    output.result(asdict(rated), "noted; the next similar question will see it")
 
 
 @feedback_app.command()

@@ -1,4 +1,4 @@
-"""How a command speaks: data on stdout (text or one JSON object), messages and progress on stderr.
+"""A command's output: data on stdout (text or one JSON object), messages and progress on stderr.
 
 All that is printed goes through here, and of all of it only our own styles act on a terminal (`ui.display.printable`).
 """

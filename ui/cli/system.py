@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from adapt.evaluation.tasks import Scoreboard
     from ui.demo.answers import AnswerReport
 
-DEMO = """Go the whole way once: two adapters, documents, feedback, two merges, and the scoreboard.
+DEMO = """Run everything once: two adapters, documents, feedback, two merges, and the scoreboard.
 
 With --questions nothing is trained: the starter is asked 60 natural questions over the demo's documents, in English and in
 Spanish, about sentences, tables and lists, a fifth of them without an answer there, each in a conversation of its own. It
@@ -45,7 +45,7 @@ def demo(
         bool, typer.Option("--questions", help="Ask the demo's 60 questions instead.")
     ] = False,
 ) -> None:
-    """Go the whole way, or ask the questions; print what came of it."""
+    """Run the demo, or ask the questions; print what came of it."""
     from ui.demo.run import run_demo
 
     output: Output = ctx.obj

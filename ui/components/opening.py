@@ -69,7 +69,7 @@ def _import_libraries() -> None:
 
 
 def _warm_up(ctx: Context) -> None:
-    """Load libraries, default model and embedder, and answer once; a fault of the model is said when a message needs it."""
+    """Load libraries, default model and embedder, and answer once; a fault of the model is reported at the first message."""
     # Half a million objects of the libraries stay as long as the server: no collection need walk over them, while they are
     # made (0.8 s of 5.2) or later.
     gc.disable()

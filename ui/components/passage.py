@@ -13,7 +13,7 @@ from ui.components.safe import plain
 from ui.display.passages import note_of, place_of, surroundings
 from ui.display.printable import printable
 
-MOST = 100_000  # characters of a fold: a page of a text file may be the whole of it
+MOST = 100_000  # characters of a fold: a page of a text file may be the whole file
 
 BODY = (
     '<div dir="auto" style="white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext; '

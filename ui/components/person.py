@@ -1,4 +1,4 @@
-"""Who sits before the page. A name and no more: whoever can open the page can take any name, and the page says so."""
+"""Who uses the page. A name and no more: whoever can open the page can take any name, and the page says so."""
 
 import streamlit as st
 

@@ -28,7 +28,7 @@ Value = str | float | int
 def plain(text: str) -> str:
     """Return one line of Markdown that shows `text` as it is."""
     parted = LATE.sub(JOINER, sentence(text))
-    return PUNCTUATION.sub(lambda found: f"\\{found[0]}", parted)
+    return PUNCTUATION.sub(lambda match: f"\\{match[0]}", parted)
 
 
 def show_text(text: str) -> None:

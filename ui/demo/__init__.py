@@ -1,1 +1,1 @@
-"""`adapt demo`: the whole way once, on small synthetic data that ships with the package."""
+"""`adapt demo`: everything once, on small synthetic data that ships with the package."""

@@ -71,27 +71,30 @@ class AnswerReport:
     @property
     def wrong(self) -> list[NaturalAnswer]:
         """Return the answers that are not right."""
-        return [one for one in self.answers if not one.right]
+        return [answer for answer in self.answers if not answer.right]
 
     def groups(self) -> dict[tuple[str, str], list[NaturalAnswer]]:
         """Return the answers by language and kind, in the order of the questions."""
         parts: dict[tuple[str, str], list[NaturalAnswer]] = {}
-        for one in self.answers:
-            parts.setdefault((one.question.language, one.question.kind), []).append(one)
+        for answer in self.answers:
+            parts.setdefault((answer.question.language, answer.question.kind), []).append(answer)
         return parts
 
     def text(self) -> str:
         """Return the wrong answers, each as it was given beside what a right one holds."""
         lines = [f"{len(self.wrong)} of {len(self.answers)} answers are wrong:"]
-        for one in self.wrong:
-            sources = ", ".join(one.documents) or "nothing cited"
+        for answer in self.wrong:
+            sources = ", ".join(answer.documents) or "nothing cited"
             groups = [
-                " or ".join(f"“{string}”" for string in group) for group in one.question.right
+                " or ".join(f"“{string}”" for string in group) for group in answer.question.right
             ]
-            wanted = f"{' and '.join(groups)} in {', '.join(one.question.relevant)}"
-            if one.question.kind == "absent":
+            wanted = f"{' and '.join(groups)} in {', '.join(answer.question.relevant)}"
+            if answer.question.kind == "absent":
                 wanted = "a refusal; the documents do not tell"
-            lines += [f"  > {one.question.question}", f"    wrong: {one.answer}   [{sources}]"]
+            lines += [
+                f"  > {answer.question.question}",
+                f"    wrong: {answer.answer}   [{sources}]",
+            ]
             lines.append(f"    right: {wanted}")
         return "\n".join(lines)
 
@@ -101,7 +104,7 @@ class AnswerReport:
             {"language": language, "kind": kind, **tally(part)}
             for (language, kind), part in self.groups().items()
         ]
-        wrong: list[JsonValue] = [one.as_json() for one in self.wrong]
+        wrong: list[JsonValue] = [answer.as_json() for answer in self.wrong]
         return {
             "collection": COLLECTION,
             "model": MODEL,
@@ -114,15 +117,15 @@ class AnswerReport:
 
 def tally(answers: Sequence[NaturalAnswer]) -> dict[str, JsonValue]:
     """Return how many of the answers are right, and of how many questions with an answer were refused or rightly cited."""
-    answered = [one for one in answers if one.question.kind != "absent"]
-    right = sum(one.right for one in answers)
+    answered = [answer for answer in answers if answer.question.kind != "absent"]
+    right = sum(answer.right for answer in answers)
     return {
         "questions": len(answers),
         "right": right,
         "share": round(right / len(answers), 4) if answers else 0.0,
         "answerable": len(answered),
-        "falsely_refused": sum(one.falsely_refused for one in answered),
-        "well_cited": sum(one.well_cited for one in answered),
+        "falsely_refused": sum(answer.falsely_refused for answer in answered),
+        "well_cited": sum(answer.well_cited for answer in answered),
     }
 
 
@@ -142,17 +145,17 @@ def ask_natural(
     started = time.monotonic()
     sessions: dict[str, str] = {}
     answers = []
-    for number, one in enumerate(questions):
-        progress(ProgressEvent("ask", number, len(questions), one.question))
-        session_id = sessions.get(one.language, "") if together else ""
+    for number, question in enumerate(questions):
+        progress(ProgressEvent("ask", number, len(questions), question.question))
+        session_id = sessions.get(question.language, "") if together else ""
         asked = chat_actions.Question(
-            one.question, user=USER, session_id=session_id, model=MODEL, collection=collection
+            question.question, user=USER, session_id=session_id, model=MODEL, collection=collection
         )
-        generation, sessions[one.language] = chat_actions.ask(ctx, asked)
+        generation, sessions[question.language] = chat_actions.ask(ctx, asked)
         answer = generation.wait()
         pieces = generation.prompt.cited
         passages = [pieces[place - 1].passage for place in cited(answer, pieces)]
         documents = dict.fromkeys(p.chunk.document for p in passages if p is not None)
-        answers.append(NaturalAnswer(one, answer, tuple(documents)))
+        answers.append(NaturalAnswer(question, answer, tuple(documents)))
     progress(ProgressEvent("ask", len(questions), len(questions)))
     return AnswerReport(tuple(answers), time.monotonic() - started)

@@ -61,9 +61,9 @@ class NaturalQuestion(BaseModel):
         """Return whether an answer is right; of an absent question, whether it is a refusal."""
         if self.kind == "absent" or is_refusal(answer):
             return self.kind == "absent" and is_refusal(answer)
-        return len(answer.split()) <= MAX_WORDS and self.is_told_by(answer)
+        return len(answer.split()) <= MAX_WORDS and self.is_answered_in(answer)
 
-    def is_told_by(self, text: str) -> bool:
+    def is_answered_in(self, text: str) -> bool:
         """Return whether a text holds one string of each group of `right`, and none of `wrong`."""
         folded = fold(text)
         if any(holds(folded, string) for string in self.wrong):
@@ -98,13 +98,13 @@ def read_natural(path: Path | None = None) -> list[NaturalQuestion]:
 def is_refusal(answer: str) -> bool:
     """Return whether an answer says that the documents do not tell, and cites nothing."""
     folded = fold(answer)
-    return MARK.search(answer) is None and any(fold(one) in folded for one in REFUSED)
+    return MARK.search(answer) is None and any(fold(phrase) in folded for phrase in REFUSED)
 
 
 def fold(text: str) -> str:
     """Return a text without case, accents and line ends."""
     parted = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(one for one in parted if not unicodedata.combining(one)).split())
+    return " ".join("".join(sign for sign in parted if not unicodedata.combining(sign)).split())
 
 
 def holds(folded: str, string: str) -> bool:

@@ -35,7 +35,7 @@ WEIGHTS = [1.0, 1.0]
 
 @dataclass(frozen=True)
 class Exchange:
-    """One scripted question, what the model said, and what the user thought of it."""
+    """One scripted question, the model's answer, and the user's rating of it."""
 
     question: str
     answer: str
@@ -96,7 +96,7 @@ class DemoReport:
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return the report as JSON; `artifact` is the first merged model."""
-        made: list[JsonValue] = [
+        artifacts: list[JsonValue] = [
             {"artifact": a.reference, "path": str(a.path), "kind": a.card.kind}
             for a in (*self.adapters, *self.merges)
         ]
@@ -116,7 +116,7 @@ class DemoReport:
             "metrics": self.scoreboard.as_metrics(),
             "scoreboard": self.scoreboard.as_metrics(),
             "gain_recovered": recovered,
-            "artifacts": made,
+            "artifacts": artifacts,
             "collection": COLLECTION,
             "chat": [
                 {
@@ -135,7 +135,7 @@ class DemoReport:
 
 
 def run_demo(ctx: Context, *, minutes: float = 2.0, progress: Progress = no_progress) -> DemoReport:
-    """Go the whole way once; what an earlier demo trained on the same data is used again.
+    """Run everything once; what an earlier demo trained on the same data is used again.
 
     Args:
         minutes: training time per adapter.
@@ -213,15 +213,15 @@ def _adapter(ctx: Context, domain: str, minutes: float, progress: Progress) -> A
     from finetune.settings import SftSettings
 
     train, test = DATA / domain / "train.jsonl", DATA / domain / "test.jsonl"
-    found = ctx.registry.find(f"{domain}@candidate")
+    candidate = ctx.registry.find(f"{domain}@candidate")
     base = find_base("starter", ctx.workspace)
     # Adapters that leave the base as it is on each other's rows do not undo each other when they are merged.
     others = tuple(DATA / other / "train.jsonl" for other in DOMAINS if other != domain)
     wanted = {sha256_file(path) for path in (train, test, *others)}
-    if found is not None and found.card.base == base.record:
-        known = {record.sha256 for record in found.card.data}
+    if candidate is not None and candidate.card.base == base.record:
+        known = {record.sha256 for record in candidate.card.data}
         if wanted <= known:
-            return found
+            return candidate
 
     def named(event: ProgressEvent) -> None:
         stage = f"{domain}: {event.stage}"

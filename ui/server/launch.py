@@ -110,9 +110,9 @@ def prepare_demo(ctx: Context, say: Callable[[str], None]) -> None:
     say("reading the demo's documents …")
     report = ingest_documents(ctx)
     say(f"collection '{COLLECTION}': {report.chunks} new chunks")
-    made = all(ctx.registry.find(name) for name in (*DOMAINS, *MERGES))
+    is_made = all(ctx.registry.find(name) for name in (*DOMAINS, *MERGES))
     running = [job for job in ctx.jobs.list() if job.kind == "demo" and not job.ended]
-    if made or running:
+    if is_made or running:
         return
     job = ctx.start_job("demo", title="demo: train, merge, evaluate", settings={})
     say(f"training the demo's adapters in the background (job {job.job_id})")

@@ -26,7 +26,7 @@ def main(workspace: str, *flags: str) -> None:
     try:
         open_context(Path(workspace))
     except AdaptError as error:
-        logger.info("the page says it: %s", error)
+        logger.info("shown on the page: %s", error)
     # it asks a host on the internet, when a page comes from an unknown origin; the addresses here are known
     net_util.get_external_ip = lambda: None
     streamlit(["run", str(APP), *flags, "--", workspace], prog_name="streamlit")

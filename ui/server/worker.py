@@ -44,11 +44,15 @@ def _finetune(ctx: Context, settings: Mapping[str, JsonValue], progress: Progres
 def _finetune_all(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
     if "runs" in settings:
         run_ids = TypeAdapter(list[str]).validate_python(settings["runs"])
-        made = training_actions.resume_all(ctx, run_ids, progress=progress)
+        artifacts = training_actions.resume_all(ctx, run_ids, progress=progress)
     else:
         requests = TypeAdapter(list[TrainingRequest]).validate_python(settings["requests"])
-        made = training_actions.finetune_all(ctx, requests, progress=progress)
-    return {"artifacts": [{"artifact": one.reference, "path": str(one.path)} for one in made]}
+        artifacts = training_actions.finetune_all(ctx, requests, progress=progress)
+    return {
+        "artifacts": [
+            {"artifact": artifact.reference, "path": str(artifact.path)} for artifact in artifacts
+        ]
+    }
 
 
 def _demo(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
@@ -70,7 +74,9 @@ def _ingest(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress)
 
 
 def _fetch(ctx: Context, settings: Mapping[str, JsonValue], progress: Progress) -> JsonValue:
-    return base_actions.told(base_actions.fetch(ctx, str(settings["name"]), progress=progress))
+    return base_actions.fetched_json(
+        base_actions.fetch(ctx, str(settings["name"]), progress=progress)
+    )
 
 
 WORK: dict[str, Work] = {

@@ -22,31 +22,31 @@ def in_batches(
     rows: Rows, encode: Callable[[Rows], Vectors], width: int, pool: ThreadPoolExecutor
 ) -> Vectors:
     """Return the vectors of texts, shape [n, width], as `encode` makes them of a batch."""
-    found = np.empty((len(rows), width), np.float32)
+    vectors = np.empty((len(rows), width), np.float32)
 
     def work(batch: list[int]) -> None:
-        found[batch] = encode([rows[place] for place in batch])
+        vectors[batch] = encode([rows[place] for place in batch])
 
     chosen = batches(list(map(len, rows)))
     if len(chosen) == 1:
         work(chosen[0])
     else:
         list(pool.map(work, chosen))  # a list, so that what went wrong is raised
-    return found
+    return vectors
 
 
 def batches(lengths: Sequence[int]) -> list[list[int]]:
     """Return the places of texts in batches of one length and at most `ROWS` tokens, the longest first."""
-    made: list[list[int]] = []
+    groups: list[list[int]] = []
     left, length = 0, 0  # texts of that length that the last batch has room for
     for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
         if not left or lengths[place] != length:
-            made.append([])
+            groups.append([])
             length = lengths[place]
             left = max(1, ROWS // length)
-        made[-1].append(place)
+        groups[-1].append(place)
         left -= 1
-    return made
+    return groups
 
 
 def cores() -> int:

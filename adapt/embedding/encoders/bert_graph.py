@@ -27,39 +27,41 @@ def layers(graph: Graph, weights: Weights, rows: str, whole: str, *, count: int)
     flat = graph.sizes(-1, WIDTH)
     for layer in range(count):
         name = f"encoder.layer.{layer}."
-        part = {one.removeprefix(name): weights[one] for one in weights if one.startswith(name)}
+        part = {key.removeprefix(name): weights[key] for key in weights if key.startswith(name)}
         rows = _attended(graph, part, rows, flat, whole)
-        wide = graph.one(
+        wide = graph.apply(
             "BiasGelu",
             linear(graph, part["intermediate.dense.weight"], *quantised(graph, rows)),
             graph.keep(part["intermediate.dense.bias"]),
             domain=MICROSOFT,
         )
-        found = linear(graph, part["output.dense.weight"], *quantised(graph, wide))
-        rows = _normalised(graph, part, "output", found, rows)
-    return graph.one("Reshape", rows, whole)
+        output = linear(graph, part["output.dense.weight"], *quantised(graph, wide))
+        rows = _normalised(graph, part, "output", output, rows)
+    return graph.apply("Reshape", rows, whole)
 
 
 def _attended(graph: Graph, part: Weights, rows: str, flat: str, whole: str) -> str:
-    names = [f"attention.self.{one}" for one in ("query", "key", "value")]
+    names = [f"attention.self.{role}" for role in ("query", "key", "value")]
     eight = quantised(graph, rows)
-    thirds = [linear(graph, part[f"{one}.weight"], *eight) for one in names]
-    heads = graph.one(
+    thirds = [linear(graph, part[f"{name}.weight"], *eight) for name in names]
+    heads = graph.apply(
         "MultiHeadAttention",
-        *(graph.one("Reshape", one, whole) for one in thirds),
-        graph.keep(np.concatenate([part[f"{one}.bias"] for one in names])),
+        *(graph.apply("Reshape", third, whole) for third in thirds),
+        graph.keep(np.concatenate([part[f"{name}.bias"] for name in names])),
         "mask",
         domain=MICROSOFT,
         num_heads=HEADS,
     )
-    joined = graph.one("Reshape", heads, flat)
+    joined = graph.apply("Reshape", heads, flat)
     mixed = linear(graph, part["attention.output.dense.weight"], *quantised(graph, joined))
     return _normalised(graph, part, "attention.output", mixed, rows)
 
 
-def _normalised(graph: Graph, part: Weights, name: str, found: str, rows: str) -> str:
+def _normalised(graph: Graph, part: Weights, name: str, states: str, rows: str) -> str:
     """Add the bias and what went in, and normalise: six times as fast as `SkipLayerNormalization`, a loop of scalars."""
-    biased = graph.one("Add", found, graph.keep(part[f"{name}.dense.bias"]))
-    parameters = (graph.keep(part[f"{name}.LayerNorm.{one}"]) for one in ("weight", "bias"))
-    added = graph.one("Add", biased, rows)
-    return graph.one("LayerNormalization", added, *parameters, axis=-1, epsilon=EPSILON)
+    biased = graph.apply("Add", states, graph.keep(part[f"{name}.dense.bias"]))
+    parameters = (
+        graph.keep(part[f"{name}.LayerNorm.{parameter}"]) for parameter in ("weight", "bias")
+    )
+    added = graph.apply("Add", biased, rows)
+    return graph.apply("LayerNormalization", added, *parameters, axis=-1, epsilon=EPSILON)

@@ -48,8 +48,8 @@ class E5:
 
     def question(self, text: str) -> Vectors:
         """Return the vector of a question, of length 1, shape [384]."""
-        found: Vectors = self._vectors([QUESTION + text])[0]
-        return found
+        vector: Vectors = self._vectors([QUESTION + text])[0]
+        return vector
 
     def passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of texts that may answer, each of length 1, shape [n, 384]; the last `KEPT` are remembered."""
@@ -57,12 +57,12 @@ class E5:
             known = {text: self._kept[text] for text in texts if text in self._kept}
         missing = [text for text in dict.fromkeys(texts) if text not in known]
         read = self._vectors([PASSAGE + text for text in missing])
-        found = dict(zip(missing, read, strict=True))
+        fresh = dict(zip(missing, read, strict=True))
         with self._lock:
-            self._kept |= found
+            self._kept |= fresh
             for text in list(self._kept)[: max(0, len(self._kept) - KEPT)]:
                 del self._kept[text]
-        known |= found
+        known |= fresh
         return np.stack([known[text] for text in texts]) if texts else read
 
     def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
@@ -78,8 +78,8 @@ class E5:
         def work(batch: list[int]) -> None:
             read = self._states([ids[place] for place in batch])[:, LEADING:-1]
             read = read / np.linalg.norm(read, axis=2, keepdims=True)
-            for place, one in zip(batch, read, strict=True):
-                states[place] = one
+            for place, rows in zip(batch, read, strict=True):
+                states[place] = rows
 
         list(self._pool.map(work, batches(list(map(len, ids)))))  # a list, to raise what went wrong
         return states
@@ -88,8 +88,8 @@ class E5:
         """Return the tokens of each text, special ones among them, cut at the window."""
         plain = [" ".join(text.translate(self._normal).split()) for text in texts]
         first, last = self._ends
-        found = self._tokenizer.encode_batch_fast(plain, add_special_tokens=False)
-        return [[first, *one.ids[: WINDOW - 2], last] for one in found]
+        encodings = self._tokenizer.encode_batch_fast(plain, add_special_tokens=False)
+        return [[first, *encoding.ids[: WINDOW - 2], last] for encoding in encodings]
 
     def _vectors(self, texts: Sequence[str]) -> Vectors:
         if not texts:

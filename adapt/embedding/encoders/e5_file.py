@@ -61,14 +61,14 @@ class _Cursor:
         self.place = place
 
     def numbers(self, form: str) -> tuple[int, ...]:
-        found = struct.unpack_from(form, self.raw, self.place)
+        values = struct.unpack_from(form, self.raw, self.place)
         self.place += struct.calcsize(form)
-        return found
+        return values
 
     def array(self, kind: str, count: int) -> npt.NDArray[np.generic]:
-        found = np.frombuffer(self.raw, kind, count, self.place)
-        self.place += found.nbytes
-        return found
+        array = np.frombuffer(self.raw, kind, count, self.place)
+        self.place += array.nbytes
+        return array
 
     def text(self, length: int) -> bytes:
         self.place += length
@@ -114,11 +114,11 @@ def unpacked(blocks: Blocks) -> Floats:
 
 def _normal(cursor: _Cursor) -> dict[int, str]:
     count, _ = cursor.numbers("<iI")
-    found = {}
+    letters = {}
     for _ in range(count):
         letter, length = cursor.numbers("<IB")
-        found[letter] = "".join(map(chr, cursor.numbers(f"<{length}I")))
-    return found
+        letters[letter] = "".join(map(chr, cursor.numbers(f"<{length}I")))
+    return letters
 
 
 class _Tensors:
@@ -137,23 +137,23 @@ class _Tensors:
         return np.frombuffer(self._parts[name], "<f4").copy()
 
     def packed(self, name: str, width: int) -> Blocks:
-        found: Blocks = np.frombuffer(self._parts[name], PACKED).reshape(-1, width // BLOCK)
-        return found
+        blocks: Blocks = np.frombuffer(self._parts[name], PACKED).reshape(-1, width // BLOCK)
+        return blocks
 
 
 def _weights(tensors: _Tensors, layers: int, width: int, inner: int) -> dict[str, Floats]:
-    found = {
+    weights = {
         "embeddings.LayerNorm.weight": tensors.floats("emb.ln.w"),
         "embeddings.LayerNorm.bias": tensors.floats("emb.ln.b"),
     }
     for layer in range(layers):
         for short, name in PARTS.items():
             packed = tensors.packed(f"l{layer}.{short}.w", inner if short == "fo" else width)
-            found[f"encoder.layer.{layer}.{name}.weight"] = unpacked(packed)
-            found[f"encoder.layer.{layer}.{name}.bias"] = tensors.floats(f"l{layer}.{short}.b")
+            weights[f"encoder.layer.{layer}.{name}.weight"] = unpacked(packed)
+            weights[f"encoder.layer.{layer}.{name}.bias"] = tensors.floats(f"l{layer}.{short}.b")
         for short, name in NORMS.items():
             for end, whole in (("w", "weight"), ("b", "bias")):
-                found[f"encoder.layer.{layer}.{name}.{whole}"] = tensors.floats(
+                weights[f"encoder.layer.{layer}.{name}.{whole}"] = tensors.floats(
                     f"l{layer}.{short}.{end}"
                 )
-    return found
+    return weights

@@ -23,15 +23,15 @@ def build(weights: Weights, *, signed: bool) -> ModelProto:
         signed: whether weights have a sign in their eight bits; see `adapt.embedding.encoders.eight_bits.adds_signed`.
     """
     graph = Graph(signed=signed)
-    normalised = graph.one(
+    normalised = graph.apply(
         "LayerNormalization",
-        graph.one("Reshape", "rows", graph.sizes(-1, WIDTH)),
+        graph.apply("Reshape", "rows", graph.sizes(-1, WIDTH)),
         graph.keep(weights["embeddings.LayerNorm.weight"]),
         graph.keep(weights["embeddings.LayerNorm.bias"]),
         axis=-1,
         epsilon=EPSILON,
     )
-    states = layers(graph, weights, normalised, graph.one("Shape", "rows"), count=LAYERS)
+    states = layers(graph, weights, normalised, graph.apply("Shape", "rows"), count=LAYERS)
     tokens: list[str | int] = ["batch", "length"]
     shape = [*tokens, WIDTH]
     inputs = [("rows", TensorProto.FLOAT, shape), ("mask", TensorProto.INT32, tokens)]

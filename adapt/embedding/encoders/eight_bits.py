@@ -57,7 +57,7 @@ class Graph:
         self._nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **given))
         return names
 
-    def one(self, kind: str, *inputs: str, domain: str = "", **given: Any) -> str:
+    def apply(self, kind: str, *inputs: str, domain: str = "", **given: Any) -> str:
         """Add an operator that gives one thing and return its name."""
         return self.add(kind, *inputs, domain=domain, **given)[0]
 
@@ -86,29 +86,31 @@ class Graph:
             output: name and shape.
         """
         nodes = [*self._nodes, helper.make_node("Identity", [result], [output[0]])]
-        given = [helper.make_tensor_value_info(*one) for one in inputs]
-        found = [helper.make_tensor_value_info(output[0], TensorProto.FLOAT, output[1])]
-        made = helper.make_graph(nodes, name, given, found, self._weights)
+        given = [helper.make_tensor_value_info(*spec) for spec in inputs]
+        outputs = [helper.make_tensor_value_info(output[0], TensorProto.FLOAT, output[1])]
+        graph = helper.make_graph(nodes, name, given, outputs, self._weights)
         versions = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
-        return helper.make_model(made, opset_imports=versions, ir_version=IR)
+        return helper.make_model(graph, opset_imports=versions, ir_version=IR)
 
 
 def quantised(graph: Graph, rows: str) -> tuple[str, str]:
     """Return rows, [tokens, in], in eight bits, and the scale of each, [tokens, 1]."""
-    largest = graph.one("ReduceMax", graph.one("Abs", rows), axes=[1], keepdims=1)
-    own = graph.one(
+    largest = graph.apply("ReduceMax", graph.apply("Abs", rows), axes=[1], keepdims=1)
+    own = graph.apply(
         "Max",
-        graph.one("Mul", largest, graph.keep(np.array(1 / 127, np.float32))),
+        graph.apply("Mul", largest, graph.keep(np.array(1 / 127, np.float32))),
         graph.keep(np.array(1e-9, np.float32)),
     )
-    one_each = graph.one("Squeeze", own, graph.sizes(1))
-    zeros = graph.one("Expand", graph.keep(np.array(ZERO, np.uint8)), graph.one("Shape", one_each))
-    return graph.one("QuantizeLinear", rows, one_each, zeros, axis=0), own
+    one_each = graph.apply("Squeeze", own, graph.sizes(1))
+    zeros = graph.apply(
+        "Expand", graph.keep(np.array(ZERO, np.uint8)), graph.apply("Shape", one_each)
+    )
+    return graph.apply("QuantizeLinear", rows, one_each, zeros, axis=0), own
 
 
 def linear(graph: Graph, weight: Matrix, eight: str, own: str) -> str:
     """Multiply rows of eight bits by a weight, [out, in], in eight bits; the bias is left to what comes next."""
-    return graph.one("Mul", product(graph, *eighths(weight), eight, zero=ZERO), own)
+    return graph.apply("Mul", product(graph, *eighths(weight), eight, zero=ZERO), own)
 
 
 def eighths(weight: Matrix) -> tuple[npt.NDArray[np.int8], Matrix]:
@@ -126,7 +128,7 @@ def product(
         zero: which of the rows' numbers stands for 0.
     """
     kind, middle = (np.int8, 0) if graph.signed else (np.uint8, ZERO)
-    return graph.one(
+    return graph.apply(
         "MatMulIntegerToFloat",
         eight,
         graph.keep((rounded.astype(np.int16) + middle).astype(kind)),
@@ -152,5 +154,5 @@ def adds_signed() -> bool:
     result = linear(graph, weight, *quantised(graph, "rows"))
     given: Input = ("rows", TensorProto.FLOAT, ["n", width])
     model = graph.model("product", [given], result, ("product", ["n", width]))
-    found = session(model).run(None, {"rows": rows})[0]
-    return bool(np.allclose(found, rows @ weight.T, rtol=1e-5))
+    computed = session(model).run(None, {"rows": rows})[0]
+    return bool(np.allclose(computed, rows @ weight.T, rtol=1e-5))

@@ -29,7 +29,7 @@ class WordPieces:
 
     def __init__(self, folder: Path) -> None:
         """Read it from the model's folder."""
-        # the file carries a truncation of 128 and padding of its own; both are ours to set
+        # the file sets its own padding and a truncation at 128; we set both ourselves
         self._counter = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._counter.no_truncation()
         self._counter.no_padding()
@@ -41,8 +41,8 @@ class WordPieces:
         """Return how many tokens each text has, special ones not counted."""
         if len(texts) < FEW:
             return [len(self._counter.encode(text, add_special_tokens=False)) for text in texts]
-        found = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
-        return list(map(len, found))
+        encodings = self._counter.encode_batch_fast(list(texts), add_special_tokens=False)
+        return list(map(len, encodings))
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the tokens of each text, special ones among them, cut at the window."""
@@ -74,8 +74,8 @@ class MiniLm(WordPieces):
 
     def tokens(self, text: str) -> list[int]:
         """Return the tokens of a text, without special ones, however many they are."""
-        found: list[int] = self._counter.encode(text, add_special_tokens=False).ids
-        return found
+        tokens: list[int] = self._counter.encode(text, add_special_tokens=False).ids
+        return tokens
 
     def states(self, tokens: Sequence[int]) -> Vectors:
         """Return the last state of each token, shape [n, 384], read with the special tokens around them."""

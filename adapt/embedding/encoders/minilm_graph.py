@@ -25,9 +25,9 @@ def build(weights: Weights, *, signed: bool) -> ModelProto:
         signed: whether weights have a sign in their eight bits; see `adds_signed`.
     """
     graph = Graph(signed=signed)
-    flat, shape = graph.sizes(-1, WIDTH), graph.one("Shape", "ids")
-    whole = graph.one("Concat", shape, graph.sizes(WIDTH), axis=0)
-    rows = graph.one("Reshape", _embedded(graph, weights), flat)
+    flat, shape = graph.sizes(-1, WIDTH), graph.apply("Shape", "ids")
+    whole = graph.apply("Concat", shape, graph.sizes(WIDTH), axis=0)
+    rows = graph.apply("Reshape", _embedded(graph, weights), flat)
     states = layers(graph, weights, rows, whole, count=LAYERS)
     shape_of_tokens = ["batch", "length"]
     inputs = [(name, TensorProto.INT32, shape_of_tokens) for name in ("ids", "mask")]

@@ -34,11 +34,11 @@ class TorchMiniLm(WordPieces):
         """Return one vector of length 1 per text, shape [n, 384]."""
         rows = self.ids(texts)
         order = sorted(range(len(rows)), key=lambda place: len(rows[place]))
-        found = np.empty((len(rows), WIDTH), np.float32)
+        vectors = np.empty((len(rows), WIDTH), np.float32)
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
-            found[batch] = self._encode([rows[place] for place in batch])
-        return found
+            vectors[batch] = self._encode([rows[place] for place in batch])
+        return vectors
 
     def _encode(self, rows: Sequence[Sequence[int]]) -> Vectors:
         tokens, kept = padded(rows)

@@ -55,8 +55,8 @@ class Muse:
 
     def _tokens(self, texts: Sequence[str]) -> list[list[int]]:
         threads = 1 if len(texts) < FEW else self._threads
-        found: list[list[int]] = self._pieces.encode(list(texts), num_threads=threads)
-        return found
+        tokens: list[list[int]] = self._pieces.encode(list(texts), num_threads=threads)
+        return tokens
 
     def _encode(self, rows: Rows) -> Vectors:
         ids = np.array(rows, np.int32)

@@ -49,13 +49,13 @@ def build(weights: Weights, *, signed: bool) -> ModelProto:
         signed: whether weights have a sign in their eight bits; see `adapt.embedding.encoders.eight_bits.adds_signed`.
     """
     graph = Graph(signed=signed)
-    shape = graph.one("Shape", "blocks")
-    blocks = graph.one("Reshape", "blocks", graph.sizes(-1))
-    codes = graph.one("Reshape", "codes", graph.sizes(-1, WIDTH))
-    scale = graph.one("Gather", graph.keep(weights["scale"][:, None]), blocks)
-    low = graph.one("Gather", graph.keep(weights["lo"][:, None]), blocks)
-    tokens = graph.one(
-        "Add", graph.one("Mul", graph.one("Cast", codes, to=TensorProto.FLOAT), scale), low
+    shape = graph.apply("Shape", "blocks")
+    blocks = graph.apply("Reshape", "blocks", graph.sizes(-1))
+    codes = graph.apply("Reshape", "codes", graph.sizes(-1, WIDTH))
+    scale = graph.apply("Gather", graph.keep(weights["scale"][:, None]), blocks)
+    low = graph.apply("Gather", graph.keep(weights["lo"][:, None]), blocks)
+    tokens = graph.apply(
+        "Add", graph.apply("Mul", graph.apply("Cast", codes, to=TensorProto.FLOAT), scale), low
     )
     parts = graph.add(
         "Split", _projected(graph, weights, codes, blocks, scale), outputs=len(ORDERS), axis=1
@@ -64,9 +64,9 @@ def build(weights: Weights, *, signed: bool) -> ModelProto:
         for layer in ("w1", "w2"):
             parts[place] = _convolved(graph, weights, f"{layer}_{order}", parts[place], shape)
     whole = _normalised(
-        graph, graph.one("Concat", tokens, *parts, axis=1), weights["ln_g"], weights["ln_b"]
+        graph, graph.apply("Concat", tokens, *parts, axis=1), weights["ln_g"], weights["ln_b"]
     )
-    rows = graph.one("Reshape", whole, graph.one("Concat", shape, graph.sizes(ALL), axis=0))
+    rows = graph.apply("Reshape", whole, graph.apply("Concat", shape, graph.sizes(ALL), axis=0))
     vectors = _pooled(graph, weights, rows, shape)
     inputs: list[Input] = [
         ("codes", TensorProto.UINT8, ["batch", "length", WIDTH]),
@@ -82,14 +82,14 @@ def _projected(graph: Graph, weights: Weights, codes: str, blocks: str, scale: s
     block.
     """
     names = [str(order) for order in ORDERS]
-    rounded, steps = eighths(np.concatenate([weights[f"proj{one}"] for one in names], axis=1).T)
-    bias = np.concatenate([weights[f"proj_b{one}"] for one in names])
+    rounded, steps = eighths(np.concatenate([weights[f"proj{name}"] for name in names], axis=1).T)
+    bias = np.concatenate([weights[f"proj_b{name}"] for name in names])
     added = weights["lo"][:, None] * (rounded.astype(np.float32) * steps).sum(axis=0) + bias
-    found = graph.one("Mul", product(graph, rounded, steps, codes, zero=0), scale)
-    found = graph.one("Add", found, graph.one("Gather", graph.keep(added), blocks))
-    gains = np.concatenate([weights[f"ln_g{one}"] for one in names])
+    rows = graph.apply("Mul", product(graph, rounded, steps, codes, zero=0), scale)
+    rows = graph.apply("Add", rows, graph.apply("Gather", graph.keep(added), blocks))
+    gains = np.concatenate([weights[f"ln_g{name}"] for name in names])
     return _normalised(
-        graph, found, gains, np.concatenate([weights[f"ln_b{one}"] for one in names])
+        graph, rows, gains, np.concatenate([weights[f"ln_b{name}"] for name in names])
     )
 
 
@@ -102,26 +102,26 @@ def _convolved(graph: Graph, weights: Weights, name: str, rows: str, shape: str)
     order = int(name.partition("_")[2])
     before = ORDERS[order]
     places = np.concatenate(np.split(weights[name], order), axis=1)  # [256, order * 256]
-    found = linear(graph, np.ascontiguousarray(places.T), *quantised(graph, rows))
-    found = graph.one(
-        "Reshape", found, graph.one("Concat", shape, graph.sizes(order * INNER), axis=0)
+    products = linear(graph, np.ascontiguousarray(places.T), *quantised(graph, rows))
+    products = graph.apply(
+        "Reshape", products, graph.apply("Concat", shape, graph.sizes(order * INNER), axis=0)
     )
     around = graph.sizes(0, before, 0, 0, order - 1 - before, 0)
-    moved = graph.one("Pad", found, around)
-    length = graph.one("Gather", shape, graph.sizes(1))
+    moved = graph.apply("Pad", products, around)
+    length = graph.apply("Gather", shape, graph.sizes(1))
     windows = []
     for place in range(order):
         start = graph.sizes(place, place * INNER)
-        last = graph.one("Add", length, graph.sizes(place))
-        stop = graph.one("Concat", last, graph.sizes((place + 1) * INNER), axis=0)
-        windows.append(graph.one("Slice", moved, start, stop, graph.sizes(1, 2)))
-    summed = graph.one("Reshape", graph.one("Sum", *windows), graph.sizes(-1, INNER))
-    biased = graph.one("Add", summed, graph.keep(weights[f"b{name[1:]}"]))
-    return graph.one("Add", graph.one("Relu", biased), rows)
+        last = graph.apply("Add", length, graph.sizes(place))
+        stop = graph.apply("Concat", last, graph.sizes((place + 1) * INNER), axis=0)
+        windows.append(graph.apply("Slice", moved, start, stop, graph.sizes(1, 2)))
+    summed = graph.apply("Reshape", graph.apply("Sum", *windows), graph.sizes(-1, INNER))
+    biased = graph.apply("Add", summed, graph.keep(weights[f"b{name[1:]}"]))
+    return graph.apply("Add", graph.apply("Relu", biased), rows)
 
 
 def _normalised(graph: Graph, rows: str, gain: Matrix, bias: Matrix) -> str:
-    return graph.one(
+    return graph.apply(
         "LayerNormalization", rows, graph.keep(gain), graph.keep(bias), axis=-1, epsilon=EPSILON
     )
 
@@ -129,28 +129,28 @@ def _normalised(graph: Graph, rows: str, gain: Matrix, bias: Matrix) -> str:
 def _pooled(graph: Graph, weights: Weights, rows: str, shape: str) -> str:
     """Return the vectors of texts, [batch, 512], from those of their tokens, [batch, length, 1280]."""
     # a product with ones: ReduceSum adds in an order that depends on how many texts there are
-    texts, length = (graph.one("Gather", shape, graph.sizes(axis)) for axis in (0, 1))
-    ones = graph.one(
+    texts, length = (graph.apply("Gather", shape, graph.sizes(axis)) for axis in (0, 1))
+    ones = graph.apply(
         "ConstantOfShape",
-        graph.one("Concat", texts, graph.sizes(1), length, axis=0),
+        graph.apply("Concat", texts, graph.sizes(1), length, axis=0),
         value=helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0]),
     )
-    summed = graph.one("Squeeze", graph.one("MatMul", ones, rows), graph.sizes(1))
-    root = graph.one("Sqrt", graph.one("Cast", length, to=TensorProto.FLOAT))
+    summed = graph.apply("Squeeze", graph.apply("MatMul", ones, rows), graph.sizes(1))
+    root = graph.apply("Sqrt", graph.apply("Cast", length, to=TensorProto.FLOAT))
 
     def times(name: str, vectors: str) -> str:
-        return graph.one("MatMul", vectors, graph.keep(weights[name]))
+        return graph.apply("MatMul", vectors, graph.keep(weights[name]))
 
     def rectified(*parts: str) -> str:
-        return graph.one("Relu", graph.one("Sum", *parts))
+        return graph.apply("Relu", graph.apply("Sum", *parts))
 
-    mean = graph.one(
+    mean = graph.apply(
         "Add",
-        graph.one("Div", times("cnn_W", summed), root),
-        graph.one("Mul", graph.keep(weights["cnn_b"]), root),
+        graph.apply("Div", times("cnn_W", summed), root),
+        graph.apply("Mul", graph.keep(weights["cnn_b"]), root),
     )
     first = rectified(times("d0", mean))
     second = rectified(times("d1", first), times("p1", mean))
     third = rectified(times("d2", second))
-    last = graph.one("Tanh", graph.one("Sum", times("d3", third), times("p3", second)))
-    return graph.one("Div", last, graph.one("ReduceL2", last, axes=[1], keepdims=1))
+    last = graph.apply("Tanh", graph.apply("Sum", times("d3", third), times("p3", second)))
+    return graph.apply("Div", last, graph.apply("ReduceL2", last, axes=[1], keepdims=1))

@@ -24,10 +24,10 @@ def comparison(asked: Asked, talk: Talk) -> Whole | None:
         p.definite and asked.tokens[p.head].word not in _OF_SEVERAL for p in asked.phrases
     ):
         return None
-    several = [one for one in talk.topics if not one.asked]
+    several = [topic for topic in talk.topics if not topic.asked]
     if len(several) < 2:
-        several = [one for one in talk.earlier if not one.asked]
-    named = list(dict.fromkeys(one.text for one in several))[:3]
+        several = [topic for topic in talk.earlier if not topic.asked]
+    named = list(dict.fromkeys(topic.text for topic in several))[:3]
     if not named:
         return None
     conjunction = " o " if asked.language == "es" else " or "

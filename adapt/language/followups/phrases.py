@@ -26,7 +26,7 @@ class Phrase:
 def phrases(tokens: Sequence[Token], language: str) -> list[Phrase]:
     """Return the noun phrases, each without what a preposition adds to it."""
     words = LANGUAGES[language]
-    found: list[Phrase] = []
+    noun_phrases: list[Phrase] = []
     index = 0
     while index < len(tokens):
         end = _end_of_phrase(tokens, index)
@@ -39,7 +39,7 @@ def phrases(tokens: Sequence[Token], language: str) -> list[Phrase]:
         before = tokens[index - 1] if index else None
         much = before is not None and before.word in ("many", "much", "big", "long")
         asking = tokens[index - 2] if much and index > 1 else before
-        found.append(
+        noun_phrases.append(
             Phrase(
                 start=index,
                 end=end,
@@ -54,7 +54,7 @@ def phrases(tokens: Sequence[Token], language: str) -> list[Phrase]:
             )
         )
         index = end
-    return found
+    return noun_phrases
 
 
 def _end_of_phrase(tokens: Sequence[Token], start: int) -> int:
@@ -76,10 +76,10 @@ def _noun_at(tokens: Sequence[Token], index: int) -> bool:
     return index < len(tokens) and tokens[index].kind == "noun"
 
 
-def chains(tokens: Sequence[Token], found: Sequence[Phrase]) -> list[list[Phrase]]:
+def chains(tokens: Sequence[Token], noun_phrases: Sequence[Phrase]) -> list[list[Phrase]]:
     """Return noun phrases in groups that prepositions join: "the clinic in Storr", "el plan de la familia"."""
     joined: list[list[Phrase]] = []
-    for phrase in found:
+    for phrase in noun_phrases:
         before = joined[-1][-1].end if joined else -1
         linked = joined and before == phrase.start - 1 and tokens[before].kind == "preposition"
         if linked:

@@ -31,10 +31,10 @@ _GENDER = {"la": "f", "las": "f", "lo": "m", "los": "m", "ella": "f", "ellas": "
 def resolve(asked: Asked, talk: Talk) -> Whole | None:
     """Return a question with what its pronouns point to in their place: "How long does it last?"."""
     pointing = Pointing(asked.text, asked.language, asked.tokens, asked.phrases)
-    made = pointing.whole(talk.topics, talk.name, talk.person)
-    if made is None:
+    resolved = pointing.whole(talk.topics, talk.name, talk.person)
+    if resolved is None:
         return None
-    text = made if made else insert(asked.text, f" ({talk.question.rstrip('?. ')})")
+    text = resolved if resolved else insert(asked.text, f" ({talk.question.rstrip('?. ')})")
     return Whole(text, "pronoun")
 
 
@@ -46,13 +46,13 @@ class Pointing:
         text: str,
         language: str,
         tokens: Sequence[Token],
-        found: Sequence[Phrase],
+        noun_phrases: Sequence[Phrase],
     ) -> None:
         self.text = text
         self.words: Words = LANGUAGES[language]
         self.spanish = language == "es"
         self.tokens = tokens
-        self.phrases = found
+        self.phrases = noun_phrases
 
     def whole(self, topics: Sequence[Topic], name: str, person: str) -> str | None:
         """Return the question with the topics in place of its pronouns; None where no pronoun points out of it.

@@ -11,7 +11,7 @@ from adapt.language.followups.words.table import Words
 
 @dataclass(frozen=True)
 class Whole:
-    """A question as it is to be searched; `rule` says what made it whole, and is empty where it was left as it is."""
+    """A question as it is to be searched; `rule` names what completed it, and is empty where it was left as it is."""
 
     text: str
     rule: str = ""

@@ -30,12 +30,14 @@ _LABEL = re.compile(
 
 
 def rewrite(question: str, history: Sequence[Message], model: TextGenerator) -> Whole:
-    """Return a question as the model makes it whole; as the rules do, where what it wrote fails the check."""
+    """Return a question as the model completes it; as the rules do, where what it wrote fails the check."""
     ruled = whole_question(question, history)
     if not history or LANGUAGES[language_of(question, "en")].talk.match(question):
         return ruled
     shown = history[-2 * TURNS :]
-    talk = "\n".join(f"{one.role.capitalize()}: {_flat(one.content)[:CUT]}" for one in shown)
+    talk = "\n".join(
+        f"{message.role.capitalize()}: {_flat(message.content)[:CUT]}" for message in shown
+    )
     prompt = PROMPT.format(talk=talk, question=_flat(question))
     written = model.generate([Message("user", prompt)], max_new_tokens=MOST_TOKENS)
     text = _LABEL.sub("", written.strip()).strip('"“”«» ')
@@ -46,12 +48,12 @@ def rewrite(question: str, history: Sequence[Message], model: TextGenerator) -> 
 
 def is_sound(text: str, question: str, history: Sequence[Message]) -> bool:
     """Return whether a rewritten question can be trusted: one line, not long, names and numbers kept, none invented."""
-    asked = [one.content for one in history if one.role == "user"]
+    asked = [message.content for message in history if message.role == "user"]
     longest = LONGER * max(len(question), len(asked[-1]) if asked else 0, LEAST)
     if not text or "\n" in text or len(text) > longest:
         return False
     kept, own = _fixed(question), _fixed(text)
-    talk = {word for one in history for word in _words(one.content)} | _words(question)
+    talk = {word for message in history for word in _words(message.content)} | _words(question)
     return kept <= _words(text) and own <= talk and bool(_words(text) & talk)
 
 

@@ -44,19 +44,19 @@ def topics(text: str, language: str) -> list[Topic]:
     """Return what a question is about, in the order of its words."""
     words = LANGUAGES[language]
     tokens = read(text, language)
-    found: list[Topic] = []
+    named: list[Topic] = []
     for chain in chains(tokens, phrases(tokens, language)):
         owner = _owner(chain, tokens, words)
         if owner:
-            found.append(_topic(text, tokens, chain, owner, words))
+            named.append(_topic(text, tokens, chain, owner, words))
     subject = _asked_subject(text, tokens, words)
-    return [subject, *found] if subject else found
+    return [subject, *named] if subject else named
 
 
 def _asked_subject(text: str, tokens: Sequence[Token], words: Words) -> Topic | None:
     """Return what "which bus goes to the station" asks for as a topic: "the bus that goes to the station"."""
-    found = phrases(tokens, "es" if words is SPANISH else "en")
-    asked = next((p for p in found if p.asked), None)
+    noun_phrases = phrases(tokens, "es" if words is SPANISH else "en")
+    asked = next((p for p in noun_phrases if p.asked), None)
     if asked is None or asked.end >= len(tokens) or tokens[asked.end].kind != "verb":
         return None
     before = tokens[asked.start - 1].word
@@ -67,9 +67,9 @@ def _asked_subject(text: str, tokens: Sequence[Token], words: Words) -> Topic | 
     rest = text[tokens[asked.end].start :].rstrip("?. ")
     if words is SPANISH and (" " not in rest or tokens[asked.head].word in words.attributes):
         return None  # "¿qué garantía tiene el horno?": the verb has another subject
-    said = f"{noun} que {rest}" if words is SPANISH else f"the {noun} that {rest}"
+    wording = f"{noun} que {rest}" if words is SPANISH else f"the {noun} that {rest}"
     plural = tokens[asked.head].word.endswith("s")
-    return Topic(said, 2.5, plural=plural, whole=said, root=said)
+    return Topic(wording, 2.5, plural=plural, whole=wording, root=wording)
 
 
 def _owner(chain: list[Phrase], tokens: Sequence[Token], words: Words) -> list[Phrase]:
@@ -142,7 +142,7 @@ def _lowered(written: str, first: Token) -> str:
 
 
 def choose(
-    found: Sequence[Topic],
+    candidates: Sequence[Topic],
     *,
     plural: bool | None = None,
     place: bool = False,
@@ -158,7 +158,7 @@ def choose(
         )
         return topic.weight + number + where + agrees
 
-    return max(found, key=weight, default=None)
+    return max(candidates, key=weight, default=None)
 
 
 def named_in(answer: str, question: str, language: str) -> str:

@@ -1,4 +1,4 @@
-"""Follow-up questions made whole: "And on Sunday?" after "When does the Marlow office open?" asks about that office.
+"""Follow-up questions completed: "And on Sunday?" after "When does the Marlow office open?" asks about that office.
 
 What a question leaves to the conversation is put into it by rule, before anything is searched: pronouns, "and …?", a
 question word alone, a comparison, a correction, a subject left out; English and Spanish. The user's words stay, and a
@@ -68,24 +68,24 @@ def _complete(question: str, talk: Talk) -> Whole:
         if not said_before:
             return Whole(question)
     for rule in (_correction, comparison, condition, verb, slot, fragment, resolve, subject):
-        made = rule(asked, talk)
-        if made is not None and made.text != text:
-            return made
+        completed = rule(asked, talk)
+        if completed is not None and completed.text != text:
+            return completed
     return Whole(question)
 
 
 def _correction(asked: Asked, talk: Talk) -> Whole | None:
     """Return the question before, corrected: "No, I meant the Marlow office"."""
-    said = asked.words.correction.match(asked.text)
-    match = said or asked.words.refusal.match(asked.text)
+    correction = asked.words.correction.match(asked.text)
+    match = correction or asked.words.refusal.match(asked.text)
     rest = asked.text[match.end() :].strip() if match else ""
     if not rest:
         return None
     rest = re.sub(r",? (?:not|y no|no) [^,?]+$", "", rest)
     inner = read_question(rest, asked.language)
     if inner.has("verb", "auxiliary", "asking", "person", "thing", "human"):
-        if said is None:
+        if correction is None:
             return None
-        made = _complete(rest, talk)
-        return Whole(made.text, "correction")
+        completed = _complete(rest, talk)
+        return Whole(completed.text, "correction")
     return Whole(fill(talk.question, talk.language, rest.rstrip("?. ")), "correction")

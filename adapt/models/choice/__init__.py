@@ -1,1 +1,1 @@
-"""Which sentence of the passages answers a question: what may be said, what speaks for each, and the weights of that."""
+"""Which sentence of the passages answers a question: the candidates, the evidence for each, and its weights."""

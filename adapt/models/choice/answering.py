@@ -47,10 +47,10 @@ class Answering:
         """
         candidates = find_candidates(grounding)
         if not candidates or (grounding.absent and not self.own):
-            return Opening("held")
+            return Opening("grounded")
         correction = self.chooser.correction(question, candidates) if self.own else None
         if correction is not None:
-            return Opening("said", correction.text)
+            return Opening("complete", correction.text)
         measured = _Measured(self, prompt, tools=bool(grounding.tools))
         choice = self.chooser.choose(question, candidates, measured, own=self.own)
         if measured.calls:
@@ -58,21 +58,21 @@ class Answering:
         if not self.own:
             return self._of_another(choice.best, measured, way)
         if choice.answered >= (SURE if grounding.absent else BORDER):
-            return Opening("said", cite(choice.best))
+            return Opening("complete", cite(choice.best))
         return self._without_answer(question, grounding.absent, way)
 
     def _without_answer(self, question: str, absent: str, way: str) -> Opening:
         """Return how the starter's answer begins where no candidate seems to answer."""
         if way == "auto" and not absent and (self.adapted or not asks_for_fact(question)):
             return Opening("free")
-        return Opening("said", absent or refusal(question))
+        return Opening("complete", absent or refusal(question))
 
     def _of_another(self, best: Candidate, measured: "_Measured", way: str) -> Opening:
         """Return how another model's answer begins: it may refuse, and in `auto` begin with something else."""
         if way == "auto" and not measured.begins_allowed:
             return Opening("free")
         if measured.refuses:
-            return Opening("said", measured.refuses)
+            return Opening("complete", measured.refuses)
         return Opening("begun", best.text)
 
     def encode(self, text: str) -> list[int]:
@@ -94,16 +94,18 @@ class _Measured:
 
     def __call__(self, candidates: Sequence[Candidate]) -> Likelihoods:
         encode = self._answering.encode
-        texts = [encode(text) for text in (*(one.text for one in candidates), *self._others)]
-        found = likelihoods(self._answering.model, self._prompt, texts)
+        texts = [
+            encode(text) for text in (*(candidate.text for candidate in candidates), *self._others)
+        ]
+        measured = likelihoods(self._answering.model, self._prompt, texts)
         count = len(candidates)
-        likeliest = max(range(len(texts)), key=found.chosen.__getitem__)
+        likeliest = max(range(len(texts)), key=measured.chosen.__getitem__)
         if likeliest >= count:
-            told = self._others[likeliest - count]
-            self.calls = told == CALL
-            self.refuses = "" if self.calls else told
-        self.begins_allowed = found.begins in {one[0] for one in texts if one}
-        return Likelihoods(found.chosen[:count], found.free[:count], found.begins)
+            other = self._others[likeliest - count]
+            self.calls = other == CALL
+            self.refuses = "" if self.calls else other
+        self.begins_allowed = measured.begins in {ids[0] for ids in texts if ids}
+        return Likelihoods(measured.chosen[:count], measured.free[:count], measured.begins)
 
 
 def refusal(question: str) -> str:

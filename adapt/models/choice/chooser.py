@@ -1,4 +1,4 @@
-"""Chooses among candidates: what speaks for each, weighed, and how sure the best makes of an answer.
+"""Chooses among candidates: the evidence for each, weighted, and how likely the best is to answer.
 
 The weights are fitted on training sets (`adapt.starter.choosing`), for questions in English and in Spanish each, with the
 likelihoods of the shipped starter. Another model's likelihood counts by itself: it is added to the evidence, so that
@@ -78,7 +78,7 @@ class Chooser:
 
         Args:
             measure: gives what the answering model makes of candidates; None leaves it out. Of many candidates only those
-                are measured for which the other evidence speaks most, and only one of them is chosen.
+                are measured that the other evidence favours most, and one of them is chosen.
             own: that model is the starter, whose likelihoods the weights were fitted with.
 
         Raises:
@@ -86,7 +86,9 @@ class Chooser:
         """
         if not candidates:
             raise ValueError("nothing to choose from")
-        weights = self._weights.asked[asked_in(question, (one.reading for one in candidates))]
+        weights = self._weights.asked[
+            asked_in(question, (candidate.reading for candidate in candidates))
+        ]
         figures = self._evidence.gather(question, candidates)
         evidence = _weighed(figures, weights.choice)
         places = np.sort(np.argsort(-evidence, kind="stable")[:SHORTLIST])
@@ -94,19 +96,27 @@ class Chooser:
         if measure is not None:
             likely = measure([candidates[place] for place in places])
             model = _starter(weights, figures[places]) if own else OTHER_MODEL
-            for name, found in zip(MODEL_FIGURES, (likely.chosen, likely.free), strict=True):
-                scores = scores + model.get(name, 0.0) * np.array(found)
+            for name, values in zip(MODEL_FIGURES, (likely.chosen, likely.free), strict=True):
+                scores = scores + model.get(name, 0.0) * np.array(values)
         best = int(places[int(scores.argmax())])
         return Choice(candidates[best], _answered(weights, figures[best], float(evidence[best])))
 
     def correction(self, question: str, candidates: Sequence[Candidate]) -> Candidate | None:
         """Return the first correction that was given for this very question, however it was worded; None for none."""
-        given = [one for one in candidates if one.kind == "correction" and one.context]
-        near = self._evidence.likeness(question, [one.context for one in given]) if given else []
+        given = [
+            candidate
+            for candidate in candidates
+            if candidate.kind == "correction" and candidate.context
+        ]
+        near = (
+            self._evidence.likeness(question, [candidate.context for candidate in given])
+            if given
+            else []
+        )
         meant = [
-            one
-            for one, like in zip(given, near, strict=True)
-            if same_question(question, one.context, like)
+            candidate
+            for candidate, like in zip(given, near, strict=True)
+            if same_question(question, candidate.context, like)
         ]
         return meant[0] if meant else None
 

@@ -1,4 +1,4 @@
-"""What speaks for each candidate, as figures: nearness by three encoders, words, names, the kind of thing asked for.
+"""The evidence for each candidate, as figures: nearness by three encoders, words, names, the kind of thing asked for.
 
 Not here: what each figure weighs (`adapt.models.choice.chooser`).
 """
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from adapt.models.choice.match import TokenMatch
 from adapt.models.choice.wording.kinds import asked_kinds, holds
 from adapt.models.choice.wording.languages import asked_in, content_words, language_of
-from adapt.models.choice.wording.words import Rarity, held_share, names_of, terms, words_of
+from adapt.models.choice.wording.words import Rarity, names_of, share_held, terms, words_of
 from adapt.models.decoding.candidates import Candidate
 
 EVIDENCE = (
@@ -77,7 +77,7 @@ class Evidence:
             *_form(question, candidates),
             _foreign(question, candidates),
         ]
-        return np.stack([np.asarray(one, np.float64) for one in columns], axis=1)
+        return np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
 
     def likeness(self, question: str, others: Sequence[str]) -> list[float]:
         """Return how alike in meaning some questions are to one, each from -1 to 1."""
@@ -89,9 +89,9 @@ class Evidence:
         """Return how near each comes alone, headed, and by its whole passage; a text that stands twice is read once."""
         wholes = passages_of(candidates)
         columns = [
-            [one.reading for one in candidates],
+            [candidate.reading for candidate in candidates],
             _headed(candidates),
-            [wholes[one.number] for one in candidates],
+            [wholes[candidate.number] for candidate in candidates],
         ]
         texts = list(dict.fromkeys(text for column in columns for text in column))
         near = self._reader.passages(texts) @ self._reader.question(question)
@@ -99,58 +99,66 @@ class Evidence:
         return np.array([[known[text] for text in column] for column in columns], np.float32)
 
     def _meaning(self, question: str, candidates: Sequence[Candidate]) -> npt.NDArray[np.float32]:
-        alone, headed = [one.reading for one in candidates], _headed(candidates)
-        after = [f"{one.before} {one.reading}" if one.before else one.reading for one in candidates]
+        alone, headed = [candidate.reading for candidate in candidates], _headed(candidates)
+        after = [
+            f"{candidate.before} {candidate.reading}" if candidate.before else candidate.reading
+            for candidate in candidates
+        ]
         wholes = passages_of(candidates)
         vectors = self._encoder.encode([question, *alone, *headed, *after, *wholes.values()])
         near = vectors[1:] @ vectors[0]
         count = len(candidates)
         of_passage = dict(zip(wholes, near[3 * count :], strict=True))
         parts = [near[place * count : (place + 1) * count] for place in range(3)]
-        return np.stack([*parts, np.array([of_passage[one.number] for one in candidates])])
+        return np.stack(
+            [*parts, np.array([of_passage[candidate.number] for candidate in candidates])]
+        )
 
 
 def _headed(candidates: Sequence[Candidate]) -> list[str]:
-    return [f"{one.context}\n{one.reading}" if one.context else one.reading for one in candidates]
+    return [
+        f"{candidate.context}\n{candidate.reading}" if candidate.context else candidate.reading
+        for candidate in candidates
+    ]
 
 
 def _foreign(question: str, candidates: Sequence[Candidate]) -> list[float]:
     wholes = passages_of(candidates)
     asked = asked_in(question, wholes.values())
-    told = {number: language_of(text) or asked for number, text in wholes.items()}
-    return [float(told[one.number] != asked) for one in candidates]
+    languages = {number: language_of(text) or asked for number, text in wholes.items()}
+    return [float(languages[candidate.number] != asked) for candidate in candidates]
 
 
 def passages_of(candidates: Sequence[Candidate]) -> dict[int | None, str]:
     """Return the text of each passage as its candidates have it, by number."""
     texts: dict[int | None, list[str]] = {}
-    for one in candidates:
-        lines = texts.setdefault(one.number, [])
+    for candidate in candidates:
+        lines = texts.setdefault(candidate.number, [])
         lines += [
-            *(line for line in one.context.split("\n") if line and line not in lines),
-            one.reading,
+            *(line for line in candidate.context.split("\n") if line and line not in lines),
+            candidate.reading,
         ]
     return {number: " ".join(lines)[:1_500] for number, lines in texts.items()}
 
 
 def _words(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
-    own = [terms(one.reading) for one in candidates]
+    own = [terms(candidate.reading) for candidate in candidates]
     around = [
-        held | terms(f"{one.context} {one.before}")
-        for held, one in zip(own, candidates, strict=True)
+        term_set | terms(f"{candidate.context} {candidate.before}")
+        for term_set, candidate in zip(own, candidates, strict=True)
     ]
     wholes = {number: terms(text) for number, text in passages_of(candidates).items()}
-    rarity = Rarity(question, [one.reading for one in candidates])
+    rarity = Rarity(question, [candidate.reading for candidate in candidates])
     names, content = names_of(question), content_words(question)
-    shares = [rarity.share(held) for held in own]
+    shares = [rarity.share(term_set) for term_set in own]
     return [
         shares,
-        [rarity.share(held) - share for held, share in zip(around, shares, strict=True)],
-        [rarity.share(wholes[one.number]) for one in candidates],
-        [held_share(content, held) for held in own],
-        [held_share(content, wholes[one.number]) for one in candidates],
-        [held_share(names, held) for held in own],
-        [held_share(names, wholes[one.number]) for one in candidates],
+        [rarity.share(term_set) - share for term_set, share in zip(around, shares, strict=True)],
+        [rarity.share(wholes[candidate.number]) for candidate in candidates],
+        [share_held(content, term_set) for term_set in own],
+        [share_held(content, wholes[candidate.number]) for candidate in candidates],
+        [share_held(names, term_set) for term_set in own],
+        [share_held(names, wholes[candidate.number]) for candidate in candidates],
     ]
 
 
@@ -158,14 +166,17 @@ def _form(question: str, candidates: Sequence[Candidate]) -> list[list[float]]:
     kinds = asked_kinds(question)
     seen: set[int | None] = set()
     opens, points = [], []
-    for one in candidates:
-        opens.append(float(one.number not in seen))
-        seen.add(one.number)
-        first = words_of(one.text)[:1]
+    for candidate in candidates:
+        opens.append(float(candidate.number not in seen))
+        seen.add(candidate.number)
+        first = words_of(candidate.text)[:1]
         points.append(float(bool(first) and first[0] in POINTERS))
     return [
-        [float(any(holds(kinds, one.text))) for one in candidates],
-        [float(any(holds(kinds, f"{one.context} {one.before}"))) for one in candidates],
+        [float(any(holds(kinds, candidate.text))) for candidate in candidates],
+        [
+            float(any(holds(kinds, f"{candidate.context} {candidate.before}")))
+            for candidate in candidates
+        ],
         opens,
         points,
     ]

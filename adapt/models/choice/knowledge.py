@@ -1,4 +1,4 @@
-"""What is said where a model that knows no facts is asked for one, and nothing is there to quote.
+"""The reply where a model without knowledge of facts is asked for one and there is nothing to quote.
 
 The starter as it ships has read no encyclopedia: left to itself it makes a word up. What it does without documents stays
 with it: greetings, dates, preferences, small tasks on a given text, questions about itself. English and Spanish.
@@ -55,5 +55,5 @@ def asks_for_fact(text: str) -> bool:
 
 
 def without_knowledge(question: str) -> str:
-    """Return what a model that knows no facts says to a question for one, in its language; empty for other messages."""
+    """Return the reply to a question for a fact, in its language, of a model that knows none; "" for other messages."""
     return SAID[language_of(question, "en")] if asks_for_fact(question) else ""

@@ -16,7 +16,7 @@ HELD = 32_000  # tokens of keys and values that are held at once: prompts times 
 class Likelihoods:
     """Two figures in nats for each candidate, and the token that the model would begin with by itself.
 
-    `chosen` is log P(candidate) where only candidates may be said: at each token, those that go on with none are left out,
+    `chosen` is log P(candidate) where only candidates are allowed: at each token, those that go on with none are left out,
     as decoding restricted to the candidates has it. `free` is the log-likelihood of its first tokens, nothing left out.
     """
 
@@ -29,7 +29,7 @@ def likelihoods(
     model: PreTrainedModel | Any, prompt: Sequence[int], candidates: Sequence[Sequence[int]]
 ) -> Likelihoods:
     """Return them for the first tokens of each candidate after a prompt, both as token ids."""
-    starts = [list(one[:FIRST]) for one in candidates]
+    starts = [list(candidate[:FIRST]) for candidate in candidates]
     device = model.device
     with torch.inference_mode():
         given = torch.tensor([list(prompt)], device=device)
@@ -42,15 +42,15 @@ def likelihoods(
             allowed.setdefault(tuple(start[:length]), set()).add(token)
     chosen, free = [], []
     for row, start in enumerate(starts):
-        held = told = 0.0
+        log_chosen = log_free = 0.0
         for length, token in enumerate(start):
             scores = first if length == 0 else rest[row, length - 1]
-            told += float(scores[token])
+            log_free += float(scores[token])
             others = sorted(allowed[tuple(start[:length])])
             if len(others) > 1:
-                held += float(scores[token] - scores[others].logsumexp(0))
-        chosen.append(held)
-        free.append(told)
+                log_chosen += float(scores[token] - scores[others].logsumexp(0))
+        chosen.append(log_chosen)
+        free.append(log_free)
     return Likelihoods(tuple(chosen), tuple(free), int(first.argmax()))
 
 
@@ -66,17 +66,17 @@ def _after(model: Any, read: Any, length: int, starts: Sequence[Sequence[int]]) 
     rows = max(1, HELD // (length + longest))
     parts = []
     for start in range(0, len(starts), rows):
-        part = [list(one[:longest]) for one in starts[start : start + rows]]
-        ids = [[*one, *[0] * (longest - len(one))] for one in part]
-        seen = [[1] * (length + len(one)) + [0] * (longest - len(one)) for one in part]
+        part = [list(tokens[:longest]) for tokens in starts[start : start + rows]]
+        ids = [[*tokens, *[0] * (longest - len(tokens))] for tokens in part]
+        seen = [[1] * (length + len(tokens)) + [0] * (longest - len(tokens)) for tokens in part]
         # the cache grows with what it is used for, so that each part takes one of its own
-        held = cache if start + rows >= len(starts) else copy.deepcopy(cache)
-        held.batch_repeat_interleave(len(part))
+        own_cache = cache if start + rows >= len(starts) else copy.deepcopy(cache)
+        own_cache.batch_repeat_interleave(len(part))
         scores = model(
             input_ids=torch.tensor(ids, device=model.device),
             attention_mask=torch.tensor(seen, device=model.device),
             use_cache=True,
-            **{name: held},
+            **{name: own_cache},
         ).logits
         parts.append(scores.float().log_softmax(-1).cpu())
     return torch.cat(parts)

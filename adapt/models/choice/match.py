@@ -76,8 +76,8 @@ class MatchHead:
         whole, asked = unit(sums), unit(counts @ question)
         alike = whole @ asked
         mapped = (whole @ self.told_whole.T) @ (self.asked_whole @ asked)
-        found: Vectors = self.scales @ np.stack([matched, alike, mapped])
-        return found
+        scores: Vectors = self.scales @ np.stack([matched, alike, mapped])
+        return scores
 
 
 class TokenMatch:
@@ -96,45 +96,47 @@ class TokenMatch:
         whole = self._encoder.encode([question])[0]
         asked = unit(self._encoder.states(tokens))
         states = self.read(candidates)
-        raw = [unit(one) for one in states]
-        closeness = [float((asked @ one.T).max(axis=1).mean()) for one in raw]
-        cosine = [float(whole @ unit(one.mean(axis=0))) for one in states]
+        raw = [unit(text_states) for text_states in states]
+        closeness = [float((asked @ text_states.T).max(axis=1).mean()) for text_states in raw]
+        cosine = [float(whole @ unit(text_states.mean(axis=0))) for text_states in states]
         learned = self._head.scores(asked, raw)
         return np.stack([closeness, cosine, learned], axis=1).astype(np.float32)
 
     def read(self, candidates: Sequence[Candidate]) -> list[Vectors]:
         """Return the states of each candidate's tokens, read in windows of its passage."""
-        found: list[Vectors | None] = [None] * len(candidates)
+        of_candidate: list[Vectors | None] = [None] * len(candidates)
         for window in self._windows(candidates):
             states = self._encoder.states([token for _, part in window for token in part])
             start = 0
             for place, part in window:
                 if place is not None:
-                    found[place] = states[start : start + len(part)]
+                    of_candidate[place] = states[start : start + len(part)]
                 start += len(part)
-        return [one for one in found if one is not None]
+        return [states for states in of_candidate if states is not None]
 
     def _windows(self, candidates: Sequence[Candidate]) -> list[list[tuple[int | None, list[int]]]]:
         """Return windows of token runs, each a candidate's by its place, or what is read with one (None)."""
         windows: list[list[tuple[int | None, list[int]]]] = []
-        said: set[str] = set()
+        seen: set[str] = set()
         passage: int | None = None
-        for place, one in enumerate(candidates):
-            tokens = self._encoder.tokens(one.reading or one.text)[:ROOM] or [0]
-            above = [line for line in one.context.split("\n") if line] if one.number else []
-            new = one.number is None or one.number != passage or not windows
+        for place, candidate in enumerate(candidates):
+            tokens = self._encoder.tokens(candidate.reading or candidate.text)[:ROOM] or [0]
+            above = (
+                [line for line in candidate.context.split("\n") if line] if candidate.number else []
+            )
+            new = candidate.number is None or candidate.number != passage or not windows
             size = 0 if new else sum(len(part) for _, part in windows[-1])
-            fresh = [line for line in above if new or line not in said]
+            fresh = [line for line in above if new or line not in seen]
             runs = [self._encoder.tokens(line)[:CONTEXT_ROOM] for line in fresh]
             if new or size + sum(map(len, runs)) + len(tokens) > ROOM:
                 windows.append([])
-                said = set()
+                seen = set()
                 runs = [self._encoder.tokens(line)[:CONTEXT_ROOM] for line in above]
                 while runs and sum(map(len, runs)) + len(tokens) > ROOM:
                     runs.pop(0)
-            said.update(above)
+            seen.update(above)
             windows[-1] += [(None, run) for run in runs if run] + [(place, tokens)]
-            passage = one.number
+            passage = candidate.number
         return windows
 
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Opening:
-    """How an answer begins: `said` is its whole text, `begun` its first sentence; the others have no text yet.
+    """How an answer begins: `complete` is its whole text, `begun` its first sentence; the others have no text yet.
 
-    `call` is a call of a tool, `held` whatever the grammar allows, `free` anything.
+    `call` is a call of a tool, `grounded` whatever the grammar allows, `free` anything.
     """
 
-    way: Literal["said", "begun", "call", "held", "free"]
+    way: Literal["complete", "begun", "call", "grounded", "free"]
     text: str = ""

@@ -26,7 +26,7 @@ READ_BEFORE = 200  # characters of the sentence before
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One thing that may be said.
+    """One possible answer.
 
     `text` is the words, `reading` what they say when they stand alone (a row with its header's names), `context` the
     headings and the leading line above, `before` the sentence before. `number` is its passage's, None for a correction,
@@ -57,17 +57,17 @@ class _Reader:
 
 def find_candidates(grounding: Grounding) -> list[Candidate]:
     """Return what an answer may be, passages first, in their order; a sentence that stands twice in one passage, once."""
-    found: list[Candidate] = []
+    candidates: list[Candidate] = []
     for place, (number, text) in enumerate(grounding.passages):
         heading = grounding.headings[place] if place < len(grounding.headings) else ""
-        found += dict.fromkeys(_of_passage(number, text, heading))
+        candidates += dict.fromkeys(_of_passage(number, text, heading))
     for asked, right in grounding.corrections:
-        found.append(Candidate(right, None, "correction", right, asked))
+        candidates.append(Candidate(right, None, "correction", right, asked))
     known = {right for _, right in grounding.corrections}
-    found += [
+    candidates += [
         Candidate(text, None, "correction", text) for text in grounding.uncited if text not in known
     ]
-    return found
+    return candidates
 
 
 def _of_passage(number: int, text: str, heading: str) -> Iterator[Candidate]:
@@ -146,7 +146,7 @@ def _cells(line: str) -> list[str]:
 
 
 def cite(candidate: Candidate) -> str:
-    """Return a candidate as it is said: with its [n] where it is a passage's."""
+    """Return a candidate as it appears in an answer: with its [n] where it is a passage's."""
     return candidate.text if candidate.number is None else f"{candidate.text} [{candidate.number}]"
 
 

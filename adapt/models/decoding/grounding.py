@@ -48,9 +48,9 @@ def _sentences(grounding: Grounding) -> str:
     names: list[str] = []
     passages = () if grounding.absent else grounding.passages
     lines: dict[int, list[str]] = {number: [] for number, _ in passages}
-    for one in find_candidates(grounding):
-        if one.number in lines:
-            lines[one.number].append(one.text)
+    for candidate in find_candidates(grounding):
+        if candidate.number in lines:
+            lines[candidate.number].append(candidate.text)
     for index, (number, texts) in enumerate(lines.items()):
         if not texts:
             continue
@@ -64,11 +64,11 @@ def _sentences(grounding: Grounding) -> str:
     if names:
         rules.append(f"cited: {' | '.join(names)}")
         answers.append('cited ((" " | "\\n") cited)*')
-    answers += [_literal(one) for one in grounding.uncited]
+    answers += [_literal(text) for text in grounding.uncited]
     if grounding.absent:
         answers.append(_literal(grounding.absent))
     elif grounding.passages or grounding.uncited:
-        answers += [_literal(one) for one in REFUSALS]
+        answers += [_literal(refusal) for refusal in REFUSALS]
     for index, tool in enumerate(grounding.tools):
         rules.append(f"t{index}: %json {json.dumps(call_schema(tool))}")
         answers.append(f"t{index}")
@@ -87,7 +87,7 @@ def _quotes(grounding: Grounding) -> str:
         r"MARK: /[\u2000-\u201b\u201e-\u2fff]/",
         'quote: "“" words "”" | "\\"" words "\\""',
         f"words: {names}",
-        *(f"W{index}: %regex {one}" for index, one in enumerate(words)),
+        *(f"W{index}: %regex {literal}" for index, literal in enumerate(words)),
     ]
     return "\n".join(rules) + "\n"
 
@@ -127,11 +127,11 @@ class GroundedLogits(LogitsProcessor):
             raise ModelError(f"the passages or tools make no grammar: {self._matcher.get_error()}")
         self._mask = self._masks.allocate_token_bitmask(1, known.vocab_size)
         self._seen = prompt_length
-        self._held: bool | None = None if way == "auto" and not grounding.absent else True
+        self._restricts: bool | None = None if way == "auto" and not grounding.absent else True
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
         """Return the scores, [1, tokens], with -inf where no allowed answer goes on."""
-        if self._held is False:
+        if self._restricts is False:
             return scores
         new = input_ids[0, self._seen :].tolist()
         self._seen += len(new)
@@ -139,9 +139,9 @@ class GroundedLogits(LogitsProcessor):
             raise ModelError(f"grounded decoding lost its place: {self._matcher.get_error()}")
         self._masks.fill_next_token_bitmask(self._matcher, self._mask, 0)
         allowed = self._allowed(scores.shape[-1])
-        if self._held is None:
-            self._held = bool(allowed[int(scores[0].argmax())])
-            if not self._held:
+        if self._restricts is None:
+            self._restricts = bool(allowed[int(scores[0].argmax())])
+            if not self._restricts:
                 return scores
         return scores.masked_fill(~allowed[None].to(scores.device), float("-inf"))  # type: ignore[return-value]
 

@@ -58,22 +58,22 @@ def parse_tools(content: object) -> tuple[Tool, ...]:
         DataError: it is something else; the text says what, not where.
     """
     try:
-        found = _FILE.validate_python(content if isinstance(content, list) else [content])
+        parsed = _FILE.validate_python(content if isinstance(content, list) else [content])
     except ValidationError as error:
         raise DataError(
             "not a list of tools, each with a name and parameters (a JSON schema)"
         ) from error
-    functions = [one.function if isinstance(one, _Wrapped) else one for one in found]
-    names = [one.name for one in functions]
+    functions = [tool.function if isinstance(tool, _Wrapped) else tool for tool in parsed]
+    names = [function.name for function in functions]
     twice = next((name for name in names if names.count(name) > 1), None)
     if not functions or twice:
         raise DataError(f"two tools are called {twice!r}" if twice else "no tools")
-    return tuple({"type": "function", "function": one.model_dump()} for one in functions)
+    return tuple({"type": "function", "function": function.model_dump()} for function in functions)
 
 
 def list_tools(tools: Sequence[Tool]) -> str:
     """Return the tools as they stand in a prompt: the heading, then a schema a line."""
-    return "\n".join([HEADING, *(json.dumps(one, ensure_ascii=False) for one in tools)])
+    return "\n".join([HEADING, *(json.dumps(tool, ensure_ascii=False) for tool in tools)])
 
 
 def tell_result(content: str) -> str:

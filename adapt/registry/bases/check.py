@@ -1,6 +1,6 @@
 """Whether a model folder is whole: every file its index names, whole safetensors, a tokenizer, a chat template, a licence.
 
-Told from the files alone; whether transformers opens them, `adapt.models.loading` says.
+Judged by the files alone; whether transformers opens them, `adapt.models.loading` finds out.
 """
 
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def check_folder(name: str, folder: Path) -> Checked:
     """
     start = f"base '{name}'"
     config = _read(folder / "config.json", start)
-    if not any((folder / one).is_file() for one in TOKENIZERS):
+    if not any((folder / file).is_file() for file in TOKENIZERS):
         raise ModelError(f"{start}: no tokenizer ({', '.join(TOKENIZERS[:3])}) is in {folder}")
     kind = config.get("model_type")
     return Checked(

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from adapt.errors import ModelError
 from adapt.registry.artifacts import sha256_file
-from adapt.registry.bases.listing import HubFile, Listing, endpoint, faults_told
+from adapt.registry.bases.listing import HubFile, Listing, endpoint, hub_errors_explained
 from adapt.workspace.disk import is_disk_full
 from adapt.workspace.folder import write_atomic
 
@@ -79,7 +79,7 @@ def download(repository: Repository, file: HubFile, report: Callable[[int], None
 
     Raises:
         ModelError: another process fetches it, the hub stops giving, the disk is full, or the bytes are not those that the
-            hub names; those are thrown away.
+            hub names; those are discarded.
     """
     blob, partial = repository.blob(file), repository.partial(file)
     blob.parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def _fill(partial: Path, listing: Listing, file: HubFile, report: Callable[[int]
 
     if partial.exists() and partial.stat().st_size > file.size:
         partial.unlink()  # of something else
-    with _Counted(partial, report) as target, faults_told(listing.id):
+    with _Counted(partial, report) as target, hub_errors_explained(listing.id):
         here = target.seek(0, os.SEEK_END)
         report(here)
         http_get(
@@ -131,7 +131,7 @@ def _check(partial: Path, listing: Listing, file: HubFile) -> None:
         return
     partial.unlink()
     raise ModelError(
-        f"base '{listing.id}': {file.name} came with other bytes than the hub's own SHA-256 says; it was thrown away, "
+        f"base '{listing.id}': {file.name} came with other bytes than the hub's own SHA-256 says; it was discarded, "
         "run the same command again"
     )
 

@@ -1,4 +1,4 @@
-"""A base model of the hub, brought here whole: what it takes is said before, what was fetched is checked after.
+"""A base model of the hub, fetched whole: its size is shown first, and the files are checked afterwards.
 
 Its files lie in the hub's own cache (`HF_HOME`), where `--base ID` finds them without a network. Another version on the hub
 becomes "the" version here only once all of it was checked.
@@ -23,8 +23,8 @@ from adapt.registry.bases.listing import (
     HubFile,
     Listing,
     endpoint,
-    faults_told,
     gated,
+    hub_errors_explained,
     read_listing,
 )
 from adapt.workspace.folder import Workspace
@@ -205,7 +205,7 @@ def _link(listing: Listing, names: Sequence[str]) -> None:
 
     if not names:
         return
-    with faults_told(listing.id):
+    with hub_errors_explained(listing.id):
         try:
             snapshot_download(
                 listing.id,
@@ -221,7 +221,7 @@ def _link(listing: Listing, names: Sequence[str]) -> None:
 
 
 def _verify(repository: Repository, progress: Progress, *, new: set[str]) -> None:
-    """Compare every file with the hub's size and hash, but those that were just now; one that differs is thrown away.
+    """Compare every file with the hub's size and hash, but those just compared; one that differs is discarded.
 
     Raises:
         ModelError: one differs; the text names it.
@@ -239,7 +239,7 @@ def _verify(repository: Repository, progress: Progress, *, new: set[str]) -> Non
             path.resolve().unlink()
             path.unlink(missing_ok=True)
             raise ModelError(
-                f"base '{listing.id}': {file.name} is not what the hub's own hash says; it was thrown away, run the same "
+                f"base '{listing.id}': {file.name} is not what the hub's own hash says; it was discarded, run the same "
                 "command again"
             )
         done += file.size / MEGABYTE

@@ -31,7 +31,7 @@ def fetch(name: str, wanted: Sequence[str], *, what: str, hint: str) -> Path:
         ) from error
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise ModelError(
-            f"{start} the hub did not give it ({type(error).__name__}); {hint}"
+            f"{start} the hub did not serve it ({type(error).__name__}); {hint}"
         ) from error
 
 

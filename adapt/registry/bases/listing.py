@@ -63,7 +63,7 @@ def read_listing(name: str, wanted: Sequence[str], *, known: Sequence[str] = ())
     """
     from huggingface_hub import HfApi
 
-    with faults_told(name, known=known):
+    with hub_errors_explained(name, known=known):
         info = HfApi(endpoint=endpoint()).model_info(name, files_metadata=True)
     files, left = [], []
     for sibling in info.siblings or ():
@@ -103,7 +103,7 @@ def gated(name: str) -> ModelError:
 
 
 @contextmanager
-def faults_told(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
+def hub_errors_explained(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
     """Turn what huggingface_hub raises within into one sentence.
 
     Raises:
@@ -116,11 +116,11 @@ def faults_told(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
         RepositoryNotFoundError,
     )
 
-    # huggingface_hub speaks by httpx, from 2 on by httpx2, whose faults have this class of theirs in common
+    # huggingface_hub uses httpx, from version 2 httpx2; their errors share a base class of this name
     network: type[Exception] = next(
-        one
-        for one in HfHubHTTPError.__mro__
-        if one.__name__ == "HTTPError" and issubclass(one, Exception)
+        ancestor
+        for ancestor in HfHubHTTPError.__mro__
+        if ancestor.__name__ == "HTTPError" and issubclass(ancestor, Exception)
     )
     try:
         yield
@@ -130,7 +130,7 @@ def faults_told(name: str, *, known: Sequence[str] = ()) -> Iterator[None]:
         raise unknown(name, known) from error
     except (HfHubHTTPError, network) as error:
         raise ModelError(
-            f"base '{name}': the hub did not give it ({_why(error)}); what was fetched is kept, run the same command again"
+            f"base '{name}': the hub did not serve it ({_why(error)}); what was fetched is kept, run the same command again"
         ) from error
 
 
@@ -148,11 +148,11 @@ def unknown(name: str, known: Sequence[str]) -> ModelError:
 
 
 def near(name: str, known: Sequence[str]) -> list[str]:
-    """Return the ids that are called nearly so, with or without their owner."""
+    """Return the ids with a similar name, with or without their owner."""
     import difflib
 
-    by_spelling = {one.lower(): one for one in known}
-    by_spelling |= {one.lower().rpartition("/")[2]: one for one in known}
+    by_spelling = {known_id.lower(): known_id for known_id in known}
+    by_spelling |= {known_id.lower().rpartition("/")[2]: known_id for known_id in known}
     words = (name.lower(), name.lower().rpartition("/")[2])
     close = [
         by_spelling[match]

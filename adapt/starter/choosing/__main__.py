@@ -69,14 +69,21 @@ class Recipe:
         """Return a head that was learned on the articles that are kept."""
 
         def draw(rng: random.Random) -> Sequence[Callable[[], Sample | None]]:
-            made: list[Callable[[], Sample | None]] = []
-            for one in self.sources.learned:
-                asked = [pair for pair in one.asked if keep(one.paragraphs[pair[0]].article)]
+            samplers: list[Callable[[], Sample | None]] = []
+            for question_set in self.sources.learned:
+                asked = [
+                    pair
+                    for pair in question_set.asked
+                    if keep(question_set.paragraphs[pair[0]].article)
+                ]
                 rng.shuffle(asked)
-                for place, number in asked[: MOST.get(one.name)]:
-                    made.append(self._sampler(one, place, number, rng.random()))
-            kept = [one for one in self.sources.coined if keep(one.article)]
-            return [*made, *(functools.partial(self._sample, one) for one in kept)]
+                for place, number in asked[: MOST.get(question_set.name)]:
+                    samplers.append(self._sampler(question_set, place, number, rng.random()))
+            kept = [coined_item for coined_item in self.sources.coined if keep(coined_item.article)]
+            return [
+                *samplers,
+                *(functools.partial(self._sample, coined_item) for coined_item in kept),
+            ]
 
         return learn(
             draw,
@@ -97,20 +104,24 @@ class Recipe:
         if item is None or item.right is None or not tokens:
             return None
         states = TokenMatch(self.tokens, None).read(item.candidates)
-        return unit(self.tokens.states(tokens)), [unit(one) for one in states], item.right
+        return (
+            unit(self.tokens.states(tokens)),
+            [unit(states_of_text) for states_of_text in states],
+            item.right,
+        )
 
     def items(
         self, sources: Iterable[QuestionSet], most: Callable[[str], int | None]
     ) -> list[Item]:
         """Return items of some sets, each question once."""
-        found: list[Item] = []
-        for one in sources:
-            rng = random.Random(f"items:{one.name}:{self.seed}")
-            asked = one.asked
+        items: list[Item] = []
+        for question_set in sources:
+            rng = random.Random(f"items:{question_set.name}:{self.seed}")
+            asked = question_set.asked
             rng.shuffle(asked)
-            made = (one.item(rng, place, number) for place, number in asked)
-            found += islice((item for item in made if item is not None), most(one.name))
-        return found
+            drawn = (question_set.item(rng, place, number) for place, number in asked)
+            items += islice((item for item in drawn if item is not None), most(question_set.name))
+        return items
 
     def rows(
         self, items: Sequence[Item], heads: Sequence[MatchHead], *, measured: bool
@@ -135,14 +146,14 @@ class Recipe:
 
     def absent(self, items: Sequence[Item], heads: Sequence[MatchHead]) -> list[Row]:
         """Return the same with the passage that answers taken out, and with the question of another item."""
-        gone = [_without(one) for one in items]
+        gone = [_without(item) for item in items]
         others = [
-            replace(one, question=other.question)
-            for one, other in pairwise(items)
-            if one.article != other.article
+            replace(item, question=other.question)
+            for item, other in pairwise(items)
+            if item.article != other.article
         ]
         rows = self.rows(
-            [one for one in (*gone, *others[::2]) if one.candidates], heads, measured=False
+            [item for item in (*gone, *others[::2]) if item.candidates], heads, measured=False
         )
         return [replace(row, right=None) for row in rows]
 
@@ -153,16 +164,20 @@ class Recipe:
         messages = (Message("system", system), Message("user", item.question))
         tokenizer = self.starter.tokenizer
         prompt = encode(tokenizer, render(tokenizer, messages, add_generation_prompt=True))
-        texts: list[list[int]] = [encode(tokenizer, one.text) for one in item.candidates]
+        texts: list[list[int]] = [
+            encode(tokenizer, candidate.text) for candidate in item.candidates
+        ]
         with self.starter.active(None) as model:
-            found = likelihoods(model, prompt[-self.starter.context_length + 60 :], texts)
-        return np.array([found.chosen, found.free]).T
+            measured = likelihoods(model, prompt[-self.starter.context_length + 60 :], texts)
+        return np.array([measured.chosen, measured.free]).T
 
 
 def _without(item: Item) -> Item:
     """Return an item whose answer is not there any more."""
     passage = None if item.right is None else item.candidates[item.right].number
-    left: list[Candidate] = [one for one in item.candidates if one.number != passage]
+    left: list[Candidate] = [
+        candidate for candidate in item.candidates if candidate.number != passage
+    ]
     return replace(item, candidates=tuple(left))
 
 
@@ -212,9 +227,9 @@ def fit(recipe: Recipe, heads: Sequence[MatchHead]) -> Weights:
     rows = [*recipe.rows([*plain, *across], heads, measured=False), *everyday]
     measured = recipe.rows([*unread, *across[::2]], heads, measured=True)
     answerable = recipe.items((*sources.learned, *sources.across), lambda _: MEASURED)
-    told = [one for one in sources.everyday if one.right is not None]
+    with_answer = [item for item in sources.everyday if item.right is not None]
     known = [*recipe.rows([*answerable, *sources.coined], heads, measured=False), *everyday]
-    absent = [*recipe.absent(answerable, heads), *recipe.absent(told, heads)]
+    absent = [*recipe.absent(answerable, heads), *recipe.absent(with_answer, heads)]
     asked: dict[str, LanguageWeights] = {}
     right: dict[str, float] = {}
     for language in LANGUAGES:
@@ -249,11 +264,11 @@ def balanced(rows: Sequence[Row]) -> list[Row]:
 
 def _shares(rows: Sequence[Row], weights: dict[str, float], how: str) -> dict[str, float]:
     """Return the share of right choices of each source that has answers."""
-    found = {}
+    shares = {}
     for name in sorted({row.source for row in rows}):
         part = [row for row in rows if row.source == name and row.right is not None]
-        found[f"{name}, asked in {part[0].asked_in}, {how}"] = share_right(part, weights)
-    return found
+        shares[f"{name}, asked in {part[0].asked_in}, {how}"] = share_right(part, weights)
+    return shares
 
 
 def _of(rows: Sequence[Row], language: Language) -> list[Row]:

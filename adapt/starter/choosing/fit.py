@@ -68,8 +68,8 @@ def fit_model(rows: Sequence[Row], weights: dict[str, float]) -> dict[str, float
     """
     shares = [share_right(rows, {**weights, MODEL_FIGURES[0]: weight}) for weight in LIKELY]
     enough = max(shares) - HARDLY
-    found = max(weight for weight, share in zip(LIKELY, shares, strict=True) if share >= enough)
-    return {MODEL_FIGURES[0]: found}
+    largest = max(weight for weight, share in zip(LIKELY, shares, strict=True) if share >= enough)
+    return {MODEL_FIGURES[0]: largest}
 
 
 def scores_of(row: Row, weights: dict[str, float]) -> npt.NDArray[np.float64]:
@@ -81,16 +81,16 @@ def scores_of(row: Row, weights: dict[str, float]) -> npt.NDArray[np.float64]:
 
 def share_right(rows: Sequence[Row], weights: dict[str, float]) -> float:
     """Return in which share of the answered rows the right candidate is best."""
-    found = [
+    is_right = [
         int(scores_of(row, weights).argmax()) == row.right for row in rows if row.right is not None
     ]
-    return float(np.mean(found))
+    return float(np.mean(is_right))
 
 
 def fit_answered(
     rows: Sequence[Row], weights: dict[str, float], names: Sequence[str]
 ) -> tuple[dict[str, float], float]:
-    """Return weights and bias by which the figures of the best candidate tell rows with an answer from those without.
+    """Return weights and bias by which the best candidate's figures separate rows with an answer from those without.
 
     `score`, the best candidate's own, is one of the figures; both sides weigh the same. The border (log-odds of 0) is where
     `DENIED` of the rows with an answer lie below.

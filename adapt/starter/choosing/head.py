@@ -37,9 +37,9 @@ class _Head(nn.Module):
             second.weight.data.copy_(first.weight.data)  # begins as a measure of likeness
         self.weight_asked = nn.Linear(WIDTH, 1)
         self.weight_told = nn.Linear(WIDTH, 1)
-        for one in (self.weight_asked, self.weight_told):
-            nn.init.zeros_(one.weight)
-            nn.init.zeros_(one.bias)
+        for layer in (self.weight_asked, self.weight_told):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
         self.scales = nn.Parameter(torch.tensor([10.0, 3.0, 2.0]))
         self.drop = nn.Dropout(DROPOUT)
 
@@ -104,8 +104,8 @@ def learn(
         steps = epochs * len(samples) // BATCH
         losses = []
         for start in range(0, len(samples) - BATCH + 1, BATCH):
-            made = [one() for one in samples[start : start + BATCH]]
-            kept = [_loss(head, one) for one in made if one is not None]
+            drawn = [draw_sample() for draw_sample in samples[start : start + BATCH]]
+            kept = [_loss(head, sample) for sample in drawn if sample is not None]
             if not kept:
                 continue
             step += 1
@@ -122,7 +122,7 @@ def learn(
 
 def _loss(head: _Head, sample: Sample) -> Tensor:
     question, texts, right = sample
-    counts = torch.tensor([len(one) for one in texts])
+    counts = torch.tensor([len(states) for states in texts])
     segments = torch.repeat_interleave(torch.arange(len(texts)), counts)
     tokens = torch.from_numpy(np.concatenate(texts).astype(np.float32))
     scores = head(torch.from_numpy(question.astype(np.float32)), tokens, segments, len(texts))

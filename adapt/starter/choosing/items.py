@@ -12,9 +12,9 @@ from hashlib import sha256
 from adapt.models.choice.wording.languages import Language
 from adapt.models.decoding.candidates import Candidate, find_candidates
 from adapt.records import Grounding
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.scenes import fact_scene, quote_scene
-from adapt.starter.recipe.texts.questions import Paragraph, Reader
+from adapt.starter.recipe.texts.questions import Paragraph, ReadingSet
 
 PASSAGES = 3
 PASSAGE_LENGTH = 800  # characters
@@ -23,7 +23,7 @@ TITLED = 0.5  # of the items whose articles have titles: as headings
 
 @dataclass(frozen=True)
 class Item:
-    """A question, what may be said, which of it answers (None where nothing does), where it is from, its language."""
+    """A question, its candidates, which of them answers (None where none does), its source, its language."""
 
     question: str
     grounding: Grounding
@@ -45,9 +45,11 @@ class QuestionSet:
     articles: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, name: str, asked_in: Language, reader: Reader, *, titled: bool) -> "QuestionSet":
-        """Return the set of a reader's paragraphs."""
-        return cls(name, asked_in, reader.paragraphs, titled, reader.articles)
+    def of(
+        cls, name: str, asked_in: Language, reading_set: ReadingSet, *, titled: bool
+    ) -> "QuestionSet":
+        """Return the set of a reading set's paragraphs."""
+        return cls(name, asked_in, reading_set.paragraphs, titled, reading_set.articles)
 
     @property
     def asked(self) -> list[tuple[int, int]]:
@@ -64,22 +66,22 @@ class QuestionSet:
         question = paragraph.questions[number]
         sentence = paragraph.sentences[question.sentence]
         own = next(part for part in _parts(paragraph.sentences) if question.sentence in part)
-        texts = [(place, [paragraph.sentences[one] for one in own])]
-        near = [one for one in self.articles[paragraph.article] if one != place]
+        texts = [(place, [paragraph.sentences[index] for index in own])]
+        near = [neighbour for neighbour in self.articles[paragraph.article] if neighbour != place]
         while len(texts) < PASSAGES:
             other = (
                 rng.choice(near)
                 if near and rng.random() < 0.5
                 else rng.randrange(len(self.paragraphs))
             )
-            near = [one for one in near if one != other]
-            if other not in {one for one, _ in texts}:
+            near = [neighbour for neighbour in near if neighbour != other]
+            if other not in {at for at, _ in texts}:
                 chosen = rng.choice(_parts(self.paragraphs[other].sentences))
-                texts.append((other, [self.paragraphs[other].sentences[one] for one in chosen]))
+                texts.append((other, [self.paragraphs[other].sentences[index] for index in chosen]))
         rng.shuffle(texts)
-        right = next(number for number, (one, _) in enumerate(texts, start=1) if one == place)
+        right = next(number for number, (at, _) in enumerate(texts, start=1) if at == place)
         headings = (
-            tuple(self.paragraphs[one].article for one, _ in texts)
+            tuple(self.paragraphs[at].article for at, _ in texts)
             if self.titled and rng.random() < TITLED
             else ()
         )
@@ -102,31 +104,35 @@ def make_item(  # noqa: PLR0913  what an item is
     """Return an item; None where the sentence that answers is no candidate, or stands more than once."""
     grounding = Grounding(tuple(enumerate(passages, start=1)), question=question, headings=headings)
     candidates = tuple(find_candidates(grounding))
-    right = [place for place, one in enumerate(candidates) if (one.number, one.text) == answer]
-    twice = sum(one.text == answer[1] for one in candidates) > 1
+    right = [
+        place
+        for place, candidate in enumerate(candidates)
+        if (candidate.number, candidate.text) == answer
+    ]
+    twice = sum(candidate.text == answer[1] for candidate in candidates) > 1
     if len(right) != 1 or twice:
         return None
     return Item(question, grounding, candidates, right[0], source, article, asked_in)
 
 
-def coined(source: Source, kind: str, count: int, *, seed: int) -> Iterator[Item]:
+def coined(source: ExerciseSource, kind: str, count: int, *, seed: int) -> Iterator[Item]:
     """Yield items of coined facts (`fact`) or textbook sentences (`quote`), two of five in Spanish."""
     rng = random.Random(f"choosing:{kind}:{seed}")
     make = fact_scene if kind == "fact" else quote_scene
-    made = 0
-    while made < count:
+    number = 0
+    while number < count:
         spanish = rng.random() < 0.4
         scene = make(
             rng, source.library(spanish=spanish), spanish=spanish, held_out=source.held_out
         )
         asked = scene.asked[-1]
-        one = make_item(
+        item = make_item(
             asked.question, [" ".join(lines) for lines in scene.passages], (asked.passage + 1, asked.sentence),
-            source=kind, article=f"{kind}{made}", asked_in="es" if spanish else "en",
+            source=kind, article=f"{kind}{number}", asked_in="es" if spanish else "en",
         )  # fmt: skip
-        if one is not None:
-            made += 1
-            yield one
+        if item is not None:
+            number += 1
+            yield item
 
 
 def is_development(article: str) -> bool:

@@ -13,7 +13,7 @@ from adapt.models.decoding.candidates import find_candidates
 from adapt.records import Grounding
 from adapt.starter.choosing.items import Item, QuestionSet, coined, is_development
 from adapt.starter.recipe.texts.corpus import read_corpus
-from adapt.starter.recipe.texts.questions import Reader, build_reader, read_squad
+from adapt.starter.recipe.texts.questions import ReadingSet, build_reading_set, read_squad
 from adapt.starter.recipe.training.batches import make_source
 
 RECIPE = ("text_en_openstax", "text_es_openstax", "tydiqa_en", "squad_es")
@@ -44,14 +44,14 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
         DataError: one is missing or not in its form.
     """
     corpus = read_corpus([data / name for name in RECIPE])
-    trained, held = make_source(corpus, held_out=False), make_source(corpus, held_out=True)
+    trained, unseen = make_source(corpus, held_out=False), make_source(corpus, held_out=True)
     mlqa, hashes = _mlqa(data / MLQA)
     english = QuestionSet.of("mlqa en-en", "en", mlqa["en", "en"], titled=True)
     spanish = QuestionSet.of("mlqa es-es", "es", mlqa["es", "es"], titled=True)
-    squad = _development(trained.readers["es"])
+    squad = _development(trained.reading_sets["es"])
     return Sources(
         learned=(
-            QuestionSet.of("tydiqa", "en", trained.readers["en"], titled=False),
+            QuestionSet.of("tydiqa", "en", trained.reading_sets["en"], titled=False),
             QuestionSet.of("squad_es", "es", squad, titled=True),
             english,
             spanish,
@@ -62,7 +62,7 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
             QuestionSet.of(
                 "squad_es unread",
                 "es",
-                _development(held.readers.get("es", Reader([], []))),
+                _development(unseen.reading_sets.get("es", ReadingSet([], []))),
                 titled=True,
             ),
         ),
@@ -71,10 +71,10 @@ def read_sources(data: Path, everyday: Path | None = None, *, seed: int) -> Sour
             QuestionSet.of("mlqa es-en", "en", mlqa["es", "en"], titled=True),
         ),
         coined=tuple(
-            one for kind in ("fact", "quote") for one in coined(trained, kind, COINED, seed=seed)
+            item for kind in ("fact", "quote") for item in coined(trained, kind, COINED, seed=seed)
         ),
         everyday=tuple(read_everyday(everyday)) if everyday else (),
-        hashes={one.name: one.sha256 for one in corpus.files} | hashes | _hash(everyday),
+        hashes={file.name: file.sha256 for file in corpus.files} | hashes | _hash(everyday),
     )
 
 
@@ -82,7 +82,7 @@ def read_everyday(path: Path) -> Iterator[Item]:
     """Yield the items of a file that `python -m tests.benchmarks.answers.everyday` writes.
 
     Raises:
-        DataError: a line's answer is none of what may be said.
+        DataError: a line's answer is none of its candidates.
     """
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         row = json.loads(line)
@@ -92,12 +92,12 @@ def read_everyday(path: Path) -> Iterator[Item]:
             question=row["question"],
         )
         candidates = tuple(find_candidates(grounding))
-        told = [(one.number, one.text) for one in candidates]
+        answers = [(candidate.number, candidate.text) for candidate in candidates]
         answer = row["answer"] and tuple(row["answer"])
-        if answer is not None and answer not in told:
+        if answer is not None and answer not in answers:
             raise DataError(f"{path}, line {number}: its answer is none of its candidates")
         yield Item(
-            row["question"], grounding, candidates, told.index(answer) if answer else None,
+            row["question"], grounding, candidates, answers.index(answer) if answer else None,
             f"everyday {row['set']}", f"{row['set']} {number}", row["language"],
         )  # fmt: skip
 
@@ -106,11 +106,13 @@ def _hash(path: Path | None) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()} if path else {}
 
 
-def _development(reader: Reader) -> Reader:
-    return build_reader(one for one in reader.paragraphs if is_development(one.article))
+def _development(reading_set: ReadingSet) -> ReadingSet:
+    return build_reading_set(
+        paragraph for paragraph in reading_set.paragraphs if is_development(paragraph.article)
+    )
 
 
-def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], Reader], dict[str, str]]:
+def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], ReadingSet], dict[str, str]]:
     """Return MLQA's development sets by (language of the passages, of the questions), and the hashes of their files.
 
     English questions over English passages are joined by the questions' ids from the two files across languages.
@@ -118,24 +120,24 @@ def _mlqa(folder: Path) -> tuple[dict[tuple[str, str], Reader], dict[str, str]]:
     pairs = (("en", "es"), ("es", "en"), ("es", "es"))
     read: dict[tuple[str, str], Any] = {}
     hashes = {}
-    for told, asked in pairs:
-        path = folder / f"dev-context-{told}-question-{asked}.json.gz"
+    for passages_in, asked in pairs:
+        path = folder / f"dev-context-{passages_in}-question-{asked}.json.gz"
         raw = path.read_bytes()
         hashes[f"{folder.name}/{path.name}"] = hashlib.sha256(raw).hexdigest()
-        read[told, asked] = json.loads(gzip.decompress(raw))
-    english = {one["id"]: one["question"] for one in _questions(read["es", "en"])}
+        read[passages_in, asked] = json.loads(gzip.decompress(raw))
+    english = {question["id"]: question["question"] for question in _questions(read["es", "en"])}
     joined = json.loads(json.dumps(read["en", "es"]))
-    for one in _questions(joined):
-        one["question"] = english.get(one["id"], "")
+    for question in _questions(joined):
+        question["question"] = english.get(question["id"], "")
     for article in joined["data"]:
         for paragraph in article["paragraphs"]:
-            paragraph["qas"] = [one for one in paragraph["qas"] if one["question"]]
+            paragraph["qas"] = [question for question in paragraph["qas"] if question["question"]]
     read["en", "en"] = joined
-    readers = {
-        pair: build_reader(paragraph for _, paragraph in read_squad(f"MLQA {pair}", content))
+    reading_sets = {
+        pair: build_reading_set(paragraph for _, paragraph in read_squad(f"MLQA {pair}", content))
         for pair, content in read.items()
     }
-    return readers, hashes
+    return reading_sets, hashes
 
 
 def _questions(content: Any) -> Iterable[Any]:

@@ -169,7 +169,7 @@ def _begin(chosen: argparse.Namespace, corpus: Corpus) -> tuple[LlamaForCausalLM
         return standard_model(config, seed=chosen.seed), tokenizer
     sample = list(pieces(corpus, seed=chosen.seed))
     random.Random(f"vectors:{chosen.seed}").shuffle(sample)
-    documents = [one.ids for one in tokenizer.encode_batch(sample[:VECTOR_PIECES])]
+    documents = [encoding.ids for encoding in tokenizer.encode_batch(sample[:VECTOR_PIECES])]
     vectors = token_vectors(documents, texts, width=chosen.hidden - TOKEN_FROM, seed=chosen.seed)
     return starting_model(config, vectors, seed=chosen.seed), tokenizer
 

@@ -13,7 +13,7 @@ from merge.export.folder import NO_VERIFY, needed
 from merge.export.gguf.tokenizer import other_ends
 from merge.export.gguf.types import QUANTIZED, quantize
 from merge.export.gguf.writer import default_kind, write_gguf
-from merge.export.job import Job, refer_to, refusal
+from merge.export.job import ExportJob, refer_to, refusal
 from merge.export.ollama import modelfile
 from merge.export.verify import Verification, compare, unverified
 from merge.weights.checkpoint import open_checkpoint
@@ -21,7 +21,7 @@ from merge.weights.checkpoint import open_checkpoint
 GGUF_NAME = "model.gguf"
 
 
-def export_gguf(job: Job, out: Path | None) -> tuple[str, Verification]:
+def export_gguf(job: ExportJob, out: Path | None) -> tuple[str, Verification]:
     """Write a model as one GGUF file, open it again in llama.cpp where that is installed, and return what was found.
 
     Raises:
@@ -35,7 +35,7 @@ def export_gguf(job: Job, out: Path | None) -> tuple[str, Verification]:
     return str(target), verification
 
 
-def export_ollama(job: Job, out: Path | None) -> tuple[str, Verification]:
+def export_ollama(job: ExportJob, out: Path | None) -> tuple[str, Verification]:
     """Write a folder for `ollama create`: GGUF file, Modelfile and card.
 
     Raises:
@@ -54,15 +54,15 @@ def export_ollama(job: Job, out: Path | None) -> tuple[str, Verification]:
     with staged_folder(target) as staged:
         _write(job, staged / GGUF_NAME)
         inner = _verify(job, staged / GGUF_NAME)
-        said = f"not opened in Ollama itself; the GGUF file, which it reads with llama.cpp: {inner.said}"
-        verification = replace(inner, verified=False, said=said)
+        sentence = f"not opened in Ollama itself; the GGUF file, which it reads with llama.cpp: {inner.sentence}"
+        verification = replace(inner, verified=False, sentence=sentence)
         (staged / "Modelfile").write_text(text, encoding="utf-8")
         card = export_card(job.workspace, job.artifact, job.licences, verification)
         (staged / README).write_text(card, encoding="utf-8")
     return str(target), verification
 
 
-def _check_model(job: Job) -> None:
+def _check_model(job: ExportJob) -> None:
     if job.artifact.card.kind != "model":
         raise AdaptError(
             f"{job.artifact.reference} is an {job.artifact.card.kind}; GGUF holds a whole model, so merge it first: "
@@ -70,7 +70,7 @@ def _check_model(job: Job) -> None:
         )
 
 
-def _write(job: Job, target: Path) -> None:
+def _write(job: ExportJob, target: Path) -> None:
     """Write the file; types that llama.cpp makes are made of one beside it, which is removed."""
     folder, name, kind = job.artifact.path, job.artifact.reference, job.request.kind
     if kind not in QUANTIZED:
@@ -85,7 +85,7 @@ def _write(job: Job, target: Path) -> None:
         source.unlink(missing_ok=True)
 
 
-def _verify(job: Job, file: Path) -> Verification:
+def _verify(job: ExportJob, file: Path) -> Verification:
     """Return what llama.cpp makes of the file.
 
     Raises:
@@ -106,8 +106,10 @@ def _verify(job: Job, file: Path) -> Verification:
             raise AdaptError(
                 "nothing is exported: llama.cpp reads another chat template from the file"
             )
-        found = compare(reference, engine, progress=job.progress)
+        verification = compare(reference, engine, progress=job.progress)
     exact = (job.request.kind or default_kind(open_checkpoint(folder))) == "f32"
-    if not found.verified and (exact or found.figures["cut_alike"] < found.figures["prompts"]):
-        raise refusal(found)
-    return found
+    if not verification.verified and (
+        exact or verification.figures["cut_alike"] < verification.figures["prompts"]
+    ):
+        raise refusal(verification)
+    return verification

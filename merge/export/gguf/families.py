@@ -90,8 +90,8 @@ def _gemma_fault(config: Config, *, every: int) -> str:
     """Return what llama.cpp does not read from the file: it knows the pattern of windows and the scale by itself."""
     layers = int(config["num_hidden_layers"])
     pattern = ["full" if (i + 1) % every == 0 else "sliding" for i in range(layers)]
-    found = [str(one).removesuffix("_attention") for one in config.get("layer_types") or pattern]
-    if found != pattern or config.get("sliding_window_pattern", every) != every:
+    kinds = [str(kind).removesuffix("_attention") for kind in config.get("layer_types") or pattern]
+    if kinds != pattern or config.get("sliding_window_pattern", every) != every:
         return f"a pattern of sliding windows other than one full layer in {every}"
     if config.get("use_bidirectional_attention"):
         return "attention in both directions"
@@ -156,28 +156,28 @@ def _fault(family: Family, checkpoint: Checkpoint) -> str:
     return _rope_fault(rope(config)) or family.fault(config)
 
 
-def _rope_fault(found: Config) -> str:
-    kind = str(found.get("rope_type", "default"))
+def _rope_fault(parameters: Config) -> str:
+    kind = str(parameters.get("rope_type", "default"))
     if kind not in SCALINGS:
         return f"'{kind}' rotary scaling"
-    if found.get("partial_rotary_factor", 1.0) != 1.0:
+    if parameters.get("partial_rotary_factor", 1.0) != 1.0:
         return "a partial rotation"
-    extra = sorted({key for key, value in found.items() if value is not None} - ROPE_KEYS)
+    extra = sorted({key for key, value in parameters.items() if value is not None} - ROPE_KEYS)
     unknown = [key for key in extra if key not in SCALINGS[kind]]
     return f"'{unknown[0]}' in its rotary scaling" if unknown else ""
 
 
 def rope(config: Config, *, kind: str = "full_attention") -> Config:
     """Return the rotary embedding's parameters of a kind of layers, as transformers 5 writes them or as 4 did."""
-    found = config.get("rope_parameters") or {}
-    if kind in found:
-        return {"rope_theta": 10_000.0, **found[kind]}
+    parameters = config.get("rope_parameters") or {}
+    if kind in parameters:
+        return {"rope_theta": 10_000.0, **parameters[kind]}
     if kind == "sliding_attention":
         return {"rope_theta": config.get("rope_local_base_freq", 10_000.0)}
     theta = 1_000_000.0 if config.get("model_type") == "gemma3_text" else 10_000.0
-    found = found or config.get("rope_scaling") or {}
-    old = {"rope_type": found["type"]} if "type" in found else {}
-    return {"rope_theta": config.get("rope_theta", theta), **old, **found}
+    parameters = parameters or config.get("rope_scaling") or {}
+    old = {"rope_type": parameters["type"]} if "type" in parameters else {}
+    return {"rope_theta": config.get("rope_theta", theta), **old, **parameters}
 
 
 def head_size(config: Config) -> int:
@@ -203,12 +203,12 @@ def add_rope(writer: "GGUFWriter", config: Config) -> None:
     """Write base and linear scaling of the rotary embedding; Llama 3's scaling is a tensor (`rope_factors`)."""
     import gguf
 
-    found = rope(config)
+    parameters = rope(config)
     writer.add_rope_dimension_count(head_size(config))
-    writer.add_rope_freq_base(float(found["rope_theta"]))
-    if found.get("rope_type") == "linear":
+    writer.add_rope_freq_base(float(parameters["rope_theta"]))
+    if parameters.get("rope_type") == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
-        writer.add_rope_scaling_factor(float(found["factor"]))
+        writer.add_rope_scaling_factor(float(parameters["factor"]))
 
 
 def rope_factors(config: Config) -> Tensor | None:
@@ -216,15 +216,15 @@ def rope_factors(config: Config) -> Tensor | None:
 
     As transformers' `_compute_llama3_parameters` has it: long waves by `factor`, short ones by 1, between them smoothly.
     """
-    found = rope(config)
-    if found.get("rope_type") != "llama3":
+    parameters = rope(config)
+    if parameters.get("rope_type") != "llama3":
         return None
     factor, low, high = (
-        float(found[key]) for key in ("factor", "low_freq_factor", "high_freq_factor")
+        float(parameters[key]) for key in ("factor", "low_freq_factor", "high_freq_factor")
     )
-    old = float(found["original_max_position_embeddings"])
+    old = float(parameters["original_max_position_embeddings"])
     size = head_size(config)
     powers = torch.arange(0, size, 2, dtype=torch.float64) / size
-    turns = old * float(found["rope_theta"]) ** -powers / (2 * math.pi)
+    turns = old * float(parameters["rope_theta"]) ** -powers / (2 * math.pi)
     smooth = ((turns - low) / (high - low)).clamp(0, 1)
     return (1 / ((1 - smooth) / factor + smooth)).float()

@@ -21,18 +21,22 @@ def merge_scores(model: Mapping[str, Any], *, apart: Set[str]) -> dict[str, floa
     """
     vocabulary: Mapping[str, int] = model["vocab"]
     pairs = [
-        (one.split(" ", 1)[0], one.split(" ", 1)[1]) if isinstance(one, str) else (one[0], one[1])
-        for one in model["merges"]
+        (merge.split(" ", 1)[0], merge.split(" ", 1)[1])
+        if isinstance(merge, str)
+        else (merge[0], merge[1])
+        for merge in model["merges"]
     ]
-    made = [left + right for left, right in pairs]
+    tokens = [left + right for left, right in pairs]
     first: dict[str, int] = {}
     runs: set[str] = set()
-    for rank, token in enumerate(made):
+    for rank, token in enumerate(tokens):
         start = first.setdefault(token, rank)
-        if start == rank or made[rank - 1] == token:
+        if start == rank or tokens[rank - 1] == token:
             continue
-        rivals = [one for one in made[start:rank] if one != token and set(one) & set(token)]
-        if any(len(set(one + token)) > 1 for one in rivals):
+        rivals = [
+            other for other in tokens[start:rank] if other != token and set(other) & set(token)
+        ]
+        if any(len(set(rival + token)) > 1 for rival in rivals):
             return None
         runs.update(token[0] for _ in rivals[:1])
     ranks = {pair: rank for rank, pair in enumerate(pairs)}

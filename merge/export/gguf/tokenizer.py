@@ -76,7 +76,9 @@ def read_vocabulary(folder: Path) -> Vocabulary:
     eots = other_ends(folder, tokenizer.eos_token_id)
     if content["model"].get("byte_fallback"):
         return _sentencepiece(tokenizer, content, folder, eots)
-    merges = [one if isinstance(one, str) else " ".join(one) for one in content["model"]["merges"]]
+    merges = [
+        merge if isinstance(merge, str) else " ".join(merge) for merge in content["model"]["merges"]
+    ]
     cut = pre_tokenizer(content, folder)
     return Vocabulary(tokenizer, content, "gpt2", cut, merges=merges, eots=eots)
 
@@ -85,8 +87,8 @@ def other_ends(folder: Path, eos: int) -> list[int]:
     """Return the tokens beside `eos` that end an answer, as the folder's generation settings say."""
     if not (folder / "generation_config.json").is_file():
         return []
-    found = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
-    ends = found if isinstance(found, list) else [] if found is None else [found]
+    stated = GenerationConfig.from_pretrained(folder, local_files_only=True).eos_token_id
+    ends = stated if isinstance(stated, list) else [] if stated is None else [stated]
     return [end for end in ends if end != eos]
 
 
@@ -131,7 +133,7 @@ def _cut_as_gpt2(
 ) -> tuple[str, bool]:
     if steps and _isolates_lines(steps[0]) and _lines_stand_alone(vocabulary):
         steps = steps[1:]
-    digits = [one.get("type") == "Digits" and one.get("individual_digits") for one in steps]
+    digits = [step.get("type") == "Digits" and step.get("individual_digits") for step in steps]
     if normalizer is None and digits in ([], [True]):
         return ("smollm" if digits else "gpt-2"), False
     return "", False
@@ -168,7 +170,7 @@ def _sentencepiece(
     if content["model"].get("type") != "BPE" or prefix is None:
         raise ModelError(_unknown(folder))
     scores = merge_scores(
-        content["model"], apart={one["content"] for one in content["added_tokens"]}
+        content["model"], apart={added["content"] for added in content["added_tokens"]}
     )
     if scores is None:
         raise ModelError(
@@ -223,7 +225,7 @@ def add_vocabulary(writer: "GGUFWriter", vocabulary: Vocabulary, rows: int) -> N
     ):
         if index is not None:
             add(index)
-    ids = tokenizer("a").input_ids  # said, since llama.cpp would choose by the model's kind
+    ids = tokenizer("a").input_ids  # written out, since llama.cpp would choose by the model's kind
     writer.add_add_bos_token(bool(ids) and ids[0] == tokenizer.bos_token_id)
     writer.add_add_eos_token(bool(ids) and ids[-1] == tokenizer.eos_token_id)
     if isinstance(vocabulary.template, str):

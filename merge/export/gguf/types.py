@@ -57,7 +57,7 @@ def stored_as(kind: str, shape: tuple[int, ...]) -> Stored:
     return Stored("BF16" if kind == "bf16" else "F16", shape, 2 * count)
 
 
-def encode(tensor: Tensor, stored: Stored, *, name: str) -> Any:
+def tensor_bytes(tensor: Tensor, stored: Stored, *, name: str) -> Any:
     """Return a tensor's bytes as the file holds them, a numpy array of uint8.
 
     Raises:
@@ -93,8 +93,8 @@ def check_kind(kind: str) -> None:
 
 def _quantizer() -> str:
     """Return what makes k-quants here: the path of llama-quantize, "llama_cpp", or ""."""
-    found = shutil.which("llama-quantize")
-    return found or ("llama_cpp" if importlib.util.find_spec("llama_cpp") else "")
+    path = shutil.which("llama-quantize")
+    return path or ("llama_cpp" if importlib.util.find_spec("llama_cpp") else "")
 
 
 def quantize(source: Path, target: Path, kind: str) -> None:
@@ -114,8 +114,10 @@ def quantize(source: Path, target: Path, kind: str) -> None:
         check=False,
     )
     if done.returncode or not target.is_file():
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise ModelError(f"llama-quantize gave up on {kind}: {said[-1] if said else 'no message'}")
+        lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+        raise ModelError(
+            f"llama-quantize gave up on {kind}: {lines[-1] if lines else 'no message'}"
+        )
 
 
 def _quantize_by_package(source: Path, target: Path, kind: str) -> None:

@@ -28,7 +28,7 @@ from merge.export.gguf.families import (
     rope_factors,
 )
 from merge.export.gguf.tokenizer import add_vocabulary, read_vocabulary
-from merge.export.gguf.types import FILE_TYPES, Stored, encode, stored_as
+from merge.export.gguf.types import FILE_TYPES, Stored, stored_as, tensor_bytes
 from merge.weights.checkpoint import Checkpoint, open_checkpoint
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def write_gguf(
 
 
 def default_kind(checkpoint: Checkpoint) -> str:
-    """Return how the matrices of a model are stored unless it is said: f32 for a small one, else as they are."""
+    """Return how the matrices of a model are stored by default: f32 for a small one, else as they are."""
     if sum(math.prod(checkpoint.record(name).shape) for name in checkpoint.home) <= SMALL:
         return "f32"
     return checkpoint.record(_embedding(checkpoint)).dtype.lower()
@@ -176,22 +176,22 @@ def _read(checkpoint: Checkpoint, name: str) -> Tensor:
 
 
 def _write_tensors(writer: "GGUFWriter", tensors: list[Written], progress: Progress) -> None:
-    for one in tensors:
+    for tensor in tensors:
         writer.add_tensor_info(
-            one.name,
-            one.stored.shape,
-            one.stored.stand_in,
-            one.stored.bytes,
-            raw_dtype=_gguf().GGMLQuantizationType[one.stored.type],
+            tensor.name,
+            tensor.stored.shape,
+            tensor.stored.stand_in,
+            tensor.stored.bytes,
+            raw_dtype=_gguf().GGMLQuantizationType[tensor.stored.type],
         )
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    whole, done = sum(one.stored.bytes for one in tensors), 0
-    for one in tensors:
-        progress(ProgressEvent("write", done, whole, one.name))
-        writer.write_tensor_data(encode(one.read(), one.stored, name=one.name))
-        done += one.stored.bytes
+    whole, done = sum(tensor.stored.bytes for tensor in tensors), 0
+    for tensor in tensors:
+        progress(ProgressEvent("write", done, whole, tensor.name))
+        writer.write_tensor_data(tensor_bytes(tensor.read(), tensor.stored, name=tensor.name))
+        done += tensor.stored.bytes
     progress(ProgressEvent("write", whole, whole, "written"))
 
 

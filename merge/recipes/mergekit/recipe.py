@@ -1,7 +1,7 @@
 """Recipes that mergekit carries out: merges of full models, a mixture of experts, an adapter taken out of a model.
 
 mergekit's own YAML, and ours: `name`, `seed`, and `adapter: name@version` or `model: name@version` of the registry as
-sources. Three kinds, told apart by their keys:
+sources. Three kinds, distinguished by their keys:
 
     merge_method: slerp                      base_model: starter           extract_lora:
     base_model: starter                      gate_mode: hidden               model: tuned@2

@@ -60,9 +60,9 @@ class ExactStore:
         """Return the rows of the nearest chunks, for each segment, ascending."""
         every = list(segments.values())
         if near.languages is None:
-            parts = [one.near[near.embedder] for one in every]
+            parts = [segment.near[near.embedder] for segment in every]
             return nearest(parts, near.vector, near.masks, near.count)
-        groups = [one.group(near.embedder, near.languages) for one in every]
+        groups = [segment.group(near.embedder, near.languages) for segment in every]
         inside = [
             None if mask is None else mask[rows]
             for mask, (rows, _) in zip(near.masks, groups, strict=True)

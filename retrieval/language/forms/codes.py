@@ -89,7 +89,7 @@ def _digits(text: str, start: int, end: int) -> Iterator[Form]:
         if len(digits) < LEAST or len(digits) > LONGEST or GROUPED.fullmatch(written):
             continue
         groups = re.findall(r"\d+", written)
-        if len(groups) > 1 and all(YEAR.fullmatch(one) for one in groups):
+        if len(groups) > 1 and all(YEAR.fullmatch(group) for group in groups):
             continue
         terms = set() if len(groups) == 1 else {digits}
         if len(digits) in TELEPHONE and (len(groups) > 1 or len(digits) >= PLAIN):
@@ -105,7 +105,7 @@ def _ends(digits: str) -> set[str]:
     bare = digits.lstrip("0") or digits
     least = min(END, len(bare))
     ends = (bare[place:] for place in range(min(len(bare) - least, 5) + 1))
-    return {f"t:{one}" for one in ends if one[:1] not in ("", "0")}
+    return {f"t:{ending}" for ending in ends if ending[:1] not in ("", "0")}
 
 
 def _chain(match: re.Match[str]) -> Iterator[Form]:

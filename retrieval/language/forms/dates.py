@@ -69,13 +69,13 @@ CENTURY = 50  # two digits up to it are of this century
 
 def dates(text: str, start: int, end: int) -> list[Form]:
     """Return the dates of a part of a text, and months of a year; none within another."""
-    found = list(_dates(text, start, end))
-    return [one for one in found if not any(_contains(other, one) for other in found)]
+    forms = list(_dates(text, start, end))
+    return [form for form in forms if not any(_contains(other, form) for other in forms)]
 
 
-def _contains(one: Form, other: Form) -> bool:
-    inside = one.start <= other.start and other.end <= one.end
-    return inside and one.end - one.start > other.end - other.start
+def _contains(form: Form, other: Form) -> bool:
+    inside = form.start <= other.start and other.end <= form.end
+    return inside and form.end - form.start > other.end - other.start
 
 
 def _dates(text: str, start: int, end: int) -> Iterator[Form]:

@@ -1,6 +1,6 @@
 """Figures of a text in a normal form that English and Spanish share: numbers, times, months, days, with their units.
 
-"nine", "9:00" and "las nueve", "3rd of May" and "3 de mayo", "1,200" and "1.200" come to the same. What is told of a figure
+"nine", "9:00" and "las nueve", "3rd of May" and "3 de mayo", "1,200" and "1.200" are equal. What is known of a figure
 is not read here (`retrieval.prompt.statements`).
 """
 
@@ -98,7 +98,9 @@ class Figure:
         kinds = {self.kind, other.kind}
         mine, others = self.values, other.values
         if kinds == {"time"}:
-            mine, others = (frozenset(one for one in each if ":" in one) for each in (mine, others))
+            mine, others = (
+                frozenset(value for value in each if ":" in value) for each in (mine, others)
+            )
         if mine.isdisjoint(others) or ("day" in kinds and len(kinds) > 1):
             return False
         if self.kind == other.kind == "number" and self.unit and other.unit:
@@ -113,13 +115,13 @@ def figures(text: str) -> list[Figure]:
     """Return the figures of a text in the order of their places; what is vague (an article, "first") is marked so."""
     folded = _same_length(text)
     taken = bytearray(len(folded))
-    found: list[Figure] = []
+    recognised: list[Figure] = []
 
     def take(new: Iterable[Figure]) -> None:
         for figure in new:
             if not any(taken[figure.start : figure.end]):
                 taken[figure.start : figure.end] = b"\1" * (figure.end - figure.start)
-                found.append(figure)
+                recognised.append(figure)
 
     take(figure for match in _DATE.finditer(folded) for figure in _of_date(match))
     take(filter(None, map(_of_clock, _CLOCK.finditer(folded))))
@@ -128,12 +130,14 @@ def figures(text: str) -> list[Figure]:
         days = _between(_DAYS[match[1]], _DAYS[match[2]])
         take([Figure("day", frozenset(map(str, days)), match.start(), match.end())])
     take(_of_words(folded, text))
-    return sorted(found, key=lambda figure: figure.start)
+    return sorted(recognised, key=lambda figure: figure.start)
 
 
 def _same_length(text: str) -> str:
     """Return a text folded sign by sign, so that places stay."""
-    return "".join(one if len(one) == 1 else sign for sign in text for one in (fold(sign),))
+    return "".join(
+        folded if len(folded) == 1 else sign for sign in text for folded in (fold(sign),)
+    )
 
 
 def _of_date(match: re.Match[str]) -> list[Figure]:
@@ -141,11 +145,11 @@ def _of_date(match: re.Match[str]) -> list[Figure]:
     first, middle, last = (int(match[place]) for place in (1, 3, 4))
     if middle > 31 or not (first <= 31 or last <= 31):
         return []
-    found = []
+    parts = []
     for place, value in ((1, first), (3, middle), (4, last)):
         values = {str(value)} | ({f"m{value}"} if value <= 12 else set())
-        found.append(Figure("number", frozenset(values), match.start(place), match.end(place)))
-    return found
+        parts.append(Figure("number", frozenset(values), match.start(place), match.end(place)))
+    return parts
 
 
 def _of_clock(match: re.Match[str]) -> Figure | None:
@@ -155,10 +159,10 @@ def _of_clock(match: re.Match[str]) -> Figure | None:
         return None
     hour = int(match["hour"])
     hours = {hour % 12 + 12 * (match["half"] == "p")} if match["half"] else {hour}
-    values = {f"{one}:{int(minute or 0):02d}" for one in hours}
+    values = {f"{hour}:{int(minute or 0):02d}" for hour in hours}
     if int(minute or 0) == 0:
         # nine stands for 9:00 and for 21:00
-        values |= {str(one) for one in hours} | {str((one - 1) % 12 + 1) for one in hours}
+        values |= {str(hour) for hour in hours} | {str((hour - 1) % 12 + 1) for hour in hours}
     return Figure("time", frozenset(values), match.start(), match.start() + len(match.group().rstrip()))  # fmt: skip
 
 
@@ -167,7 +171,9 @@ def _of_number(match: re.Match[str], text: str) -> Figure:
     unit = _UNITS[match["before"].strip()] if match["before"] else _unit_after(text, match.end())
     scaled = _WORD.match(text, match.end() + 1) if text[match.end() : match.end() + 1] == " " else None  # fmt: skip
     times = _TIMES.get(scaled.group(), 1) if scaled else 1
-    values = {_plain(Decimal(one) * scale) for one in _readings(digits) for scale in (1, times)}
+    values = {
+        _plain(Decimal(reading) * scale) for reading in _readings(digits) for scale in (1, times)
+    }
     return Figure("number", frozenset(values), match.start(), match.end(), unit)
 
 
@@ -197,7 +203,7 @@ def _unit_after(text: str, place: int) -> str:
 
 def _of_words(text: str, written: str) -> list[Figure]:
     """Return written-out numbers, months and days; `written` is the text before it was folded."""
-    found: list[Figure] = []
+    in_words: list[Figure] = []
     words = list(_WORD.finditer(text))
     place = 0
     while place < len(words):
@@ -205,27 +211,33 @@ def _of_words(text: str, written: str) -> list[Figure]:
         start, end = words[place].span()
         day = word if word in _DAYS else word.removesuffix("s")
         if day in _DAYS:
-            found.append(Figure("day", frozenset({str(_DAYS[day])}), start, end))
+            in_words.append(Figure("day", frozenset({str(_DAYS[day])}), start, end))
         elif word in _WHOLE:
-            found.append(Figure("day", frozenset(map(str, _WHOLE[word])), start, end, vague=True))
+            in_words.append(
+                Figure("day", frozenset(map(str, _WHOLE[word])), start, end, vague=True)
+            )
         elif word in _MONTHS:
             value = _MONTHS[word]
             vague = word in _VAGUE and written[start].islower()
-            found.append(Figure("month", frozenset({f"m{value}"}), start, end, vague=vague))
+            in_words.append(Figure("month", frozenset({f"m{value}"}), start, end, vague=vague))
         elif word in ("noon", "mediodia", "midnight", "medianoche"):
             hour = "12" if word in ("noon", "mediodia") else "0"
-            found.append(Figure("time", frozenset({f"{hour}:00", hour}), start, end))
+            in_words.append(Figure("time", frozenset({f"{hour}:00", hour}), start, end))
         elif word in _ORDINALS:
-            found.append(Figure("number", frozenset({str(_ORDINALS[word])}), start, end, vague=word in _VAGUE))  # fmt: skip
+            in_words.append(
+                Figure(
+                    "number", frozenset({str(_ORDINALS[word])}), start, end, vague=word in _VAGUE
+                )
+            )
         else:
             value, count = _written(words[place:], text)
             if count:
                 end = words[place + count - 1].end()
                 unit, vague = _unit_after(text, end), count == 1 and word in _VAGUE
-                found.append(Figure("number", frozenset({str(value)}), start, end, unit, vague))
+                in_words.append(Figure("number", frozenset({str(value)}), start, end, unit, vague))
                 place += count - 1
         place += 1
-    return found
+    return in_words
 
 
 def _written(words: list[re.Match[str]], text: str) -> tuple[int, int]:

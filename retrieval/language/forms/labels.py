@@ -1,4 +1,4 @@
-"""Parts of documents and kinds of things that are told apart by a number or a letter: Article 12, Annex R, § 7, vitamin A.
+"""Parts of documents and kinds of things distinguished by a number or a letter: Article 12, Annex R, § 7, vitamin A.
 
 The words of eight languages for a part meet in one term, `l:article:12`. A Roman number is also the number that it is.
 """
@@ -55,7 +55,7 @@ END = re.compile(r"\s*(?:$|[.,;:?!)\]\"'»”\n])")
 LINE = re.compile(r"[\s#*>|\-\u2013•_]*")
 LEADING = re.compile(r"\s*(?:[.:)|\n\u2013\u2014*_-]|$|[^\W\d_a-zà-ÿ])")
 OWN = re.compile(r"^[\s#*_]*(?P<what>\d{1,3}(?:\.\d{1,3}){0,4})[.):]?\s+(?=[^\W\d_])")
-# what is told apart by a single capital: "vitamin A", "Building C"
+# what is distinguished by a single capital: "vitamin A", "Building C"
 LETTERED = re.compile(r"(?<=[^\W\d_])[ \u00a0]([A-Z])(?![\w'\u2019&]|\.\w|-\w)")
 BEFORE = re.compile(r"(?<![^\W_])[^\W\d_]{3,24}$")
 LONGEST = 26
@@ -87,7 +87,7 @@ def labels(text: str) -> Iterator[Form]:
 
 
 def lettered(text: str, without: frozenset[str]) -> Iterator[Form]:
-    """Yield the things of a text that a single capital tells apart.
+    """Yield the things of a text that a single capital distinguishes.
 
     Args:
         without: small words, after which a capital is a word.
@@ -108,7 +108,7 @@ def own_number(heading: str) -> set[str]:
 
 
 def _fits(word: str, match: re.Match[str], text: str) -> bool:
-    """Return whether what follows a label's word tells it apart, and is no word of the sentence."""
+    """Return whether what follows a label's word identifies it, and is no word of the sentence."""
     what = match["what"]
     if what[0].isdigit():
         return True
@@ -152,7 +152,10 @@ def _trimmed(number: str) -> str:
 def _arabic(roman: str) -> int:
     values = [ROMAN_SIGNS[sign] for sign in roman]
     after = [*values[1:], 0]
-    return sum(-one if one < two else one for one, two in zip(values, after, strict=True))
+    return sum(
+        -value if value < following else value
+        for value, following in zip(values, after, strict=True)
+    )
 
 
 def _bare(word: str) -> str:

@@ -27,17 +27,17 @@ def references(text: str, small: frozenset[str]) -> list[Form]:
     Args:
         small: words that name nothing, folded, unless they stand as names do.
     """
-    found = [*labels(text), *amounts_in_words(text), *joined(text)]
+    forms = [*labels(text), *amounts_in_words(text), *joined(text)]
     for start, end in _numbered(text):
         days = [*dates(text, start, end), *times(text, start, end)]
         others = [*amounts(text, start, end), *codes(text, start, end, small)]
-        found += [*days, *(one for one in others if not _within(one, days))]
+        forms += [*days, *(form for form in others if not _within(form, days))]
     for match in FILE.finditer(text):
-        found.append(Form(*match.span(), frozenset({f"f:{fold(match.group())}"})))
+        forms.append(Form(*match.span(), frozenset({f"f:{fold(match.group())}"})))
     if not text.isupper():
-        found += lettered(text, small)
-        found += names(text, small)
-    return found
+        forms += lettered(text, small)
+        forms += names(text, small)
+    return forms
 
 
 def _numbered(text: str) -> Iterator[tuple[int, int]]:
@@ -80,5 +80,5 @@ def quoted(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in QUOTED.finditer(text)]
 
 
-def _within(one: Form, others: list[Form]) -> bool:
-    return any(other.start <= one.start and one.end <= other.end for other in others)
+def _within(form: Form, others: list[Form]) -> bool:
+    return any(other.start <= form.start and form.end <= other.end for other in others)

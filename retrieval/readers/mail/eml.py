@@ -136,18 +136,18 @@ def _name(part: Message) -> str:
 
 
 def _attached(message: EmailMessage) -> list[tuple[str, bytes]]:
-    found = []
+    attached = []
     for part in message.walk():
         kind = part.get_content_type()
         if kind == "message/rfc822":
             inner = part.get_payload()
             first = inner[0] if isinstance(inner, list) and inner else None
             whole = first.as_bytes() if isinstance(first, Message) else b""
-            found.append((_name(part) or "message.eml", whole))
+            attached.append((_name(part) or "message.eml", whole))
         name = _name(part)
         if part.is_multipart() or not name or kind.startswith(("image/", "audio/", "video/")):
             continue
         payload = part.get_payload(decode=True)
         if isinstance(payload, bytes) and payload.strip():
-            found.append((name, payload))
-    return found
+            attached.append((name, payload))
+    return attached

@@ -74,11 +74,11 @@ def _markup(file: OleFileIO) -> str:
 
 def _date(file: OleFileIO) -> str:
     data = _stream(file, [PROPERTIES])
-    found: dict[int, int] = {}
+    properties: dict[int, int] = {}
     for at in range(32, len(data) - 15, 16):  # after a head of 32 bytes: tag, flags, value
         tag, _, value = struct.unpack_from("<IIQ", data, at)
-        found[tag] = value
-    ticks = found.get(SENT) or found.get(DELIVERED)
+        properties[tag] = value
+    ticks = properties.get(SENT) or properties.get(DELIVERED)
     if not ticks:
         return ""
     moment = EPOCH + datetime.timedelta(microseconds=ticks // 10)
@@ -87,10 +87,10 @@ def _date(file: OleFileIO) -> str:
 
 def _attached(file: OleFileIO) -> list[tuple[str, bytes]]:
     folders = {entry[0] for entry in file.listdir() if entry[0].startswith("__attach_")}
-    found = []
+    attached = []
     for folder in sorted(folders):
         name = _text(file, [folder], FILE_LONG) or _text(file, [folder], FILE_SHORT)
         data = _stream(file, [folder, f"__substg1.0_{FILE_DATA}"])
         if data:
-            found.append((_line(name) or "attachment", data))
-    return found
+            attached.append((_line(name) or "attachment", data))
+    return attached

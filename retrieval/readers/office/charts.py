@@ -27,8 +27,8 @@ def _table(series: list[etree._Element]) -> str:
     names: list[str] = []
     columns: list[dict[int, str]] = []
     categories: dict[int, str] = {}
-    for one in series:
-        parts = {local(child): child for child in one}
+    for element in series:
+        parts = {local(child): child for child in element}
         names.append(" ".join(_points(parts["tx"]).values()) if "tx" in parts else "")
         for kind in ("cat", "xVal"):
             if kind in parts:
@@ -46,7 +46,7 @@ def _table(series: list[etree._Element]) -> str:
 
 def _points(element: etree._Element) -> dict[int, str]:
     """Return the stored values of a series by their place."""
-    found: dict[int, str] = {}
+    points: dict[int, str] = {}
     for point in element.iter():
         if local(point) != "pt":
             continue
@@ -54,12 +54,12 @@ def _points(element: etree._Element) -> dict[int, str]:
         place = attribute(point, "idx") or ""
         if texts and place.isdigit():
             # the inner level of grouped categories comes first; the outer one is put before it
-            old = found.get(int(place))
-            found[int(place)] = _short(texts[0]) if old is None else f"{texts[0]} {old}"
-    if not found:
+            old = points.get(int(place))
+            points[int(place)] = _short(texts[0]) if old is None else f"{texts[0]} {old}"
+    if not points:
         texts = [child.text or "" for child in element.iter() if local(child) == "v"]
-        found = {0: texts[0]} if texts else {}
-    return found
+        points = {0: texts[0]} if texts else {}
+    return points
 
 
 def _short(text: str) -> str:

@@ -109,8 +109,8 @@ def _text(main: bytes, table: bytes) -> str:
 def _shown(text: str) -> str:
     """Return text as it is shown: fields by their results, tables as rows."""
     for _ in range(MAX_NESTED):
-        text, found = FIELD.subn(lambda match: match.group(1) or "", text)
-        if not found:
+        text, replaced = FIELD.subn(lambda match: match.group(1) or "", text)
+        if not replaced:
             break
     text = re.sub("[\x13-\x15]", "", text).translate(SIGNS)
     blocks: list[str] = []

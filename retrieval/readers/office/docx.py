@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lxml import etree
 
 from adapt.records import Page
-from retrieval.readers.encodings import clean
+from retrieval.readers.encodings import SYMBOLS, clean
 from retrieval.readers.office.charts import chart_text, diagram_text
 from retrieval.readers.office.docx_styles import Numbering, Styles, is_on
 from retrieval.readers.office.formulas import formula
@@ -20,7 +20,6 @@ from retrieval.readers.zip.package import Package, attribute, local
 SKIPPED = frozenset(
     ("del", "moveFrom", "delText", "instrText", "delInstrText", "rPr", "pPr", "sectPr", "rt")
 )  # fmt: skip
-SYMBOLS = {"f0b7": "•", "f0a7": "▪", "f0fc": "✓", "f0e0": "→", "f0d8": "➢"}
 MAX_CELLS = 500  # columns that one cell may say it spans
 
 
@@ -65,20 +64,20 @@ class _Reader:
         self.title = ""
 
     def _part(self, kind: str) -> etree._Element | None:
-        for found, path in self._relations.values():
-            if found == kind:
+        for relation, path in self._relations.values():
+            if relation == kind:
                 return self._package.find_xml(path)
         return None
 
     def margins(self, kind: str) -> list[str]:
         """Return the text of all headers or footers, each text once."""
-        found: dict[str, None] = {}
+        texts: dict[str, None] = {}
         for name, path in self._relations.values():
             root = self._package.find_xml(path) if name == kind else None
             if root is not None:
                 text = "\n".join(self.blocks(root))
-                found.update({text: None} if any(c.isalpha() for c in text) else {})
-        return list(found)
+                texts.update({text: None} if any(c.isalpha() for c in text) else {})
+        return list(texts)
 
     def blocks(self, parent: etree._Element) -> Iterator[str]:
         """Yield paragraphs and tables, each as one text, in order."""
@@ -229,7 +228,7 @@ def _children(parent: etree._Element, name: str) -> Iterator[etree._Element]:
 def _property(element: etree._Element, group: str, name: str) -> etree._Element | None:
     for child in element:
         if local(child) == group:
-            return next((one for one in child if local(one) == name), None)
+            return next((grandchild for grandchild in child if local(grandchild) == name), None)
     return None
 
 

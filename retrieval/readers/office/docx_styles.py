@@ -37,16 +37,16 @@ def child(element: etree._Element | None, name: str) -> etree._Element | None:
 
 def value(element: etree._Element | None, name: str) -> str:
     """Return the value of a child, empty where it has none."""
-    found = child(element, name)
-    return (attribute(found, "val") or "") if found is not None else ""
+    inner = child(element, name)
+    return (attribute(inner, "val") or "") if inner is not None else ""
 
 
 class Styles:
     """The styles of a document, by their ids."""
 
     def __init__(self, root: etree._Element | None) -> None:
-        found = [c for c in root if local(c) == "style"] if root is not None else []
-        self._styles = {attribute(one, "styleId") or "": one for one in found}
+        elements = [c for c in root if local(c) == "style"] if root is not None else []
+        self._styles = {attribute(element, "styleId") or "": element for element in elements}
         self._known: dict[str, Style] = {}
         self._hidden: dict[str, bool] = {}
 
@@ -85,20 +85,20 @@ class Styles:
 
     def _style(self, name: str) -> Style:
         if name not in self._known:
-            found = Style()
-            for one in reversed(self._line(name)):  # from the general to the particular
-                properties = child(one, "pPr")
-                title = value(one, "name").lower()
+            style = Style()
+            for element in reversed(self._line(name)):  # from the general to the particular
+                properties = child(element, "pPr")
+                title = value(element, "name").lower()
                 heading = HEADING.match(title)
                 level = value(properties, "outlineLvl")
                 if level.isdigit():
-                    found.level = int(level) + 1 if int(level) < MAX_LEVEL else 0
+                    style.level = int(level) + 1 if int(level) < MAX_LEVEL else 0
                 elif heading:
-                    found.level = int(heading.group(1))
-                found.is_title = title == "title"
-                found.hidden = found.hidden or is_on(child(child(one, "rPr"), "vanish"))
-                _number(found, child(properties, "numPr"))
-            self._known[name] = found
+                    style.level = int(heading.group(1))
+                style.is_title = title == "title"
+                style.hidden = style.hidden or is_on(child(child(element, "rPr"), "vanish"))
+                _number(style, child(properties, "numPr"))
+            self._known[name] = style
         return self._known[name]
 
 
@@ -120,13 +120,13 @@ class Numbering:
         self._levels: dict[str, dict[int, etree._Element]] = {}
         self._lists: dict[str, str] = {}
         self._counts: dict[str, dict[int, int]] = {}
-        for one in root if root is not None else ():
-            key = attribute(one, "abstractNumId") or ""
-            if local(one) == "abstractNum":
-                levels = [c for c in one if local(c) == "lvl"]
+        for element in root if root is not None else ():
+            key = attribute(element, "abstractNumId") or ""
+            if local(element) == "abstractNum":
+                levels = [c for c in element if local(c) == "lvl"]
                 self._levels[key] = {int(attribute(c, "ilvl") or 0): c for c in levels}
-            elif local(one) == "num":
-                self._lists[attribute(one, "numId") or ""] = value(one, "abstractNumId")
+            elif local(element) == "num":
+                self._lists[attribute(element, "numId") or ""] = value(element, "abstractNumId")
 
     def mark(self, list_id: str, level: int) -> str:
         """Return what stands before the next item: `-` for a bullet, a number as Word writes it, empty outside of lists."""

@@ -29,9 +29,9 @@ def _part(element: etree._Element, name: str) -> str:
 def _setting(element: etree._Element, name: str, default: str) -> str:
     """Return a setting of a part of a formula; one that is there without a value is empty."""
     for group in element:
-        for one in group if local(group).endswith("Pr") else ():
-            if local(one) == name:
-                return attribute(one, "val") or ""
+        for setting in group if local(group).endswith("Pr") else ():
+            if local(setting) == name:
+                return attribute(setting, "val") or ""
     return default
 
 

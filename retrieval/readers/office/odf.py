@@ -95,17 +95,17 @@ class _Reader:
 
     def margins(self, styles: etree._Element) -> dict[str, list[str]]:
         """Return the texts of the headers and footers, each text once."""
-        found: dict[str, dict[str, None]] = {"header": {}, "footer": {}}
+        by_kind: dict[str, dict[str, None]] = {"header": {}, "footer": {}}
         for element in styles.iter():
             kind = local(element).removesuffix("-left").removesuffix("-first")
             if (
-                kind in found
+                kind in by_kind
                 and element.getparent() is not None
                 and local(element.getparent()) == "master-page"
             ):
                 text = "\n".join(self.blocks(element))
-                found[kind].update({text: None} if any(c.isalpha() for c in text) else {})
-        return {kind: list(texts) for kind, texts in found.items()}
+                by_kind[kind].update({text: None} if any(c.isalpha() for c in text) else {})
+        return {kind: list(texts) for kind, texts in by_kind.items()}
 
     def blocks(self, parent: etree._Element) -> Iterator[str]:
         """Yield headings, paragraphs, items and tables in order."""

@@ -64,14 +64,14 @@ def read_slides(raw: RawFile) -> Reading:
 def _slides(package: Package, main: str) -> list[str]:
     """Return the members that are slides, in the order of the show."""
     relations = package.relations(main)
-    found = []
+    slides = []
     for element in package.xml(main).iter():
         if local(element) == "sldId":
             keys = [str(v) for k, v in element.attrib.items() if str(k).endswith("}id")]
             path = relations.get(keys[0] if keys else "", ("", ""))[1]
             if path:
-                found.append(path)
-    return found
+                slides.append(path)
+    return slides
 
 
 def _slide(package: Package, path: str, root: etree._Element) -> Iterator[str]:
@@ -101,23 +101,25 @@ def _shapes(
         elif name == "graphicFrame":
             yield from _frame(package, relations, shape)
         elif name in ("grpSp", "AlternateContent", "Choice", "contentPart") or (
-            name == "Fallback" and not any(local(one) == "Choice" for one in parent)
+            name == "Fallback" and not any(local(sibling) == "Choice" for sibling in parent)
         ):
             yield from _shapes(package, relations, shape)
 
 
 def _text(shape: etree._Element) -> str:
     """Return the paragraphs of a shape; a title is a heading, what is set in under another is an item."""
-    kind = next((one.get("type", "") for one in shape.iter() if local(one) == "ph"), "")
-    hidden = next((one.get("hidden") for one in shape.iter() if local(one) == "cNvPr"), None)
+    kind = next((element.get("type", "") for element in shape.iter() if local(element) == "ph"), "")
+    hidden = next(
+        (element.get("hidden") for element in shape.iter() if local(element) == "cNvPr"), None
+    )
     if kind in FURNITURE or hidden in ("1", "true"):
         return ""
     lines = []
     for body in shape:
-        for one in body if local(body) == "txBody" else ():
-            text = clean("".join(paragraph(one))).strip() if local(one) == "p" else ""
+        for child in body if local(body) == "txBody" else ():
+            text = clean("".join(paragraph(child))).strip() if local(child) == "p" else ""
             if text:
-                level = next((attribute(p, "lvl") for p in one if local(p) == "pPr"), None)
+                level = next((attribute(p, "lvl") for p in child if local(p) == "pPr"), None)
                 lines.append(f"- {text}" if level and level != "0" else text)
     if kind in TITLES and lines:
         return f"# {' '.join(' '.join(lines).split())}"

@@ -110,10 +110,10 @@ def _check(raw: RawFile) -> None:
 def _check_extent(raw: RawFile, name: str, data: bytes) -> None:
     """Refuse a sheet whose cells lie so far apart that the table between them would not fit into memory."""
     columns = rows = 0
-    for found in REFERENCE.finditer(data):
-        rows = max(rows, int(found.group(2)))
+    for match in REFERENCE.finditer(data):
+        rows = max(rows, int(match.group(2)))
         column = 0
-        for letter in found.group(1):
+        for letter in match.group(1):
             column = column * 26 + letter - 64
         columns = max(columns, column)
     if rows * columns > MAX_CELLS:

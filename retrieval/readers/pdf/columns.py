@@ -123,16 +123,16 @@ def _boxes(pieces: Sequence[Piece]) -> Iterator[Word | Piece]:
 
 def _cut(pieces: Sequence[Piece], gutter: tuple[float, float]) -> list[Piece]:
     """Return the pieces, those cut in two that seem one line only since the gutter is narrow."""
-    found: list[Piece] = []
+    parts: list[Piece] = []
     for piece in pieces:
         near = [w for w in piece.words if w.x1 <= gutter[0] + SLACK]
         far = [w for w in piece.words if w.x0 >= gutter[1] - SLACK]
         leads = any(LEADER.search(word.text) for word in piece.words)
         if near and far and len(near) + len(far) == len(piece.words) and not leads:
-            found += split(near, math.inf) + split(far, math.inf)
+            parts += split(near, math.inf) + split(far, math.inf)
         else:
-            found.append(piece)
-    return found
+            parts.append(piece)
+    return parts
 
 
 def _sides(pieces: Sequence[Piece], gutter: tuple[float, float]) -> tuple[list[Piece], list[Piece]]:

@@ -75,19 +75,19 @@ def _table(lines: Sequence[Sequence[Piece]], em: float) -> list[str]:
     # A line that is one piece, such as a remark below a row, says nothing of where the cells are.
     edges = _white([w for line, w in zip(lines, words, strict=True) if len(line) > 1], em)
     left = runs_left([w for line in words for w in line])
-    found = []
+    rows = []
     for line in words:
         cells: list[list[Word]] = [[] for _ in range(len(edges) + 1)]
         for piece in split(line, CELL_GAP * em):
             at = piece.x0 + min(em, piece.x1 - piece.x0) / 2
             cells[sum(at > edge for edge in edges)] += piece.words
         texts = [Piece(0, 0, 0, 0, cell).text for cell in cells]
-        found.append(texts[::-1] if left else texts)
-    listed = len(edges) == 1 and all(not f[0] or MARK.fullmatch(f[0]) for f in found)
-    full = sum(sum(map(bool, texts)) > 1 for texts in found)
-    if not edges or listed or full * 2 < len(found):
+        rows.append(texts[::-1] if left else texts)
+    listed = len(edges) == 1 and all(not f[0] or MARK.fullmatch(f[0]) for f in rows)
+    full = sum(sum(map(bool, texts)) > 1 for texts in rows)
+    if not edges or listed or full * 2 < len(rows):
         return []
-    return [line for line in map(row, found) if line]
+    return [line for line in map(row, rows) if line]
 
 
 def _white(words: Sequence[Sequence[Word]], em: float) -> list[float]:

@@ -32,7 +32,7 @@ HYPHEN = re.compile(r"(?<=[a-záéíóúüñäößàèìòùâêîôûç])-\n(?=
 
 
 @dataclass
-class _Found:
+class _Collected:
     """What was read so far."""
 
     pages: list[Page] = field(default_factory=list)
@@ -64,53 +64,53 @@ def _read(raw: RawFile, document: PdfDocument) -> Reading:
     count = len(document)
     if count > MAX_PAGES:
         raise DataError(f"{raw.label}: {count} pages, the limit is {MAX_PAGES}; split the PDF")
-    found = _Found()
+    collected = _Collected()
     started = time.monotonic()
     for number in range(1, count + 1):
-        if time.monotonic() - started - found.scans.seconds > MAX_SECONDS:
+        if time.monotonic() - started - collected.scans.seconds > MAX_SECONDS:
             raise DataError(
                 f"{raw.label}: reading takes over {MAX_SECONDS:.0f} s (page {number} of {count}); "
                 "save it again with another program, or split it"
             )
-        _read_page(document, number, found)
-    if not found.pages:
-        raise _nothing(raw, found, count)
-    warnings = found.scans.warnings(raw.label)
-    if found.faults:
-        pages = list(found.faults)
+        _read_page(document, number, collected)
+    if not collected.pages:
+        raise _nothing(raw, collected, count)
+    warnings = collected.scans.warnings(raw.label)
+    if collected.faults:
+        pages = list(collected.faults)
         warnings.append(
             f"{raw.label}: {plural('page', pages)} {numbers(pages)} damaged and not read "
-            f"({found.faults[pages[0]]}); open it and save it again"
+            f"({collected.faults[pages[0]]}); open it and save it again"
         )
     if attached := _attachments(document):
         warnings.append(
             f"{raw.label}: {attached} attached to the PDF and not read; save what is attached as files"
         )
-    return Reading(found.pages, _title(document), warnings)
+    return Reading(collected.pages, _title(document), warnings)
 
 
-def _read_page(document: PdfDocument, number: int, found: _Found) -> None:
+def _read_page(document: PdfDocument, number: int, collected: _Collected) -> None:
     """Read what can be read; a broken page does not lose the others."""
     try:
         page = document[number - 1]
     except PdfiumError as error:
-        found.faults[number] = str(error).rstrip(".")
+        collected.faults[number] = str(error).rstrip(".")
         return
     try:
         page = _with_fields(document, page, number)
         content = page_content(page)
         if _is_scan(content):
-            content.words = _with_scanned(content, found.scans.words(page, number))
+            content.words = _with_scanned(content, collected.scans.words(page, number))
             content.unreadable = []
         text = _page_text(content)
     except PdfiumError as error:
-        found.faults[number] = str(error).rstrip(".")
+        collected.faults[number] = str(error).rstrip(".")
         return
     finally:
         page.close()
     text = HYPHEN.sub("", clean(text)).strip()
     if text:
-        found.pages.append(Page(text, number))
+        collected.pages.append(Page(text, number))
 
 
 def _with_fields(document: PdfDocument, page: PdfPage, number: int) -> PdfPage:
@@ -158,18 +158,18 @@ def _with_scanned(content: PageContent, scanned: list[Word]) -> list[Word]:
     return [*content.words, *fresh]
 
 
-def _nothing(raw: RawFile, found: _Found, count: int) -> DataError:
+def _nothing(raw: RawFile, collected: _Collected, count: int) -> DataError:
     """Return the sentence for a PDF of which nothing was read."""
-    if found.faults or not count:
-        return raw.damaged("PDF", next(iter(found.faults.values()), "no page in it"))
-    if found.scans.failed or found.scans.bound:
-        return DataError(found.scans.warnings(raw.label)[0])
-    if found.scans.unread:
+    if collected.faults or not count:
+        return raw.damaged("PDF", next(iter(collected.faults.values()), "no page in it"))
+    if collected.scans.failed or collected.scans.bound:
+        return DataError(collected.scans.warnings(raw.label)[0])
+    if collected.scans.unread:
         return DataError(
             f"{raw.label}: the PDF has no text, its pages are scanned; {INSTALL} or run it through OCR first, "
             "for example with ocrmypdf"
         )
-    if found.scans.read:
+    if collected.scans.read:
         return DataError(
             f"{raw.label}: the PDF has no text and OCR found none in its pictures; remove it or scan it again"
         )

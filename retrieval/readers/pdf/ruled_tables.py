@@ -16,9 +16,9 @@ MOST_LINES = 5  # in a cell, on average; beyond, the lines are the frames of a p
 class _Lines:
     """Level or upright lines, joined where they go on: (place, start, end)."""
 
-    def __init__(self, found: list[tuple[float, float, float]]) -> None:
+    def __init__(self, segments: list[tuple[float, float, float]]) -> None:
         self.lines: list[list[float]] = []
-        for place, start, end in sorted(found):
+        for place, start, end in sorted(segments):
             for line in reversed(self.lines[-200:]):
                 if abs(line[0] - place) > NEAR:
                     continue

@@ -61,29 +61,29 @@ class Scans:
 
     def warnings(self, label: str) -> list[str]:
         """Return what was not read, in sentences."""
-        found = []
+        warnings = []
         if self.unread:
             pages = f"{plural('page', self.unread)} {numbers(self.unread)}"
             verb = "is scanned and was" if len(self.unread) == 1 else "are scanned and were"
-            found.append(f"{label}: {pages} {verb} not read; {INSTALL}")
+            warnings.append(f"{label}: {pages} {verb} not read; {INSTALL}")
         if self.bound:
             pages = f"{plural('page', self.bound)} {numbers(self.bound)}"
-            found.append(
+            warnings.append(
                 f"{label}: scanned {pages} not read, the limit is {MAX_PAGES} scanned pages or "
                 f"{MAX_SECONDS:.0f} s a file; split the PDF"
             )
         if self.failed:
             number, why = next(iter(self.failed.items()))
             pages = f"{plural('page', list(self.failed))} {numbers(list(self.failed))}"
-            found.append(f"{label}: scanned {pages} not read, tesseract {why} on page {number}")
+            warnings.append(f"{label}: scanned {pages} not read, tesseract {why} on page {number}")
         if self.unsure:
             number, sure = next(iter(self.unsure.items()))
             pages = f"{plural('page', list(self.unsure))} {numbers(list(self.unsure))}"
-            found.append(
+            warnings.append(
                 f"{label}: scanned {pages} read, but OCR is unsure of the words ({sure:.0f} % on page {number}); "
                 "look whether they are right, and install tesseract's data for the language"
             )
-        return found
+        return warnings
 
 
 def _read(page: PdfPage) -> tuple[list[Word], float]:

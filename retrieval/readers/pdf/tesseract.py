@@ -35,8 +35,8 @@ def languages() -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    found = done.stdout.decode("utf-8", errors="replace").split("\n")[1:]
-    known = [name.strip() for name in found if name.strip() and name.strip() not in SCRIPT_DATA]
+    listed = done.stdout.decode("utf-8", errors="replace").split("\n")[1:]
+    known = [name.strip() for name in listed if name.strip() and name.strip() not in SCRIPT_DATA]
     return "+".join([name for name in WANTED if name in known] or known[:2])
 
 
@@ -83,10 +83,10 @@ def _level(line: list[Word]) -> list[Word]:
 def quarter_turns(image: bytes, *, seconds: float = PAGE_SECONDS) -> int:
     """Return by how many quarters a picture must be turned clockwise to stand upright; 0 where that cannot be told."""
     try:
-        told = _run(image, ["--psm", "0", "-l", "osd"], seconds)
+        orientation = _run(image, ["--psm", "0", "-l", "osd"], seconds)
     except OcrError:
         return 0  # too few letters to tell, or no data for it: the page is read as it lies
-    for line in told.split("\n"):
+    for line in orientation.split("\n"):
         name, _, value = line.partition(":")
         if name.strip() == "Rotate" and value.strip().isdigit():
             return int(value) // 90 % 4
@@ -111,6 +111,6 @@ def _run(image: bytes, arguments: list[str], seconds: float) -> str:
     except OSError as error:
         raise OcrError(f"could not be started ({error.strerror})") from error
     if done.returncode:
-        said = done.stderr.decode("utf-8", errors="replace").strip().split("\n")
-        raise OcrError(f"failed ({said[-1][:80]})")
+        lines = done.stderr.decode("utf-8", errors="replace").strip().split("\n")
+        raise OcrError(f"failed ({lines[-1][:80]})")
     return done.stdout.decode("utf-8", errors="replace")

@@ -5,6 +5,8 @@ Reference: Microsoft, Rich Text Format (RTF) Specification 1.9.1.
 
 import re
 
+from retrieval.readers.encodings import SYMBOLS
+
 SKIPPED = frozenset(
     ("colortbl", "pict", "fldinst", "themedata", "colorschememapping", "datastore", "listtable", "listoverridetable",
      "rsidtbl", "generator", "xmlnstbl", "bkmkstart", "bkmkend", "annotation", "atnid", "atnauthor", "atntime", "atndate",
@@ -12,7 +14,7 @@ SKIPPED = frozenset(
      "pgptbl", "mmathPr", "latentstyles", "sn", "sv", "ftnsep", "ftnsepc", "aftnsep", "aftnsepc", "xe", "tc", "template",
      "wgrffmtfilter", "userprops", "docvar", "picprop", "blipuid", "levelnumbers", "leveltext", "panose", "falt",
      "fontemb", "company", "author", "operator", "subject", "keywords", "comment", "doccomm", "category", "manager",
-     "hlinkbase", "private", "passwordhash", "ud")
+     "hlinkbase", "private", "passwordhash", "ud", "pntxta", "pntxtb", "abiframeprops")
 )  # fmt: skip
 KEPT = frozenset(
     (
@@ -27,6 +29,7 @@ KEPT = frozenset(
         "result",
         "hl",
         "upr",
+        "fldrslt",  # AbiWord writes it as if readers might skip it
     )
 )
 NOTES = (
@@ -49,6 +52,7 @@ CHARSETS = {
     0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gbk", 136: "big5", 161: "cp1253", 162: "cp1254",
     163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874", 238: "cp1250", 255: "cp437",
 }  # fmt: skip
+SYMBOL_SIGNS = {int(code, 16): sign for code, sign in SYMBOLS.items()}
 HEADING = re.compile(r"heading (\d)|(?:titre|überschrift|título|titulo) (\d)", re.IGNORECASE)
 
 

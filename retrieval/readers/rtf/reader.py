@@ -34,7 +34,7 @@ def read_rtf(raw: RawFile) -> Reading:
     reader.now.in_table = False
     reader.end_paragraph()
     whole = clean(BORDER.join([*reader.margins, *reader.blocks]))
-    text = "\n\n".join(block for one in whole.split(BORDER) if (block := one.strip()))
+    text = "\n\n".join(block for part in whole.split(BORDER) if (block := part.strip()))
     return Reading([Page(text, form="markdown")], clean(reader.title))
 
 

@@ -1,8 +1,18 @@
 """What reading an RTF file keeps: the open groups, the text so far, and what each control word does to them."""
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from retrieval.readers.rtf.codes import CHARSETS, HEADING, KEPT, NOTES, SIGNS, SKIPPED, codec
+from retrieval.readers.rtf.codes import (
+    CHARSETS,
+    HEADING,
+    KEPT,
+    NOTES,
+    SIGNS,
+    SKIPPED,
+    SYMBOL_SIGNS,
+    codec,
+)
 from retrieval.readers.table_text import row
 
 
@@ -18,6 +28,16 @@ class Group:
     style: int = -1
     level: int = 0
     in_table: bool = False
+
+
+class Aside(NamedTuple):
+    """What was read before a note, box or margin that stands in its midst."""
+
+    text: list[str]
+    blocks: list[str]
+    notes: list[str]
+    cells: list[str]
+    rows: list[str]
 
 
 @dataclass
@@ -40,7 +60,7 @@ class Rtf:
     rows: list[str] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    outer: list[tuple[list[str], list[str], list[str]]] = field(default_factory=list)
+    outer: list[Aside] = field(default_factory=list)
     margins: dict[str, None] = field(default_factory=dict)
 
     @property
@@ -72,6 +92,7 @@ class Rtf:
         self.text.clear()
         if not text.isascii():  # two \\u can be one character
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            text = text.translate(SYMBOL_SIGNS)
         return "\n".join(" ".join(line.split()) for line in text.split("\n")).strip()
 
     def end_paragraph(self) -> None:
@@ -125,29 +146,34 @@ class Rtf:
     def begin(self, name: str) -> None:
         """Set the text so far aside; what follows is another text."""
         self.now.name = name
-        self.outer.append((self.text, self.blocks, self.notes))
-        self.text, self.blocks, self.notes = [], [], []
+        self.outer.append(Aside(self.text, self.blocks, self.notes, self.cells, self.rows))
+        self.text, self.blocks, self.notes, self.cells, self.rows = [], [], [], [], []
 
     def _close_note(self, name: str) -> None:
         if not self.outer:
             return
+        self.end_table()
         text = self.take()
-        found = "\n".join([*self.blocks, *([text] if text else [])])
-        self.text, self.blocks, self.notes = self.outer.pop()
+        note = "\n".join([*self.blocks, *([text] if text else [])])
+        self._resume()
         if name in ("footnote", "shptxt"):
-            self.notes += [found] if found else []
-        elif any(c.isalpha() for c in found):
-            self.margins[found] = None
+            self.notes += [note] if note else []
+        elif any(c.isalpha() for c in note):
+            self.margins[note] = None
+
+    def _resume(self) -> None:
+        """Go on with the text that was set aside."""
+        self.text, self.blocks, self.notes, self.cells, self.rows = self.outer.pop()
 
     def _close_entry(self, group: Group) -> None:
         text = self.take().rstrip(";")
-        self.text, self.blocks, self.notes = self.outer.pop()
+        self._resume()
         if group.name == "title":
             self.title = text
             return
-        found = HEADING.match(text)
-        if group.level or found:
-            number = (found.group(1) or found.group(2)) if found else "0"
+        match = HEADING.match(text)
+        if group.level or match:
+            number = (match.group(1) or match.group(2)) if match else "0"
             self.levels[group.style] = group.level or int(number)
 
     def control(self, word: str, number: int | None) -> None:
@@ -202,8 +228,8 @@ class Rtf:
         elif word == "cpg" and fonts:
             self.fonts[self.font] = codec(value)
         elif word in ("ansicpg", "mac", "pc"):
-            found = {"mac": "mac_roman", "pc": "cp437"}.get(word) or codec(value)
-            self.encoding = self.now.encoding = found
+            encoding = {"mac": "mac_roman", "pc": "cp437"}.get(word) or codec(value)
+            self.encoding = self.now.encoding = encoding
 
     def _within(self, name: str) -> bool:
         return any(group.name == name for group in self.groups)

@@ -18,9 +18,9 @@ LONGEST_CELL = 10_000_000  # characters
 def read_delimited(raw: RawFile, text: str) -> Reading:
     """Return a delimited table as one page of rows."""
     text = clean(text)
-    told = SEPARATOR.match(text)
-    delimiter = told.group(1) if told else sniff(text, suffix=raw.suffix)
-    body = text[told.end() :] if told else text
+    declared = SEPARATOR.match(text)
+    delimiter = declared.group(1) if declared else sniff(text, suffix=raw.suffix)
+    body = text[declared.end() :] if declared else text
     rows = _rows(body, delimiter)
     return Reading([Page("\n".join(line for line in map(row, rows) if line))])
 

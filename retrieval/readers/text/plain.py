@@ -46,8 +46,8 @@ def read_markdown(raw: RawFile, text: str) -> Reading:
     text = clean(text)
     title = ""
     if front := FRONT_MATTER.match(text):
-        found = FRONT_TITLE.search(front.group(1))
-        title = found.group(1) if found else ""
+        match = FRONT_TITLE.search(front.group(1))
+        title = match.group(1) if match else ""
         text = text[front.end() :]
     text = _outside_fences(text).strip("\n")
     if not title and (heading := re.search(r"^# (.+)$", text, re.MULTILINE)):
@@ -103,13 +103,13 @@ def _without(text: str, opening: str, closing: str) -> str:
     return "".join([*parts, text[done:]])
 
 
-def _heading(found: re.Match[str]) -> str:
+def _heading(match: re.Match[str]) -> str:
     """Return a heading without the `#` that may close it: after a blank, so that C# stays C#."""
-    body = found[2].rstrip()
+    body = match[2].rstrip()
     bare = body.rstrip("#")
     if bare != body and (not bare or bare[-1] in " \t"):
         body = bare.rstrip()
-    return f"{found[1]} {body}"
+    return f"{match[1]} {body}"
 
 
 def read_notebook(raw: RawFile, text: str) -> Reading:

@@ -30,7 +30,9 @@ def read_epub(raw: RawFile) -> Reading:
     path = _package_document(package)
     root = package.xml(path)
     items = {
-        one.get("id", ""): one for one in root.iter() if local(one) == "item" and one.get("href")
+        element.get("id", ""): element
+        for element in root.iter()
+        if local(element) == "item" and element.get("href")
     }
     labels = _labels(package, path, items)
     pages: list[Page] = []
@@ -67,8 +69,8 @@ def _package_document(package: Package) -> str:
     for element in root.iter() if root is not None else ():
         if local(element) == "rootfile" and element.get("full-path", "") in package:
             return str(element.get("full-path", ""))
-    found = [name for name in package.names if name.lower().endswith(".opf")]
-    return found[0] if found else "content.opf"
+    candidates = [name for name in package.names if name.lower().endswith(".opf")]
+    return candidates[0] if candidates else "content.opf"
 
 
 def _resolve(base: str, reference: str) -> str:
@@ -93,7 +95,7 @@ def _markup(package: Package, member: str) -> str:
 
 def _labels(package: Package, path: str, items: dict[str, etree._Element]) -> dict[str, str]:
     """Return the titles of the parts, by member, from the table of contents of either version of EPUB."""
-    found: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for item in items.values():
         kind, member = item.get("media-type", ""), _resolve(path, item.get("href", ""))
         is_contents = (
@@ -110,8 +112,8 @@ def _labels(package: Package, path: str, items: dict[str, etree._Element]) -> di
                 )
             else:
                 continue
-            found.setdefault(_resolve(member, target), " ".join(clean(text).split()))
-    return found
+            titles.setdefault(_resolve(member, target), " ".join(clean(text).split()))
+    return titles
 
 
 def _is_protected(package: Package) -> bool:

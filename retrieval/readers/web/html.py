@@ -38,10 +38,10 @@ CHARSET = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,30})""", re.I
 
 def declared_charset(data: bytes) -> str:
     """Return the encoding that a page's head or XML line names, or an empty text."""
-    found = CHARSET.search(data[:4096]) or re.search(
+    match = CHARSET.search(data[:4096]) or re.search(
         rb"""encoding=["']([\w.:-]+)["']""", data[:200]
     )
-    return found.group(1).decode("ascii", errors="ignore") if found else ""
+    return match.group(1).decode("ascii", errors="ignore") if match else ""
 
 
 def read_page(raw: RawFile, markup: str) -> Reading:

@@ -105,15 +105,15 @@ class Package:
         """Return what a member of an Office file refers to within it: id → (last word of the type, member)."""
         folder, tail = posixpath.split(name)
         root = self.find_xml(f"{folder}/_rels/{tail}.rels" if folder else f"_rels/{tail}.rels")
-        found: dict[str, tuple[str, str]] = {}
-        for one in root if root is not None else ():
-            if not isinstance(one.tag, str) or one.get("TargetMode") == "External":
+        relations: dict[str, tuple[str, str]] = {}
+        for element in root if root is not None else ():
+            if not isinstance(element.tag, str) or element.get("TargetMode") == "External":
                 continue
-            target = one.get("Target", "")
+            target = element.get("Target", "")
             path = target.lstrip("/") if target.startswith("/") else f"{folder}/{target}"
-            kind = one.get("Type", "").rsplit("/", 1)[-1]
-            found[one.get("Id", "")] = (kind, posixpath.normpath(path).lstrip("/"))
-        return found
+            kind = element.get("Type", "").rsplit("/", 1)[-1]
+            relations[element.get("Id", "")] = (kind, posixpath.normpath(path).lstrip("/"))
+        return relations
 
     def _name(self, name: str) -> str:
         return name if name in self._entries else self._folded.get(name.lower(), name)

@@ -66,8 +66,8 @@ class Documents:
 
 
 def passage(text: str) -> ContextPiece:
-    found = Passage(Chunk("c", "a.md", "r", text), 1.0)
-    return ContextPiece("c", text, passage=found, quotable=text)
+    scored = Passage(Chunk("c", "a.md", "r", text), 1.0)
+    return ContextPiece("c", text, passage=scored, quotable=text)
 
 
 @pytest.fixture
@@ -136,11 +136,11 @@ def test_other_conversations_and_other_users_never_complete_a_question(
     store: FeedbackStore,
 ) -> None:
     engine, source = ChatEngine(Scripted(), store), Documents()
-    one, other = store.new_session("ana"), store.new_session("ana")
-    had(engine, one, ASKED.content)
+    first, second = store.new_session("ana"), store.new_session("ana")
+    had(engine, first, ASKED.content)
 
-    engine.preview(Request("who makes it?", user="ana", session_id=other), [source])
-    engine.preview(Request("who makes it?", user="gil", session_id=one), [source])
+    engine.preview(Request("who makes it?", user="ana", session_id=second), [source])
+    engine.preview(Request("who makes it?", user="gil", session_id=first), [source])
 
     assert source.asked == ["who makes it?", "who makes it?"]
 
@@ -176,7 +176,7 @@ def test_a_large_model_rewrites_the_question_itself_and_a_small_one_is_not_asked
 
 
 @pytest.mark.parametrize(
-    "said",
+    "written",
     [
         "",
         "Who makes the Merlin saw?\nSato Works.",
@@ -187,10 +187,10 @@ def test_a_large_model_rewrites_the_question_itself_and_a_small_one_is_not_asked
     ],
     ids=["nothing", "two lines", "another name", "another number", "too long", "no word of it"],
 )
-def test_a_rewritten_question_that_cannot_be_trusted_gives_way_to_the_rules(said: str) -> None:
-    made = rewrite("who makes it?", TALK, Scripted(said))
+def test_a_rewritten_question_that_cannot_be_trusted_gives_way_to_the_rules(written: str) -> None:
+    completed = rewrite("who makes it?", TALK, Scripted(written))
 
-    assert (made.text, made.rule) == ("who makes the Merlin saw?", "pronoun")
+    assert (completed.text, completed.rule) == ("who makes the Merlin saw?", "pronoun")
 
 
 def test_a_rewritten_question_keeps_the_names_and_numbers_of_the_question() -> None:
@@ -199,10 +199,10 @@ def test_a_rewritten_question_keeps_the_names_and_numbers_of_the_question() -> N
 
 
 def test_a_model_that_repeats_the_question_leaves_it_as_it_was_typed() -> None:
-    made = rewrite("who is the dentist?", TALK, Scripted("Who is the dentist?"))
+    completed = rewrite("who is the dentist?", TALK, Scripted("Who is the dentist?"))
     same = rewrite("who is the dentist?", TALK, Scripted("who is the dentist?"))
 
-    assert (made.rule, same.text, same.rule) == ("model", "who is the dentist?", "")
+    assert (completed.rule, same.text, same.rule) == ("model", "who is the dentist?", "")
 
 
 def test_a_model_of_random_weights_is_asked_and_the_rules_stand_in(

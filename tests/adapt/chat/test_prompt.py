@@ -34,9 +34,9 @@ class Source:
 
 def passage(number: int, words: int = 10) -> ContextPiece:
     chunk = Chunk(f"c{number}", "handbook.pdf", "r", "word " * words, page=number)
-    found = Passage(chunk, 0.9)
+    scored = Passage(chunk, 0.9)
     return ContextPiece(
-        f"c{number}", f"{found.label}\n{chunk.text.strip()}", found.label, 0.9, found
+        f"c{number}", f"{scored.label}\n{chunk.text.strip()}", scored.label, 0.9, scored
     )
 
 

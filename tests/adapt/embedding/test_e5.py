@@ -42,11 +42,11 @@ def of_the_package(texts: list[str]) -> np.ndarray:
     library = ctypes.CDLL(str(engine))
     library.e5_load.restype = ctypes.c_void_p
     model = ctypes.c_void_p(library.e5_load(str(package() / WEIGHTS).encode()))
-    found = np.empty((len(texts), 384), np.float32)
+    vectors = np.empty((len(texts), 384), np.float32)
     given = (ctypes.c_char_p * len(texts))(*(text.encode() for text in texts))
-    out = found.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+    out = vectors.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
     library.e5_embed_batch(model, given, len(texts), 0, out)
-    return found
+    return vectors
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_a_vector_does_not_depend_on_its_company_to_the_last_bit(encoder: E5) ->
 def test_a_question_is_nearest_to_the_sentence_that_answers_it_in_its_language_and_across(
     encoder: E5,
 ) -> None:
-    told = encoder.passages(
+    passages = encoder.passages(
         ["El gimnasio cierra a las diez de la noche.", "Cada clase tiene como mucho ocho alumnos."]
     )
     for asked, place in (
@@ -76,7 +76,7 @@ def test_a_question_is_nearest_to_the_sentence_that_answers_it_in_its_language_a
         ("How late is the gym open?", 0),
         ("how many people are there in a group?", 1),
     ):
-        assert int((told @ encoder.question(asked)).argmax()) == place, asked
+        assert int((passages @ encoder.question(asked)).argmax()) == place, asked
 
 
 @pytest.mark.slow

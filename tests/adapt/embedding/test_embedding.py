@@ -67,20 +67,22 @@ def test_a_processor_that_cuts_signed_products_off_gets_unsigned_weights(
 def test_batches_hold_one_length_each_and_are_as_full_as_their_room_of_tokens_allows() -> None:
     lengths = [12] * 100 + [256] * 5 + [3, 700]
 
-    made = batches(lengths)
+    groups = batches(lengths)
 
-    assert sorted(place for batch in made for place in batch) == list(range(len(lengths)))
-    held = [{lengths[place] for place in batch} for batch in made]
-    assert all(len(one) == 1 for one in held)
-    sizes = [len(batch) * one.pop() for batch, one in zip(made, held, strict=True)]
+    assert sorted(place for batch in groups for place in batch) == list(range(len(lengths)))
+    lengths_of = [{lengths[place] for place in batch} for batch in groups]
+    assert all(len(distinct) == 1 for distinct in lengths_of)
+    sizes = [
+        len(batch) * distinct.pop() for batch, distinct in zip(groups, lengths_of, strict=True)
+    ]
     assert max(sizes[1:]) <= ROWS  # the first one is of one text that is longer than that
-    assert len(made) == 1 + 3 + 3 + 1
+    assert len(groups) == 1 + 3 + 3 + 1
 
 
 def test_the_languages_of_a_model_are_those_of_its_card(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"weights")
-    said = {"en": {"en"}, "[en, es]": {"en", "es"}, "multilingual": None, "null": None}
-    for language, expected in said.items():
+    cards = {"en": {"en"}, "[en, es]": {"en", "es"}, "multilingual": None, "null": None}
+    for language, expected in cards.items():
         (tmp_path / "README.md").write_text(f"---\nlanguage: {language}\n---\nA model.\n")
         assert load_embedder(str(tmp_path)).languages == expected
     assert load_embedder("minilm").languages == {"en"}
@@ -148,9 +150,9 @@ def test_a_vector_does_not_depend_on_its_company_to_the_last_bit() -> None:
 def test_what_chooses_sentences_and_what_embeds_share_the_loaded_encoders(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made: list[str] = []
+    loaded: list[str] = []
     for encoder in (MiniLm, Muse):
-        monkeypatch.setattr(encoder, "__init__", _noting(encoder, made))
+        monkeypatch.setattr(encoder, "__init__", _noting(encoder, loaded))
     monkeypatch.setattr(shipped, "GPU_DEVICES", ())
     for cached in (shipped.shared_minilm, shipped.shared_muse, load_chooser):
         cached.cache_clear()
@@ -159,14 +161,14 @@ def test_what_chooses_sentences_and_what_embeds_share_the_loaded_encoders(
     load_chooser()
     load_embedder().embed(TEXTS[:1])
 
-    assert sorted(made) == ["MiniLm", "Muse"]
+    assert sorted(loaded) == ["MiniLm", "Muse"]
 
 
-def _noting(encoder: type, made: list[str]) -> Callable[..., None]:
+def _noting(encoder: type, loaded: list[str]) -> Callable[..., None]:
     load = encoder.__init__
 
     def init(self: object, *given: object, **named: object) -> None:
-        made.append(encoder.__name__)
+        loaded.append(encoder.__name__)
         load(self, *given, **named)
 
     return init

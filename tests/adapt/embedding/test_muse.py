@@ -45,11 +45,11 @@ def test_without_eight_bits_the_vectors_are_those_of_the_package_to_five_digits(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def linear(graph: Graph, weight: np.ndarray, rows: str, _scales: str) -> str:
-        return graph.one("MatMul", rows, graph.keep(np.ascontiguousarray(weight.T)))
+        return graph.apply("MatMul", rows, graph.keep(np.ascontiguousarray(weight.T)))
 
     def product(graph: Graph, weight: np.ndarray, _scales: object, codes: str, **_: int) -> str:
-        rows = graph.one("Cast", codes, to=TensorProto.FLOAT)
-        return graph.one("MatMul", rows, graph.keep(weight))
+        rows = graph.apply("Cast", codes, to=TensorProto.FLOAT)
+        return graph.apply("MatMul", rows, graph.keep(weight))
 
     monkeypatch.setattr(muse_graph, "quantised", lambda _graph, rows: (rows, ""))
     monkeypatch.setattr(
@@ -150,7 +150,7 @@ def test_the_vector_of_a_pair_is_both_vectors_and_its_cosine_their_mean() -> Non
     assert list(parts) == ["minilm", "muse"]
     for part in pair.parts:
         assert np.allclose(parts[part.name], part.embed_array(texts), atol=1e-6)
-    means = np.mean([one[0] @ one[1] for one in parts.values()])
+    means = np.mean([pair[0] @ pair[1] for pair in parts.values()])
     assert np.isclose(vectors[0] @ vectors[1], means, atol=1e-6)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1)
 

@@ -27,7 +27,7 @@ def test_closeness_is_the_mean_over_the_questions_tokens_of_the_nearest_token() 
 
     (close,) = ShippedReader().closeness("When does it open?", TEXTS[:1])
 
-    nearest = [max(float(one @ other) for other in read) for one in asked]
+    nearest = [max(float(token @ other) for other in read) for token in asked]
     assert close == pytest.approx(np.mean(nearest), abs=1e-5)
     assert close == pytest.approx(token_closeness(asked, read), abs=1e-6)
 

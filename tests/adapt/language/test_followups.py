@@ -64,15 +64,19 @@ def test_a_person_is_called_by_the_name_that_the_answer_gave() -> None:
 
 
 def test_a_citation_of_the_answer_is_never_taken_for_what_is_meant() -> None:
-    made = after("¿Quién dirige el coro?", "¿dónde nació?", answer="Dirige Irene Sanz [12]. [3]")
+    completed = after(
+        "¿Quién dirige el coro?", "¿dónde nació?", answer="Dirige Irene Sanz [12]. [3]"
+    )
 
-    assert made.text == "¿dónde nació Irene Sanz?"
+    assert completed.text == "¿dónde nació Irene Sanz?"
 
 
 def test_an_earlier_subject_is_forgotten_after_a_change_of_topic() -> None:
-    made = after("How much is the Merlin saw?", "Where is the Storr clinic?", "when does it open?")
+    completed = after(
+        "How much is the Merlin saw?", "Where is the Storr clinic?", "when does it open?"
+    )
 
-    assert made.text == "when does the Storr clinic open?"
+    assert completed.text == "when does the Storr clinic open?"
 
 
 def test_the_rule_that_made_a_question_whole_is_named() -> None:
@@ -96,9 +100,9 @@ def test_the_development_conversations_are_made_whole_and_their_changes_of_topic
 
 @given(st.lists(st.text(max_size=40), min_size=1, max_size=4))
 def test_no_conversation_breaks_the_rules(turns: list[str]) -> None:
-    made = after(*turns)
+    completed = after(*turns)
 
-    assert made.rule or made.text == turns[-1]
+    assert completed.rule or completed.text == turns[-1]
 
 
 WORDS = (
@@ -109,6 +113,6 @@ WORDS = (
 
 @given(st.lists(st.lists(st.sampled_from(WORDS.split()), max_size=9), min_size=2, max_size=3))
 def test_no_order_of_small_words_breaks_the_rules(turns: list[list[str]]) -> None:
-    made = after(*(" ".join(turn) for turn in turns))
+    completed = after(*(" ".join(turn) for turn in turns))
 
-    assert made.rule or made.text == " ".join(turns[-1])
+    assert completed.rule or completed.text == " ".join(turns[-1])

@@ -21,9 +21,9 @@ def of(text: str, heading: str = "") -> list[Candidate]:
 
 
 def test_a_row_is_read_with_the_names_of_its_columns_and_said_as_it_stands() -> None:
-    rows = [one for one in of(TABLE, "Harbour > Boats") if one.kind == "row"]
+    rows = [candidate for candidate in of(TABLE, "Harbour > Boats") if candidate.kind == "row"]
 
-    assert [one.text for one in rows] == ["Heron | 4 | 30 €", "Gull | 6 | 45 €"]
+    assert [candidate.text for candidate in rows] == ["Heron | 4 | 30 €", "Gull | 6 | 45 €"]
     assert rows[1].reading == "Boat: Gull; Seats: 6; Price: 45 €"
     assert rows[1].context == "Harbour > Boats\nAll of them are hired by the day."
 
@@ -34,7 +34,7 @@ def test_rows_without_outer_bars_are_rows_however_long_they_are() -> None:
         "E17 | More than 64 devices | Disconnect a device"
     )
 
-    assert [one.text for one in of(text)] == [
+    assert [candidate.text for candidate in of(text)] == [
         "E04 | Wrong password | Wait three minutes and try again",
         "E17 | More than 64 devices | Disconnect a device",
     ]
@@ -48,30 +48,33 @@ def test_the_header_of_a_table_that_was_cut_is_taken_from_the_heading() -> None:
 
 
 def test_an_item_is_read_under_the_line_that_leads_to_its_list() -> None:
-    found = of("Bring these things.\n\n- For a contract: your card.\n- 2 photographs")
+    candidates = of("Bring these things.\n\n- For a contract: your card.\n- 2 photographs")
 
-    assert [(one.text, one.kind) for one in found] == [
+    assert [(candidate.text, candidate.kind) for candidate in candidates] == [
         ("Bring these things.", "sentence"),
         ("For a contract: your card.", "item"),
         ("2 photographs", "item"),
     ]
-    assert found[2].context == "Bring these things."
+    assert candidates[2].context == "Bring these things."
 
 
 @pytest.mark.parametrize("title", ["# Hours", "OPENING HOURS", "Hours of the pool"])
 def test_a_title_is_read_with_what_follows_and_never_said(title: str) -> None:
-    found = of(f"{title}\n\nThe pool opens at 7:00. It closes at 21:00.")
+    candidates = of(f"{title}\n\nThe pool opens at 7:00. It closes at 21:00.")
 
-    assert [one.text for one in found] == ["The pool opens at 7:00.", "It closes at 21:00."]
-    assert found[0].context == title.removeprefix("# ")
-    assert found[1].before == "The pool opens at 7:00."
+    assert [candidate.text for candidate in candidates] == [
+        "The pool opens at 7:00.",
+        "It closes at 21:00.",
+    ]
+    assert candidates[0].context == title.removeprefix("# ")
+    assert candidates[1].before == "The pool opens at 7:00."
 
 
 def test_a_question_in_a_document_is_read_with_its_answer_and_is_none_itself() -> None:
-    found = of("Can I bring my dog?\nYes, on a lead. Not in summer.\n")
+    candidates = of("Can I bring my dog?\nYes, on a lead. Not in summer.\n")
 
-    assert [one.text for one in found] == ["Yes, on a lead.", "Not in summer."]
-    assert all(one.context == "Can I bring my dog?" for one in found)
+    assert [candidate.text for candidate in candidates] == ["Yes, on a lead.", "Not in summer."]
+    assert all(candidate.context == "Can I bring my dog?" for candidate in candidates)
 
 
 def test_what_says_nothing_is_no_candidate() -> None:
@@ -91,7 +94,10 @@ def test_corrections_come_last_with_their_question_and_without_a_number() -> Non
         corrections=(("When?", "It opens at 9."),),
     )
 
-    assert [(one.text, one.number, one.context) for one in find_candidates(grounding)] == [
+    assert [
+        (candidate.text, candidate.number, candidate.context)
+        for candidate in find_candidates(grounding)
+    ] == [
         ("It opens at 8.", 1, ""),
         ("It opens at 9.", None, "When?"),
         ("Dogs may not.", None, ""),
@@ -102,8 +108,8 @@ def test_corrections_come_last_with_their_question_and_without_a_number() -> Non
 def test_every_candidate_stands_in_its_passage_word_for_word(text: str) -> None:
     words = " ".join(text.replace("|", " ").split())
 
-    for one in of(text):
-        assert " ".join(one.text.replace("|", " ").split()) in words
+    for candidate in of(text):
+        assert " ".join(candidate.text.replace("|", " ").split()) in words
 
 
 @given(st.text(max_size=100))

@@ -14,7 +14,7 @@ from adapt.models.choice.likelihood import likelihoods
 from adapt.models.choice.match import MatchHead, TokenMatch
 from adapt.models.choice.wording.kinds import asked_kinds, holds
 from adapt.models.choice.wording.languages import asked_in, language_of
-from adapt.models.choice.wording.words import Rarity, held_share, names_of, terms
+from adapt.models.choice.wording.words import Rarity, names_of, share_held, terms
 from adapt.models.decoding.candidates import find_candidates
 from adapt.models.decoding.grounding import REFUSALS
 from adapt.models.loading import load_base
@@ -149,8 +149,8 @@ def test_a_correction_is_meant_by_the_same_question_in_other_words_and_by_no_oth
     candidates = find_candidates(grounding)
 
     def meant(question: str) -> str | None:
-        found = chooser.correction(question, candidates)
-        return found.text if found else None
+        correction = chooser.correction(question, candidates)
+        return correction.text if correction else None
 
     assert meant("Which VAT rate applies in Portugal?") == "The rate is 23 %."
     assert meant("What is the VAT rate in Spain?") is None
@@ -172,7 +172,7 @@ def test_likelihoods_of_a_batch_are_those_of_each_candidate_alone(
     ]
 
     with runtime.active(None) as model:
-        found = likelihoods(model, prompt, texts)
+        batch = likelihoods(model, prompt, texts)
         alone = []
         for text in texts:
             scores = (
@@ -186,9 +186,9 @@ def test_likelihoods_of_a_batch_are_those_of_each_candidate_alone(
                 )
             )
 
-    assert found.free == pytest.approx(alone, abs=1e-3)
+    assert batch.free == pytest.approx(alone, abs=1e-3)
     assert sum(
-        map(torch.tensor(found.chosen).exp().tolist().__getitem__, range(3))
+        map(torch.tensor(batch.chosen).exp().tolist().__getitem__, range(3))
     ) == pytest.approx(1, abs=1e-3)
 
 
@@ -216,7 +216,9 @@ def test_a_candidate_is_read_among_its_neighbours_whatever_the_windows() -> None
 
     states = match.read(candidates)
 
-    assert [len(one) for one in states] == [len(encoder.tokens(one.reading)) for one in candidates]
+    assert [len(item) for item in states] == [
+        len(encoder.tokens(item.reading)) for item in candidates
+    ]
     assert match.figures("", candidates).tolist() == [[0.0] * 3] * len(candidates)
 
 
@@ -258,8 +260,8 @@ def test_rare_words_weigh_more_and_forms_of_a_word_are_one() -> None:
 
 def test_names_are_capitals_and_figures_but_for_the_first_word() -> None:
     assert names_of("When did Ana Ruiz sell 12 NASA boats?") == {"ana", "ruiz", "12", "nasa"}
-    assert held_share({"ana", "12"}, terms("Ana sold it.")) == 0.5
-    assert held_share((), terms("Ana sold it.")) == 0.0
+    assert share_held({"ana", "12"}, terms("Ana sold it.")) == 0.5
+    assert share_held((), terms("Ana sold it.")) == 0.0
 
 
 def test_languages_are_told_by_common_words() -> None:
@@ -275,9 +277,9 @@ def test_languages_are_told_by_common_words() -> None:
 def test_weights_name_only_figures_that_there_are_and_say_what_they_were_fitted_on() -> None:
     weights = load_weights()
 
-    for one in weights.asked.values():
-        assert set(one.choice) <= {*EVIDENCE, *MODEL_FIGURES}
-        assert set(one.answered) <= {"score", *EVIDENCE}
+    for language_weights in weights.asked.values():
+        assert set(language_weights.choice) <= {*EVIDENCE, *MODEL_FIGURES}
+        assert set(language_weights.answered) <= {"score", *EVIDENCE}
     assert set(weights.asked) == {"en", "es"}
     assert all(len(digest) == 64 for digest in weights.data.values())
 
@@ -308,9 +310,9 @@ def asked(
 def test_the_starter_says_the_sentence_that_is_chosen_whatever_adapter_is_on(
     starter: ModelRuntime, adapter: str | None
 ) -> None:
-    said = asked(starter, "What do I pay for a mooring?", adapter=adapter)
+    answer = asked(starter, "What do I pay for a mooring?", adapter=adapter)
 
-    assert said == "A mooring costs 14 euros a night. [1]"
+    assert answer == "A mooring costs 14 euros a night. [1]"
 
 
 def test_what_the_passages_do_not_tell_is_refused_in_the_language_of_the_question(
@@ -349,7 +351,7 @@ def test_the_pieces_of_a_chosen_answer_stream_word_by_word(starter: ModelRuntime
     pieces: list[str] = []
     grounding = Grounding(((1, HARBOUR),), question="Who is the harbour master?")
 
-    said = starter.generate([Message("user", "x")], grounding=grounding, on_text=pieces.append)
+    answer = starter.generate([Message("user", "x")], grounding=grounding, on_text=pieces.append)
 
-    assert "".join(pieces) == said == "The harbour master is Ida Voss. [1]"
+    assert "".join(pieces) == answer == "The harbour master is Ida Voss. [1]"
     assert len(pieces) > 4

@@ -54,11 +54,11 @@ def test_a_model_that_knows_nothing_still_quotes_word_for_word_with_the_right_nu
     runtime = ModelRuntime(base, GenerationSettings(grounding="sentences"))
 
     free = runtime.generate(ASK, max_new_tokens=60)
-    held = runtime.generate(ASK, max_new_tokens=300, grounding=GROUNDING)
+    answer = runtime.generate(ASK, max_new_tokens=300, grounding=GROUNDING)
 
     assert not held_by(free, GROUNDING)
-    assert held_by(held, GROUNDING) or len(runtime.tokenizer.encode(held)) > 250
-    assert held.startswith(
+    assert held_by(answer, GROUNDING) or len(runtime.tokenizer.encode(answer)) > 250
+    assert answer.startswith(
         tuple(s for _, text in PASSAGES for s in sentences(text)) + GROUNDING.uncited + REFUSALS
     )
 
@@ -71,10 +71,10 @@ def test_in_quotation_marks_only_the_passages_words_may_stand(
     tokenizer = runtime.tokenizer
     prompt = tokenizer.encode("x")
     logits = GroundedLogits(GROUNDING, tokenizer, way="quotes", prompt_length=len(prompt))
-    said = prompt + tokenizer.encode("They say “The grinder has")
+    ids = prompt + tokenizer.encode("They say “The grinder has")
     scores = torch.zeros(1, len(tokenizer))
 
-    allowed = logits(torch.tensor([said]), scores)[0] == 0
+    allowed = logits(torch.tensor([ids]), scores)[0] == 0
 
     texts = {tokenizer.decode([index]) for index in torch.nonzero(allowed).flatten().tolist()}
     assert texts
@@ -85,14 +85,14 @@ def test_in_quotation_marks_only_the_passages_words_may_stand(
 def test_auto_lets_small_talk_be_and_holds_what_begins_like_a_passage() -> None:
     tokenizer = tiny_tokenizer()
     prompt = tokenizer.encode("x")
-    for said, held in (("Hello", False), ("The", True)):
+    for opening, restricted in (("Hello", False), ("The", True)):
         logits = GroundedLogits(GROUNDING, tokenizer, way="auto", prompt_length=len(prompt))
         scores = torch.zeros(1, len(tokenizer))
-        scores[0, tokenizer.encode(said)[0]] = 1.0
+        scores[0, tokenizer.encode(opening)[0]] = 1.0
 
         masked = logits(torch.tensor([prompt]), scores)
 
-        assert bool(torch.isinf(masked).any()) == held
+        assert bool(torch.isinf(masked).any()) == restricted
 
 
 def test_where_the_answer_is_absent_it_is_said_instead_of_a_quotation(
@@ -131,11 +131,11 @@ def test_a_model_is_held_only_where_its_folder_or_the_settings_ask_for_it(
     config = json.loads((asking / "config.json").read_text(encoding="utf-8"))
     config["adapt"] = {"grounding": "auto"}
     (asking / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    held = find_base(str(asking), workspace)
+    grounded_base = find_base(str(asking), workspace)
 
     assert ModelRuntime(base).grounding_way == "off"
-    assert ModelRuntime(held).grounding_way == "auto"
-    assert ModelRuntime(held, GenerationSettings(grounding="off")).grounding_way == "off"
+    assert ModelRuntime(grounded_base).grounding_way == "auto"
+    assert ModelRuntime(grounded_base, GenerationSettings(grounding="off")).grounding_way == "off"
     assert ModelRuntime(base).generate(ASK, max_new_tokens=8, grounding=GROUNDING) == ModelRuntime(
         base
     ).generate(ASK, max_new_tokens=8)
@@ -183,9 +183,9 @@ def test_any_text_makes_a_grammar_that_takes_its_own_sentences(texts: list[str])
     numbered = tuple(enumerate(texts, start=1))
     tokenizer = tiny_tokenizer()
     grounding = Grounding(numbered, ("Yes.",))
-    for one in find_candidates(grounding):
+    for candidate in find_candidates(grounding):
         logits = GroundedLogits(grounding, tokenizer, way="sentences", prompt_length=0)
-        ids = tokenizer.encode(cite(one))
+        ids = tokenizer.encode(cite(candidate))
         after = logits(torch.tensor([ids]), torch.zeros(1, len(tokenizer)))
         assert after[0, tokenizer.eos_token_id] == 0
 
@@ -249,9 +249,9 @@ def test_a_model_that_knows_nothing_still_makes_a_valid_call(
     parameters = {"type": "object", "properties": {"now": {"type": "boolean"}}, "required": ["now"]}
     tool = {"type": "function", "function": {"name": "stop", "parameters": parameters}}
 
-    said = runtime.generate(ASK, max_new_tokens=200, grounding=Grounding(tools=(tool,)))
+    answer = runtime.generate(ASK, max_new_tokens=200, grounding=Grounding(tools=(tool,)))
 
-    call = json.loads(said)
+    call = json.loads(answer)
     assert call["name"] == "stop"
     assert call["arguments"] in ({"now": True}, {"now": False})
 
@@ -284,6 +284,6 @@ def test_sentences_keep_every_letter_in_its_order(text: str) -> None:
     spans = sentence_spans(text)
 
     assert all(start < end for start, end in spans)
-    assert all(one[1] <= other[0] for one, other in itertools.pairwise(spans))
+    assert all(span[1] <= other[0] for span, other in itertools.pairwise(spans))
     kept = "".join("".join(text[start:end].split()) for start, end in spans)
     assert kept == "".join(text.split())

@@ -80,12 +80,12 @@ class DownloadHandler(Handler):
             )
 
     def _sibling(self, name: str) -> dict[str, object]:
-        told = self._described(name)
+        described = self._described(name)
         given: dict[str, object] = {
-            "rfilename": name, "size": told["size"], "blobId": told["oid"],
+            "rfilename": name, "size": described["size"], "blobId": described["oid"],
         }  # fmt: skip
-        if "lfs" in told:
-            lfs = dict(told["lfs"])  # type: ignore[call-overload]
+        if "lfs" in described:
+            lfs = dict(described["lfs"])  # type: ignore[call-overload]
             given["lfs"] = {"sha256": lfs.pop("oid"), **lfs}
         return given
 

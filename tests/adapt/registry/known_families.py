@@ -195,9 +195,9 @@ def tokenizer_of(shape: Shape) -> PreTrainedTokenizerFast:
     control = dict.fromkeys([*shape.stops, *shape.marks, *filter(None, [shape.starts, shape.pads])])
     thoughts = {"<think>", "</think>"}  # plain added tokens, which an answer may show
     core.add_special_tokens(
-        [AddedToken(one, special=True) for one in control if one not in thoughts]
+        [AddedToken(token, special=True) for token in control if token not in thoughts]
     )
-    core.add_tokens([AddedToken(one, special=False) for one in control if one in thoughts])
+    core.add_tokens([AddedToken(token, special=False) for token in control if token in thoughts])
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=core,
         unk_token=None,
@@ -232,7 +232,7 @@ def make_known(folder: Path, name: str, *, seed: int = 0) -> Path:
     }
     given = {key: value for key, value in settings.items() if value is not None}
     model = AutoModelForCausalLM.from_config(shape.config(**given)).to(torch.bfloat16)
-    size = sum(one.numel() for one in model.parameters()) * 2
+    size = sum(parameter.numel() for parameter in model.parameters()) * 2
     model.save_pretrained(
         folder, max_shard_size=size if shape.shards == 1 else size // shape.shards
     )

@@ -205,7 +205,7 @@ def test_other_bytes_than_the_hub_names_are_thrown_away(
 ) -> None:
     hub.tampers = {name}
 
-    with pytest.raises(ModelError, match=rf"{name} .*thrown away, run the same command again"):
+    with pytest.raises(ModelError, match=rf"{name} .*discarded, run the same command again"):
         fetch()
     assert partials(cache) == []
     with pytest.raises(ModelError):
@@ -421,14 +421,14 @@ def test_kill_9_in_the_middle_loses_no_more_than_a_piece(
     )
 
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
+    printed = json.loads(done.stdout)
     assert kept > 0
     # the kill may come while one of the small files is on its way, which is then asked for whole
     assert hub.ranges == (["", f"bytes={kept}-"] if kept > 10_000 else [""])
-    assert told["id"] == NAME
-    assert told["chat_template"] is True
-    assert {"path", "sha256", "bytes", "downloaded", "licence", "commit", "notes"} <= told.keys()
-    assert Path(told["path"], "model.safetensors").stat().st_size == len(
+    assert printed["id"] == NAME
+    assert printed["chat_template"] is True
+    assert {"path", "sha256", "bytes", "downloaded", "licence", "commit", "notes"} <= printed.keys()
+    assert Path(printed["path"], "model.safetensors").stat().st_size == len(
         hub.files["model.safetensors"]
     )
     assert "fetch, MB: " in done.stderr

@@ -33,11 +33,11 @@ ONE_STEP = SftSettings(epochs=1, batch_size=8, rank=4, alpha=8, scored_examples=
 
 
 @pytest.fixture(scope="module", params=[known.id for known in KNOWN])
-def made(
+def known_base(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[KnownBase, Path]:
     """Return a base of the list, and a tiny random model in its shape."""
-    known = next(one for one in KNOWN if one.id == request.param)
+    known = next(base for base in KNOWN if base.id == request.param)
     return known, make_known(tmp_path_factory.mktemp("known") / "base", known.id)
 
 
@@ -78,9 +78,11 @@ def test_the_numbers_of_a_base_are_those_of_its_shape(known: KnownBase) -> None:
 
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config)
-        parameters = sum(one.numel() for one in model.parameters())
+        parameters = sum(parameter.numel() for parameter in model.parameters())
         adapted = get_peft_model(model, lora_config(SftSettings()))
-        trained = sum(one.numel() for one in adapted.parameters() if one.requires_grad)
+        trained = sum(
+            parameter.numel() for parameter in adapted.parameters() if parameter.requires_grad
+        )
 
     assert config.model_type == known.architecture
     assert (parameters, trained) == (known.parameters, known.trained)
@@ -89,9 +91,9 @@ def test_the_numbers_of_a_base_are_those_of_its_shape(known: KnownBase) -> None:
 def test_what_is_said_of_memory_follows_the_rules_by_which_weights_are_held() -> None:
     assert FP32_BELOW == 2 * LARGE_PARAMETERS
     assert CHECKPOINTS_FROM == LARGE
-    held = {known.id: known.bytes_per_weight for known in KNOWN}
-    assert held["google/gemma-3-1b-it"] == 4
-    assert held["meta-llama/Llama-3.2-1B-Instruct"] == 2
+    bytes_per_weight = {known.id: known.bytes_per_weight for known in KNOWN}
+    assert bytes_per_weight["google/gemma-3-1b-it"] == 4
+    assert bytes_per_weight["meta-llama/Llama-3.2-1B-Instruct"] == 2
     for known in KNOWN:
         assert known.parameters * known.bytes_per_weight < known.chat_bytes < known.training_bytes
 
@@ -107,9 +109,9 @@ def test_every_base_is_small_has_a_known_licence_and_many_languages() -> None:
 
 
 def test_a_base_is_loaded_and_answers_in_the_form_of_its_template(
-    made: tuple[KnownBase, Path], workspace: Workspace
+    known_base: tuple[KnownBase, Path], workspace: Workspace
 ) -> None:
-    known, folder = made
+    known, folder = known_base
     runtime = ModelRuntime(find_base(str(folder), workspace))
 
     text = render(runtime.tokenizer, ASKED, add_generation_prompt=True)
@@ -130,14 +132,14 @@ def test_a_base_is_loaded_and_answers_in_the_form_of_its_template(
     )
 
 
-def test_the_folder_of_a_base_is_found_whole(made: tuple[KnownBase, Path]) -> None:
-    known, folder = made
+def test_the_folder_of_a_base_is_found_whole(known_base: tuple[KnownBase, Path]) -> None:
+    known, folder = known_base
 
     checked = check_folder(known.id, folder)
     check_opens(known.id, folder)
 
     model = AutoModelForCausalLM.from_pretrained(folder)
-    parameters = sum(one.numel() for one in model.parameters())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     twice = model.get_input_embeddings().weight.numel() if SHAPES[known.id].head_twice else 0
     assert bool(twice) == bool(known.stored_twice)
     assert checked.parameters == parameters + twice
@@ -149,9 +151,9 @@ def test_the_folder_of_a_base_is_found_whole(made: tuple[KnownBase, Path]) -> No
 
 @pytest.mark.slow
 def test_adapters_of_a_base_are_trained_one_step_and_merged(
-    made: tuple[KnownBase, Path], rows: Path, workspace: Workspace, tmp_path: Path
+    known_base: tuple[KnownBase, Path], rows: Path, workspace: Workspace, tmp_path: Path
 ) -> None:
-    known, folder = made
+    known, folder = known_base
     for domain in ("first", "second"):
         request = TrainingRequest(domain=domain, files=(rows,), base=str(folder), settings=ONE_STEP)
         finetune(request, workspace=workspace)

@@ -1,12 +1,20 @@
 """Licences together: what clashes is refused with both names, what is not known is said, what goes together is joined."""
 
+import itertools
 from pathlib import Path
 
 import pytest
+from hypothesis import given, strategies as st
 
 from adapt.errors import AdaptError
 from adapt.registry.licence_table import LICENCES
-from adapt.registry.licences import check_licences, examine, folder_licence, join_licences
+from adapt.registry.licences import (
+    _choices,
+    check_licences,
+    examine,
+    folder_licence,
+    join_licences,
+)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +98,61 @@ def test_two_sets_of_terms_are_a_question_and_duties_are_told() -> None:
 def test_licences_are_joined_each_once() -> None:
     assert join_licences(["MIT", "", "Apache-2.0 AND MIT"]) == "MIT AND Apache-2.0"
     assert join_licences(["MIT OR GPL-3.0-only", "ISC"]) == "(MIT OR GPL-3.0-only) AND ISC"
+
+
+def test_licences_offered_in_small_letters_stay_together_when_joined() -> None:
+    assert join_licences(["mit or isc", "Zlib"]) == "(mit or isc) AND Zlib"
+    assert join_licences(["(MIT AND ISC) AND ISC"]) == "(MIT AND ISC) AND ISC"
+
+
+Expression = tuple[str, list[frozenset[str]]]  # its text, and the sets of which one has to be kept
+BLANKS = st.sampled_from([" ", "  ", "\n"])
+
+
+@st.composite
+def combined(draw: st.DrawFn, parts: st.SearchStrategy[Expression]) -> Expression:
+    texts, choices = zip(*draw(st.lists(parts, min_size=2, max_size=3)), strict=True)
+    operator = draw(st.sampled_from(["AND", "OR", "and", "or"]))
+    before, after, inside = draw(BLANKS), draw(BLANKS), draw(st.sampled_from(["", " "]))
+    text = f"({inside}{f'{before}{operator}{after}'.join(texts)}{inside})"
+    if operator.upper() == "OR":
+        return text, [one for option in choices for one in option]
+    return text, [frozenset().union(*chosen) for chosen in itertools.product(*choices)]
+
+
+NAMES = st.sampled_from([one.id for one in LICENCES] + ["apache 2.0", "cc-by-4.0", "research-only"])
+LEAVES: st.SearchStrategy[Expression] = st.one_of(
+    NAMES.map(lambda name: (name, [frozenset({name})])),
+    NAMES.map(lambda name: (f"{name} WITH LLVM-exception", [frozenset({name})])),
+)
+
+
+@given(st.recursive(LEAVES, combined, max_leaves=7))
+def test_a_nested_expression_offers_the_sets_of_licences_that_it_means(
+    expression: Expression,
+) -> None:
+    text, sets = expression
+
+    assert set(_choices(text)) == set(sets)
+    assert set(_choices(text.replace("( ", "(").replace(" )", ")"))) == set(sets)
+
+
+@pytest.mark.parametrize(
+    ("text", "sets"),
+    [
+        ("MIT AND(ISC OR Zlib)", [{"MIT", "ISC"}, {"MIT", "Zlib"}]),
+        ("(MIT)OR(ISC)", [{"MIT"}, {"ISC"}]),
+        ("MIT OR ISC AND Zlib", [{"MIT"}, {"ISC", "Zlib"}]),
+        ("see LICENSE (MIT, or so", [{"see LICENSE (MIT, or so"}]),
+        ("MIT OR", [{"MIT OR"}]),
+        ("Apache-2.0 with Commons Clause", [{"Apache-2.0 with Commons Clause"}]),
+        ("(" * 5000 + "MIT" + ")" * 5000, [{"(" * 5000 + "MIT" + ")" * 5000}]),
+    ],
+)
+def test_an_expression_is_read_and_any_other_text_is_one_name(
+    text: str, sets: list[set[str]]
+) -> None:
+    assert _choices(text) == sets
 
 
 def test_every_licence_of_the_table_goes_with_itself_but_for_those_without_derivatives() -> None:

@@ -161,7 +161,7 @@ def test_lineage_reaches_the_oldest_parent_and_marks_what_was_removed(registry: 
     publish(registry, "a")
     publish(registry, "b", parents=("a@1", "gone@4"))
 
-    rows = [(depth, name, found is not None) for depth, name, found in registry.lineage("b")]
+    rows = [(depth, name, artifact is not None) for depth, name, artifact in registry.lineage("b")]
 
     assert rows == [(0, "b@1", True), (1, "a@1", True), (1, "gone@4", False)]
 

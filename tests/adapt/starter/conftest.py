@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.texts.corpus import Corpus, read_corpus
 from adapt.starter.recipe.training.batches import make_source
 from tests.adapt.starter.made import write_folders
@@ -21,12 +21,12 @@ def corpus(data: list[Path]) -> Corpus:
 
 
 @pytest.fixture(scope="session")
-def training(corpus: Corpus) -> Source:
+def training(corpus: Corpus) -> ExerciseSource:
     return make_source(corpus, held_out=False)
 
 
 @pytest.fixture(scope="session")
-def evaluation(corpus: Corpus) -> Source:
+def evaluation(corpus: Corpus) -> ExerciseSource:
     return make_source(corpus, held_out=True)
 
 

@@ -18,7 +18,7 @@ from adapt.starter.choosing.fit import Row, fit_answered, fit_choice, fit_model,
 from adapt.starter.choosing.head import learn
 from adapt.starter.choosing.items import QuestionSet, fold_of, is_development, make_item
 from adapt.starter.choosing.states import RememberedTexts, RememberedTokens
-from adapt.starter.recipe.texts.questions import build_reader, read_squad
+from adapt.starter.recipe.texts.questions import build_reading_set, read_squad
 
 PLACES = (
     "Arbor",
@@ -70,16 +70,16 @@ EVERYDAY = [
         "language": language,
         "passages": ["A mooring costs 14 euros a night. Dogs are welcome.", "The bar shuts at 10."],
         "headings": ["Harbour", "Bar"],
-        "answer": [1, "A mooring costs 14 euros a night."] if told else None,
+        "answer": [1, "A mooring costs 14 euros a night."] if answered else None,
     }
     for language in ("en", "es")
-    for told in (True, True, False)
+    for answered in (True, True, False)
 ]
 
 
 def question_set(content: object = ENGLISH) -> QuestionSet:
-    reader = build_reader(paragraph for _, paragraph in read_squad("x", content))
-    return QuestionSet.of("ports", "en", reader, titled=True)
+    reading_set = build_reading_set(paragraph for _, paragraph in read_squad("x", content))
+    return QuestionSet.of("ports", "en", reading_set, titled=True)
 
 
 def test_an_item_has_three_passages_and_one_right_sentence_and_is_drawn_again_alike() -> None:
@@ -114,24 +114,24 @@ def test_an_everyday_question_is_read_with_its_passages_and_one_without_its_answ
     file = tmp_path / "everyday.jsonl"
     file.write_text("\n".join(map(json.dumps, EVERYDAY)), encoding="utf-8")
 
-    found = list(sources.read_everyday(file))
+    items = list(sources.read_everyday(file))
 
-    assert [one.right for one in found[:3]] == [0, 0, None]
-    assert found[0].candidates[0].context == "Harbour"
-    assert {one.asked_in for one in found} == {"en", "es"}
+    assert [item.right for item in items[:3]] == [0, 0, None]
+    assert items[0].candidates[0].context == "Harbour"
+    assert {item.asked_in for item in items} == {"en", "es"}
     file.write_text(json.dumps({**EVERYDAY[0], "answer": [2, "No."]}), encoding="utf-8")
     with pytest.raises(DataError, match="line 1"):
         list(sources.read_everyday(file))
 
 
 def test_everyday_questions_weigh_a_share_of_all_others_together_however_many_they_are() -> None:
-    made = [replace(row, source="everyday x") if row.right == 1 else row for row in rows(120)]
+    mixed = [replace(row, source="everyday x") if row.right == 1 else row for row in rows(120)]
 
-    weighed = recipe.balanced(made)
+    weighed = recipe.balanced(mixed)
 
-    told = [row for row in weighed if row.right is not None]
-    own = sum(row.weight for row in told if row.source == "everyday x")
-    others = sum(row.weight for row in told if row.source != "everyday x")
+    answered = [row for row in weighed if row.right is not None]
+    own = sum(row.weight for row in answered if row.source == "everyday x")
+    others = sum(row.weight for row in answered if row.source != "everyday x")
     assert own == pytest.approx(recipe.EVERYDAY_WEIGHT * others)
     assert {row.weight for row in weighed if row.source != "everyday x"} == {1.0}
 
@@ -151,7 +151,9 @@ def test_a_head_learns_which_tokens_answer_which() -> None:
         noise = np.random.default_rng(seed)
         kind = seed % 2
         question = kinds[[kind]] + noise.normal(size=(2, 384)).astype(np.float32)
-        texts = [values[[one]] + noise.normal(size=(3, 384)).astype(np.float32) for one in (0, 1)]
+        texts = [
+            values[[index]] + noise.normal(size=(3, 384)).astype(np.float32) for index in (0, 1)
+        ]
         unit = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (question, *texts)]
         return unit[0], unit[1:], kind
 
@@ -166,7 +168,7 @@ def test_a_head_learns_which_tokens_answer_which() -> None:
 def rows(count: int = 300) -> list[Row]:
     """Return rows whose right candidate has more `closeness`, less `opens`, and likes of the model that are half noise."""
     rng = np.random.default_rng(1)
-    found = []
+    drawn = []
     for place in range(count):
         figures = rng.normal(size=(6, len(EVIDENCE) + len(MODEL_FIGURES)))
         right = int(rng.integers(6))
@@ -176,8 +178,8 @@ def rows(count: int = 300) -> list[Row]:
         answer = right if place % 2 else None
         if answer is None:
             figures[right] = rng.normal(size=figures.shape[1])
-        found.append(Row(figures, answer, "en", "made", str(place)))
-    return found
+        drawn.append(Row(figures, answer, "en", "made", str(place)))
+    return drawn
 
 
 def unlikely(row: Row) -> np.ndarray:
@@ -189,20 +191,20 @@ def unlikely(row: Row) -> np.ndarray:
 
 
 def test_a_fit_finds_what_speaks_for_the_right_candidate_and_whether_there_is_one() -> None:
-    made = rows()
+    drawn = rows()
 
-    weights = fit_choice(made, EVIDENCE)
-    model = fit_model(made, weights)
-    answered, bias = fit_answered(made, weights, ("closeness",))
+    weights = fit_choice(drawn, EVIDENCE)
+    model = fit_model(drawn, weights)
+    answered, bias = fit_answered(drawn, weights, ("closeness",))
 
     assert weights["closeness"] > 1
     assert weights["opens"] < 0
     assert abs(weights["words"]) < 0.5
     assert model["chosen"] >= 0.12
-    assert fit_model([replace(row, figures=unlikely(row)) for row in made], weights) == {
+    assert fit_model([replace(row, figures=unlikely(row)) for row in drawn], weights) == {
         "chosen": 0.0
     }
-    assert share_right(made, {**weights, **model}) > share_right(made, weights) > 0.6
+    assert share_right(drawn, {**weights, **model}) > share_right(drawn, weights) > 0.6
     sure = [bias + answered["score"] * score for score in (8.0, -2.0)]
     assert sure[0] > sure[1]
 
@@ -223,7 +225,7 @@ class Counting:
 
     def states(self, tokens: list[int]) -> np.ndarray:
         self.read.append(tuple(tokens))
-        return np.array([[one] for one in tokens], np.float32)
+        return np.array([[token] for token in tokens], np.float32)
 
 
 def test_what_was_read_is_not_read_again() -> None:
@@ -261,13 +263,13 @@ def test_the_whole_recipe_runs_on_small_sets_and_writes_what_the_product_reads(
         write(data / f"text_{language}_openstax", f"openstax_{language}.jsonl.gz", "\n".join(lines))
     write(data / "tydiqa_en", "tydiqa.json.gz", ENGLISH)
     write(data / "squad_es", "dev-v1.1.json.gz", SPANISH)
-    for told, asked in (("en", "es"), ("es", "en"), ("es", "es")):
+    for passages_in, asked in (("en", "es"), ("es", "en"), ("es", "es")):
         content = squad(
-            "The pier of" if told == "en" else "El muelle de",
+            "The pier of" if passages_in == "en" else "El muelle de",
             "opens at",
             "{} open?" if asked == "en" else "¿{} abre?",
         )
-        write(data / "mlqa_es", f"dev-context-{told}-question-{asked}.json.gz", content)
+        write(data / "mlqa_es", f"dev-context-{passages_in}-question-{asked}.json.gz", content)
     monkeypatch.setattr(sources, "COINED", 8)
     monkeypatch.setattr(recipe, "EPOCHS", 1)
     monkeypatch.setattr(recipe, "MEASURED", 8)

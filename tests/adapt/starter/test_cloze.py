@@ -22,9 +22,9 @@ def test_the_asking_word_fits_what_is_asked_for(
     sentence: str, part: str, asking: tuple[str, ...]
 ) -> None:
     spanish = asking[0].startswith("¿")
-    made = {make_cloze(random.Random(seed), sentence, spanish=spanish) for seed in range(60)}
+    questions = {make_cloze(random.Random(seed), sentence, spanish=spanish) for seed in range(60)}
 
-    fitting = [one for one in made if one and one[1] == part]
+    fitting = [question for question in questions if question and question[1] == part]
     assert len(fitting) > 5
     for question, span in fitting:
         assert question.lower().startswith(asking)

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 from adapt.errors import DataError
 from adapt.language.sentences import sentence_spans
 from adapt.starter.recipe.exercises.dates import ENGLISH_HELD_OUT, SPANISH_HELD_OUT, make_date
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import KINDS, make_exercise
 from adapt.starter.recipe.exercises.preferences import (
     KINDS as PREFERENCES,
@@ -31,14 +31,14 @@ from adapt.starter.recipe.training.tokenizer import write_tokenizer
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_a_seed_gives_the_same_exercises_and_another_seed_others(
-    training: Source, kind: str
+    training: ExerciseSource, kind: str
 ) -> None:
-    def made(seed: int) -> list[tuple[tuple[str, str], ...]]:
+    def messages_of(seed: int) -> list[tuple[tuple[str, str], ...]]:
         rng = random.Random(seed)
         return [make_exercise(rng, training, kind).messages for _ in range(8)]
 
-    assert made(1) == made(1)
-    assert made(1) != made(2)
+    assert messages_of(1) == messages_of(1)
+    assert messages_of(1) != messages_of(2)
 
 
 def test_names_of_training_and_of_evaluation_never_meet() -> None:
@@ -58,8 +58,8 @@ def test_facts_questions_and_statements_of_training_and_of_evaluation_never_meet
     training, evaluation = (
         {
             text
-            for one in templates(spanish=spanish, held_out=held_out)
-            for text in (*one.questions, *one.statements)
+            for template in templates(spanish=spanish, held_out=held_out)
+            for text in (*template.questions, *template.statements)
         }
         for held_out in (False, True)
     )
@@ -72,8 +72,10 @@ def test_tools_preferences_and_dates_of_training_and_of_evaluation_never_meet() 
     rng = random.Random(1)
 
     def seen(held_out: bool) -> tuple[set[str], set[str]]:
-        made = [make_tool(rng, ["river", "survey", "size"], held_out=held_out) for _ in range(400)]
-        tools = {one.name for one in made} | {part.name for one in made for part in one.parameters}
+        drawn = [make_tool(rng, ["river", "survey", "size"], held_out=held_out) for _ in range(400)]
+        tools = {tool.name for tool in drawn} | {
+            part.name for tool in drawn for part in tool.parameters
+        }
         lines = {
             make_preference(rng, kind, held_out=held_out).line
             for kind in PREFERENCES
@@ -105,7 +107,7 @@ def test_training_writes_no_date_in_a_way_of_evaluation(spanish: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["quote", "real", "fact"])
 def test_a_cited_answer_stands_word_for_word_in_the_passage_of_its_number(
-    training: Source, kind: str
+    training: ExerciseSource, kind: str
 ) -> None:
     rng = random.Random(3)
 
@@ -119,7 +121,7 @@ def test_a_cited_answer_stands_word_for_word_in_the_passage_of_its_number(
 
 
 @pytest.mark.parametrize("kind", ["real", "fact"])
-def test_an_absent_fact_is_answered_by_saying_so(evaluation: Source, kind: str) -> None:
+def test_an_absent_fact_is_answered_by_saying_so(evaluation: ExerciseSource, kind: str) -> None:
     rng = random.Random(4)
 
     replies = {make_exercise(rng, evaluation, kind, absent=True).answer for _ in range(30)}
@@ -127,15 +129,15 @@ def test_an_absent_fact_is_answered_by_saying_so(evaluation: Source, kind: str) 
     assert replies <= set(NOT_SAID.values())
 
 
-def test_a_told_fact_is_never_called_absent(training: Source) -> None:
+def test_a_told_fact_is_never_called_absent(training: ExerciseSource) -> None:
     rng = random.Random(5)
     for _ in range(300):
         exercise = make_exercise(rng, training, "fact", spanish=False)
         turns = exercise.messages[1:]
-        told = {
+        replies = {
             asked: reply for (_, asked), (_, reply) in zip(turns[::2], turns[1::2], strict=True)
         }
-        for asked, reply in told.items():
+        for asked, reply in replies.items():
             if reply == NOT_SAID[False] and asked.startswith("How much is the "):
                 thing = asked.removeprefix("How much is the ").rstrip("?")
                 assert f"The {thing} costs" not in " ".join(exercise.passages)
@@ -143,17 +145,17 @@ def test_a_told_fact_is_never_called_absent(training: Source) -> None:
 
 @pytest.mark.parametrize("kind", PREFERENCES)
 def test_the_answer_that_is_taught_obeys_and_the_plain_one_does_not(
-    training: Source, kind: str
+    training: ExerciseSource, kind: str
 ) -> None:
     rng = random.Random(6)
-    found = 0
-    while found < 20:
+    count = 0
+    while count < 20:
         exercise = make_exercise(rng, training, "preference", turns=1, absent=False)
         assert exercise.preference is not None
         assert exercise.asked is not None
         if exercise.preference.kind != kind:
             continue
-        found += 1
+        count += 1
         plain = f"{exercise.asked.sentence} [{exercise.asked.passage + 1}]"
         assert exercise.preference.obeyed(exercise.answer, exercise.asked)
         assert not exercise.preference.obeyed(plain, exercise.asked)
@@ -172,7 +174,7 @@ def test_a_date_is_asked_in_words_and_answered_in_iso(held_out: bool, spanish: b
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_a_taught_tool_call_fits_its_schema(
-    training: Source, evaluation: Source, held_out: bool
+    training: ExerciseSource, evaluation: ExerciseSource, held_out: bool
 ) -> None:
     rng = random.Random(8)
     for _ in range(100):
@@ -199,19 +201,19 @@ def test_questions_are_read_with_their_sentence_and_without_reference_marks(
     corpus: Corpus,
 ) -> None:
     paragraphs = [
-        one
+        paragraph
         for side in (corpus.questions_train, corpus.questions_valid)
-        for one in side["en"]["asked_en"]
+        for paragraph in side["en"]["asked_en"]
     ]
 
     assert len(paragraphs) == 120
-    for one in paragraphs:
-        question = one.questions[0]
-        assert question.span in one.sentences[question.sentence]
-        assert one.sentences[question.sentence].startswith("Tower")
-        assert "[3]" not in " ".join(one.sentences)
+    for paragraph in paragraphs:
+        question = paragraph.questions[0]
+        assert question.span in paragraph.sentences[question.sentence]
+        assert paragraph.sentences[question.sentence].startswith("Tower")
+        assert "[3]" not in " ".join(paragraph.sentences)
         assert "  " not in question.text
-        assert one.unanswered == ("Who built it?",)
+        assert paragraph.unanswered == ("Who built it?",)
 
 
 def test_sentences_are_those_that_remain_without_reference_marks() -> None:
@@ -237,8 +239,10 @@ def test_no_paragraph_is_in_training_and_in_evaluation(corpus: Corpus) -> None:
     )
 
     assert len(valid) > 3
-    assert not {one.sentences for one in train} & {one.sentences for one in valid}
-    assert not any(" ".join(one.sentences) in corpus.train for one in valid)
+    assert not {paragraph.sentences for paragraph in train} & {
+        paragraph.sentences for paragraph in valid
+    }
+    assert not any(" ".join(paragraph.sentences) in corpus.train for paragraph in valid)
 
 
 @pytest.mark.parametrize("content", [[], {"rows": []}, {"data": [{"paragraphs": [{"qas": []}]}]}])
@@ -301,7 +305,7 @@ def test_a_corrupt_data_file_is_refused_in_one_sentence(
 
 
 def test_tools_are_shown_as_the_chat_template_writes_them(
-    training: Source, tokenizer: Tokenizer, tmp_path: Path
+    training: ExerciseSource, tokenizer: Tokenizer, tmp_path: Path
 ) -> None:
     write_tokenizer(tokenizer, tmp_path, max_length=1024)
     chat = AutoTokenizer.from_pretrained(tmp_path)

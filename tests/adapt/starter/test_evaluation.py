@@ -14,7 +14,7 @@ from transformers import LlamaForCausalLM
 from adapt.errors import DataError, ModelError
 from adapt.models.runtime import ModelRuntime
 from adapt.registry.bases.find import STARTER, Base, find_base
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.measuring.card import write_card
 from adapt.starter.recipe.measuring.evaluate import evaluate, main, table
@@ -44,11 +44,13 @@ def test_evaluation_counts_every_figure(
 
     figures = evaluate(base, data, count=2, report=lambda *event: seen.append(event))
 
-    names = [one.name for one in figures]
+    names = [figure.name for figure in figures]
     assert len(set(names)) == len(names)
-    assert all(one.low <= one.value <= one.high for one in figures)
+    assert all(figure.low <= figure.value <= figure.high for figure in figures)
     assert any("TyDiQA" in name and "held to the passages" in name for name in names)
-    assert [one.value > 0 for one in figures if one.name.startswith("bits per byte")] == [True] * 2
+    assert [figure.value > 0 for figure in figures if figure.name.startswith("bits per byte")] == [
+        True
+    ] * 2
     assert all(0 < done <= total for _, done, total in seen)
     assert all(name in table(figures) for name in names)
 
@@ -59,7 +61,7 @@ def test_without_data_what_needs_it_is_left_out(
 ) -> None:
     monkeypatch.setattr("adapt.starter.recipe.measuring.evaluate.MAX_NEW_TOKENS", 2)
 
-    names = [one.name for one in evaluate(base, count=2)]
+    names = [figure.name for figure in evaluate(base, count=2)]
 
     assert not [name for name in names if "TyDiQA" in name or "bits per byte" in name]
     assert any("own held-out documents" in name for name in names)
@@ -81,7 +83,7 @@ def test_the_command_of_the_recipe_writes_figures_and_card_beside_the_weights(
     card = (folder / "README.md").read_text()
     printed = capsys.readouterr().out
     assert len(figures) > 20
-    assert all(one["name"] in card and one["name"] in printed for one in figures)
+    assert all(figure["name"] in card and figure["name"] in printed for figure in figures)
 
 
 def test_the_command_of_the_recipe_names_a_missing_model(
@@ -122,16 +124,16 @@ def test_the_folder_says_how_answers_are_held(base: Base, tmp_path: Path) -> Non
     assert ModelRuntime(base).grounding_way == "auto"
 
 
-def test_exercises_that_do_not_fit_are_drawn_again_or_refused(evaluation: Source) -> None:
+def test_exercises_that_do_not_fit_are_drawn_again_or_refused(evaluation: ExerciseSource) -> None:
     sizes = [
-        sum(len(one.content) for one in item(make_exercise(random.Random(seed), evaluation, "fact")).messages)
+        sum(len(message.content) for message in item(make_exercise(random.Random(seed), evaluation, "fact")).messages)
         for seed in range(40)
     ]  # fmt: skip
     limit = sorted(sizes)[10]
-    draw = fitting(lambda messages: sum(len(one.content) for one in messages) <= limit)
+    draw = fitting(lambda messages: sum(len(message.content) for message in messages) <= limit)
 
     for seed in range(40):
-        made = item(draw(random.Random(seed), evaluation, "fact"))
-        assert sum(len(one.content) for one in made.messages) <= limit
+        drawn = item(draw(random.Random(seed), evaluation, "fact"))
+        assert sum(len(message.content) for message in drawn.messages) <= limit
     with pytest.raises(ModelError, match="too long for this model's context"):
         fitting(lambda _: False)(random.Random(0), evaluation, "fact")

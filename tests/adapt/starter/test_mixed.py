@@ -22,20 +22,20 @@ FREQUENCY = Counter(
 
 @pytest.mark.parametrize("spanish", [False, True])
 def test_a_mixed_question_shares_more_with_its_sentence_than_with_any_other(spanish: bool) -> None:
-    told, others = SENTENCES[0], SENTENCES[1:]
-    made = [
-        make_mixed(random.Random(seed), told, others, FREQUENCY, spanish=spanish)
+    sentence, others = SENTENCES[0], SENTENCES[1:]
+    drawn = [
+        make_mixed(random.Random(seed), sentence, others, FREQUENCY, spanish=spanish)
         for seed in range(80)
     ]
 
-    questions = [one for one in made if one]
+    questions = [question for question in drawn if question]
     assert len(questions) > 60
     foreign = 0
     for question in questions:
         asked = {stem(word)[:4] for word in re.findall(r"\w+", question)}
         shared = [
-            len({stem(word)[:4] for word in re.findall(r"\w{4,}|\d+", one)} & asked)
-            for one in SENTENCES
+            len({stem(word)[:4] for word in re.findall(r"\w{4,}|\d+", text)} & asked)
+            for text in SENTENCES
         ]
         assert shared[0] > 0, question
         foreign += any(shared[1:])
@@ -43,8 +43,8 @@ def test_a_mixed_question_shares_more_with_its_sentence_than_with_any_other(span
 
 
 def test_a_sentence_of_few_words_gives_no_question() -> None:
-    told = "Rare quartz."  # two words are too few
-    assert make_mixed(random.Random(0), told, SENTENCES, FREQUENCY, spanish=False) is None
+    sentence = "Rare quartz."  # two words are too few
+    assert make_mixed(random.Random(0), sentence, SENTENCES, FREQUENCY, spanish=False) is None
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_sentence_of_few_words_gives_no_question() -> None:
     [("open", "opens", "opened", "opening"), ("casa", "casas"), ("close", "closes", "closed")],
 )
 def test_forms_of_a_word_have_one_stem(forms: tuple[str, ...]) -> None:
-    assert len({stem(one) for one in forms}) == 1
+    assert len({stem(form) for form in forms}) == 1
 
 
 def test_an_altered_paragraph_still_answers_its_question() -> None:

@@ -12,7 +12,7 @@ from adapt.starter.recipe.attention.pointers import (
     date_pointers,
     word_pointers,
 )
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.texts.coined import MESES, MONTHS
 from adapt.starter.recipe.training.batches import encode_exercises
@@ -24,11 +24,11 @@ MONTH_NAMES = {name[:3].casefold() for name in (*MONTHS, *MESES)}
 def parts(written: str, iso: str) -> dict[str, str]:
     """Return the characters of an ISO date, by place, with what each pointer leads to."""
     asked = f"Today is {TODAY}. Which date? It was {written}"
-    found = {}
-    for one in date_pointers(1, asked, written, iso, TODAY):
-        end = one.at + (3 if one.whole else one.end - one.start)
-        found[iso[one.start : one.end]] = asked[one.at : end]
-    return found
+    targets = {}
+    for pointer in date_pointers(1, asked, written, iso, TODAY):
+        end = pointer.at + (3 if pointer.whole else pointer.end - pointer.start)
+        targets[iso[pointer.start : pointer.end]] = asked[pointer.at : end]
+    return targets
 
 
 @pytest.mark.parametrize(
@@ -61,47 +61,51 @@ def test_a_call_points_to_its_schema_and_to_the_request() -> None:
 
     texts = {1: request, 0: system}
     pointers = list(call_pointers(2, system, request, call))
-    found = [
-        (call[one.start : one.end], one.source, texts[one.source][one.at :])
-        for one in pointers
-        if one.copied
+    copied = [
+        (call[pointer.start : pointer.end], pointer.source, texts[pointer.source][pointer.at :])
+        for pointer in pointers
+        if pointer.copied
     ]
 
-    assert [(said, source) for said, source, _ in found] == [
+    assert [(value, source) for value, source, _ in copied] == [
         ("get_room", 0),
         ("city", 0),
         ("Ana", 1),
         ("minutes", 0),
         ("12", 1),
     ]
-    assert all(there.startswith(said) for said, _, there in found)
-    assert found[1][2] == 'city", "minutes"]}'  # of this tool, not of the one before
-    looked = [(call[one.start], system[one.at :][:7]) for one in pointers if not one.copied]
+    assert all(there.startswith(value) for value, _, there in copied)
+    assert copied[1][2] == 'city", "minutes"]}'  # of this tool, not of the one before
+    looked = [
+        (call[pointer.start], system[pointer.at :][:7])
+        for pointer in pointers
+        if not pointer.copied
+    ]
     assert looked == [('"', 'string"'), (",", '", "min'), ("1", "integer"), ("}", '"]}')]
 
 
 def test_words_point_only_where_they_stand_once() -> None:
-    found = list(word_pointers(2, 1, "Repeat: green cup, green roof", "green roof"))
+    pointers = list(word_pointers(2, 1, "Repeat: green cup, green roof", "green roof"))
 
-    assert found == [Pointer(2, 6, 10, 1, 25)]
+    assert pointers == [Pointer(2, 6, 10, 1, 25)]
 
 
 @pytest.mark.parametrize("kind", ["date", "tool", "task", "profile"])
 def test_made_exercises_point_to_what_they_say(
-    training: Source, tokenizer: Tokenizer, kind: str
+    training: ExerciseSource, tokenizer: Tokenizer, kind: str
 ) -> None:
     rng = random.Random(4)
     looked = 0
     for exercise in [make_exercise(rng, training, kind) for _ in range(120)]:
-        for one in exercise.pointers:
-            said = exercise.messages[one.reply][1][one.start : one.end]
-            there = exercise.messages[one.source][1][one.at :]
-            if not one.copied:
+        for pointer in exercise.pointers:
+            value = exercise.messages[pointer.reply][1][pointer.start : pointer.end]
+            there = exercise.messages[pointer.source][1][pointer.at :]
+            if not pointer.copied:
                 assert there.startswith(('",', '"]', "string", "integer", "number"))
-            elif one.whole:
+            elif pointer.whole:
                 assert there[:3].casefold() in MONTH_NAMES
             else:
-                assert there.startswith(said)
+                assert there.startswith(value)
         sample = encode_exercises(tokenizer, [exercise])[0]
         looked += len(sample.guide.copy)
         assert all(0 < target <= token for token, target in sample.guide.copy)
@@ -110,23 +114,23 @@ def test_made_exercises_point_to_what_they_say(
 
 
 def test_the_users_name_is_copied_from_the_line_that_tells_it(
-    training: Source, tokenizer: Tokenizer
+    training: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     rng = random.Random(5)
-    found = 0
+    count = 0
     for _ in range(300):
         exercise = make_exercise(rng, training, "preference", absent=False)
         if exercise.preference is None or not exercise.preference.name:
             continue
         name = exercise.preference.name
         assert exercise.answer.startswith(f"Dear {name}, it says: ")
-        for one in exercise.pointers:
-            found += 1
-            line = exercise.messages[0][1][one.at :]
+        for pointer in exercise.pointers:
+            count += 1
+            line = exercise.messages[0][1][pointer.at :]
             assert line.startswith(name)
-            assert exercise.messages[one.reply][1][one.start : one.end] == name
+            assert exercise.messages[pointer.reply][1][pointer.start : pointer.end] == name
         sample = encode_exercises(tokenizer, [exercise])[0]
         places = [token for token, _ in sample.guide.copy]
         assert len(places) == len(set(places))  # nothing is shown two things to copy
 
-    assert found > 10
+    assert count > 10

@@ -26,30 +26,30 @@ def queries(count: int) -> list[Query]:
 
 
 def test_a_query_holds_the_columns_and_the_values_that_its_question_names() -> None:
-    for made in queries(200):
-        head, asked = made.asked.split("\n", 1)
-        assert len(made.named) >= 2
-        for told, column in made.named:
+    for query in queries(200):
+        head, asked = query.asked.split("\n", 1)
+        assert len(query.named) >= 2
+        for name, column in query.named:
             assert column in head
-            assert told in asked.lower()
-            assert column in made.query
-        for value in made.values:
+            assert name in asked.lower()
+            assert column in query.query
+        for value in query.values:
             assert value in asked
-            assert value in made.query
+            assert value in query.query
 
 
 def test_queries_in_sql_are_sql() -> None:
     checked = 0
-    for made in queries(200):
-        if not made.query.casefold().startswith("select"):
+    for drawn in queries(200):
+        if not drawn.query.casefold().startswith("select"):
             continue
-        table = re.search(r"from (\w+) where", made.query, re.IGNORECASE)
+        table = re.search(r"from (\w+) where", drawn.query, re.IGNORECASE)
         assert table
-        columns = {column.casefold() for _, column in made.named}
+        columns = {column.casefold() for _, column in drawn.named}
         with sqlite3.connect(":memory:") as database:
-            query = made.query.replace(f" {table.group(1)} ", ' "t" ', 1)
+            query = drawn.query.replace(f" {table.group(1)} ", ' "t" ', 1)
             database.execute(
-                f'create table "t" ({", ".join(f"{one!r} text" for one in sorted(columns))})'
+                f'create table "t" ({", ".join(f"{column!r} text" for column in sorted(columns))})'
             )
             database.execute(query)  # fails on what is no SQL, or names another column
         checked += 1
@@ -58,19 +58,19 @@ def test_queries_in_sql_are_sql() -> None:
 
 def test_pointers_lead_from_the_query_to_its_words_and_from_words_to_columns() -> None:
     seen = dict.fromkeys(("copied", "chosen", "own"), 0)
-    for made in queries(100):
-        for one in query_pointers(2, made):
-            assert one.source == 1
-            there = made.asked[one.at : one.at + one.end - one.start]
-            if one.own:
-                told = made.asked[one.start : one.end]
-                assert one.reply == 1
-                assert told.casefold() == there.casefold().replace("_", " ")
+    for query in queries(100):
+        for pointer in query_pointers(2, query):
+            assert pointer.source == 1
+            there = query.asked[pointer.at : pointer.at + pointer.end - pointer.start]
+            if pointer.own:
+                words = query.asked[pointer.start : pointer.end]
+                assert pointer.reply == 1
+                assert words.casefold() == there.casefold().replace("_", " ")
                 seen["own"] += 1
-            elif one.copied:
-                assert made.query[one.start : one.end] == there
+            elif pointer.copied:
+                assert query.query[pointer.start : pointer.end] == there
                 seen["copied"] += 1
             else:
-                assert made.query[one.start].casefold() == there.casefold()
+                assert query.query[pointer.start].casefold() == there.casefold()
                 seen["chosen"] += 1
     assert min(seen.values()) > 150

@@ -15,7 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from adapt.errors import DataError
 from adapt.starter.recipe.__main__ import LATER_POOL, main
 from adapt.starter.recipe.attention.guides import COPY, HEADS, Guide, collate_guides, guide_losses
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.measuring.card import write_card
@@ -127,7 +127,7 @@ def test_a_head_that_looks_where_it_is_shown_has_no_loss() -> None:
 
 @pytest.mark.parametrize("kind", ["quote", "real", "fact", "preference", "feedback"])
 def test_what_is_shown_is_the_token_that_comes_next(
-    training: Source, tokenizer: Tokenizer, kind: str
+    training: ExerciseSource, tokenizer: Tokenizer, kind: str
 ) -> None:
     rng = random.Random(9)
     shown = asking = 0
@@ -138,12 +138,14 @@ def test_what_is_shown_is_the_token_that_comes_next(
             assert target <= token
             if target:
                 shown += 1
-                said, there = texts[token + 1].strip(), texts[target].strip()
-                assert said in there or there in said
+                following, there = texts[token + 1].strip(), texts[target].strip()
+                assert following in there or there in following
         for token, target in sample.guide.match:
             like = stem(texts[token].strip()) == stem(texts[target].strip())
             there = "".join(texts[target : target + 80])
-            answers = [one for one in exercise.spans.values() if one in there[: len(one) + 8]]
+            answers = [
+                answer for answer in exercise.spans.values() if answer in there[: len(answer) + 8]
+            ]
             assert like or answers
             asking += not like
 
@@ -152,7 +154,7 @@ def test_what_is_shown_is_the_token_that_comes_next(
 
 
 def test_an_exercise_is_encoded_as_the_chat_template_renders_it(
-    training: Source, tokenizer: Tokenizer
+    training: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     exercise = make_exercise(random.Random(5), training, "fact", absent=False)
     sample = encode_exercises(tokenizer, [exercise])[0]
@@ -164,7 +166,7 @@ def test_an_exercise_is_encoded_as_the_chat_template_renders_it(
 
 
 def test_where_a_sentence_is_chosen_the_others_beginnings_are_the_alternatives(
-    training: Source, tokenizer: Tokenizer
+    training: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     exercise = make_exercise(random.Random(6), training, "fact", turns=1, absent=False)
     sample = encode_exercises(tokenizer, [exercise])[0]
@@ -172,12 +174,12 @@ def test_where_a_sentence_is_chosen_the_others_beginnings_are_the_alternatives(
 
     others = (*exercise.choices, *NOT_SAID.values())
     assert allowed[0] == sample.ids[place]
-    assert set(allowed) == {tokenizer.encode(one).ids[0] for one in others}
+    assert set(allowed) == {tokenizer.encode(other).ids[0] for other in others}
 
 
 @pytest.mark.parametrize("kind", ["bullet", "name", "short"])
 def test_a_preferred_opening_is_chosen_against_a_plain_answer_and_a_refusal(
-    training: Source, tokenizer: Tokenizer, kind: str
+    training: ExerciseSource, tokenizer: Tokenizer, kind: str
 ) -> None:
     rng = random.Random(8)
     exercise = make_exercise(rng, training, "preference", turns=1, absent=False)
@@ -188,7 +190,7 @@ def test_a_preferred_opening_is_chosen_against_a_plain_answer_and_a_refusal(
     place, allowed = sample.decisions[0]
     others = (*exercise.choices, *NOT_SAID.values())
     assert tokenizer.encode(exercise.answer).ids[0] == allowed[0] == sample.ids[place]
-    assert set(allowed[1:]) == {tokenizer.encode(one).ids[0] for one in others} - {allowed[0]}
+    assert set(allowed[1:]) == {tokenizer.encode(other).ids[0] for other in others} - {allowed[0]}
     # after the opening the sentences are told apart, as they are cut there
     later = [choice for at, choice in sample.decisions if at > place]
     assert later if kind != "short" else not later
@@ -213,9 +215,9 @@ def test_a_resumed_run_ends_with_the_weights_of_one_that_never_stopped(
 
     assert (resumed.step, resumed.tokens) == (ended.step, ended.tokens)
     assert ended.step > 4
-    one, other = load_file(whole / CHECKPOINT), load_file(parts / CHECKPOINT)
-    assert one.keys() == other.keys()
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    straight, split = load_file(whole / CHECKPOINT), load_file(parts / CHECKPOINT)
+    assert straight.keys() == split.keys()
+    assert all(torch.equal(straight[name], split[name]) for name in straight)
 
 
 def optimisers(model: LlamaForCausalLM) -> Optimisers:
@@ -338,7 +340,7 @@ def test_the_command_prints_a_data_fault_and_exits_with_two(
 
 
 def test_a_probe_of_a_random_model_finds_no_exact_answer(
-    evaluation: Source, tokenizer: Tokenizer
+    evaluation: ExerciseSource, tokenizer: Tokenizer
 ) -> None:
     probe = CopyProbe(tokenizer, evaluation, count=2, seed=0)
 

@@ -31,11 +31,11 @@ from adapt.models.rendering import encode, render
 from adapt.models.runtime import ModelRuntime
 from adapt.records import Message
 from adapt.registry.bases.find import find_base
-from adapt.starter.recipe.exercises.exercise import Exercise, Source
+from adapt.starter.recipe.exercises.exercise import Exercise, ExerciseSource
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
-from adapt.starter.recipe.measuring.measures import Item, fitting, item, number, share
+from adapt.starter.recipe.measuring.measures import MeasuredItem, fitting, item, number, share
 from adapt.starter.recipe.texts.corpus import read_corpus
-from adapt.starter.recipe.texts.questions import Paragraph, build_reader, read_squad
+from adapt.starter.recipe.texts.questions import Paragraph, build_reading_set, read_squad
 from adapt.starter.recipe.training.batches import make_source
 from retrieval.prompt.source import PLAIN
 from tests.benchmarks.report import Row
@@ -81,12 +81,12 @@ def run() -> list[Row]:
     return rows
 
 
-def sources() -> tuple[Source, Source]:
+def sources() -> tuple[ExerciseSource, ExerciseSource]:
     """Return the recipe's held-out data with TyDiQA's questions, and the same with those of the proof half of squad_es."""
     folders = [DATA / name for name in FOLDERS if name != "squad_es"]
     english = make_source(read_corpus(folders), held_out=True)
-    reader = build_reader(spanish_paragraphs("proof"))
-    return english, replace(english, readers={"es": reader})
+    reading_set = build_reading_set(spanish_paragraphs("proof"))
+    return english, replace(english, reading_sets={"es": reading_set})
 
 
 def spanish_paragraphs(half: Half) -> list[Paragraph]:
@@ -105,20 +105,20 @@ def half_of(article: str) -> Half:
 
 def draw(
     runtime: ModelRuntime,
-    source: Source,
+    source: ExerciseSource,
     kind: str,
     *,
     spanish: bool | None = None,
     seed: int = SEED,
     count: int = ITEMS,
-) -> list[Item]:
+) -> list[MeasuredItem]:
     """Return items of one kind with the product's heading, no question twice; fewer where the source has no more."""
 
     def fits(messages: Sequence[Message]) -> bool:
         return runtime.count_tokens(messages) + MAX_NEW_TOKENS <= runtime.context_length
 
     rng, make = random.Random(f"sentences:{kind}:{spanish}:{seed}"), fitting(fits)
-    items: dict[str, Item] = {}
+    items: dict[str, MeasuredItem] = {}
     for _ in range(MAX_DRAWS * count):
         if len(items) == count:
             break
@@ -132,7 +132,7 @@ def draw(
     return list(items.values())
 
 
-def _right(name: str, runtime: ModelRuntime, items: Sequence[Item], goal: float) -> Row:
+def _right(name: str, runtime: ModelRuntime, items: Sequence[MeasuredItem], goal: float) -> Row:
     said = [
         runtime.generate(one.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=one.grounding)
         for one in items
@@ -152,7 +152,7 @@ def _right(name: str, runtime: ModelRuntime, items: Sequence[Item], goal: float)
     )
 
 
-def _time(runtime: ModelRuntime, items: Sequence[Item]) -> Row:
+def _time(runtime: ModelRuntime, items: Sequence[MeasuredItem]) -> Row:
     """Answer each item by the product and by plain decoding held to its passages, by turns."""
     ours, plain = [], []
     _plain(runtime, items[0])
@@ -174,7 +174,7 @@ def _time(runtime: ModelRuntime, items: Sequence[Item]) -> Row:
     )
 
 
-def _plain(runtime: ModelRuntime, one: Item) -> None:
+def _plain(runtime: ModelRuntime, one: MeasuredItem) -> None:
     """Answer greedily, every token held to the passages, and nothing chosen beforehand."""
     ids = encode(
         runtime.tokenizer, render(runtime.tokenizer, one.messages, add_generation_prompt=True)

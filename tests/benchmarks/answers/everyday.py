@@ -47,9 +47,9 @@ def _with_answer(
     asked: NaturalQuestion, found: list[Passage], wide: list[Passage]
 ) -> list[Passage]:
     """Return passages of which one answers; none where no passage at all does, though one should."""
-    if asked.kind == "absent" or any(asked.is_told_by(one.chunk.text) for one in found):
+    if asked.kind == "absent" or any(asked.is_answered_in(one.chunk.text) for one in found):
         return found
-    telling = [one for one in wide if asked.is_told_by(one.chunk.text)]
+    telling = [one for one in wide if asked.is_answered_in(one.chunk.text)]
     return [*found[: FOUND - 1], telling[0]] if telling else []
 
 
@@ -58,7 +58,9 @@ def _item(name: str, asked: NaturalQuestion, passages: list[Passage]) -> dict[st
     headings = tuple(one.title for one in passages)
     grounding = Grounding(tuple(enumerate(texts, start=1)), headings=headings)
     answers = [
-        (one.number, one.text) for one in find_candidates(grounding) if asked.is_told_by(one.text)
+        (one.number, one.text)
+        for one in find_candidates(grounding)
+        if asked.is_answered_in(one.text)
     ]
     return {
         "set": name,

@@ -102,7 +102,7 @@ def compare(root: Path) -> list[Row]:
         search=SearchSettings(minutes=SEARCH_MINUTES),
         calibration=_tasks(root, "train"),
     )
-    artifact = merge_actions.merge(ctx, recipe, held=held, progress=_told)
+    artifact = merge_actions.merge(ctx, recipe, plan=held, progress=_told)
     ours = measure(
         resolved,
         Held(tuple(domains_of(resolved, tests)), controls=False),

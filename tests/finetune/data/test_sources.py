@@ -3,16 +3,19 @@
 import bz2
 import json
 import lzma
+import random
 from pathlib import Path
 
 import datasets
 import pyarrow
 import pyarrow.feather
+import pyarrow.parquet
 import pytest
 from huggingface_hub import constants
 
 from adapt.errors import DataError
 from finetune.data.datasets import read_examples
+from finetune.data.files import read_rows
 from finetune.data.sources import find_files, locate
 
 
@@ -77,6 +80,71 @@ def test_what_datasets_saved_is_read(tmp_path: Path) -> None:
     data = read_examples([tmp_path / "saved"])
 
     assert [e.prompt[0].content for e in data.examples] == list("01234")
+
+
+def test_columns_that_datasets_keeps_as_json_are_read_as_what_they_were(tmp_path: Path) -> None:
+    reply = {"role": "assistant", "content": "x", "extra": {"n": 1}}
+    rows = [
+        {"messages": [{"role": "user", "content": "a"}, reply]},
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "b"}]}, reply]},
+        {"messages": None},
+    ]
+    lines = tmp_path / "mixed.jsonl"
+    lines.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    features = datasets.Features({"messages": datasets.List(datasets.Json())})
+    made = datasets.Dataset.from_list(rows, features=features)
+    made.to_parquet(str(tmp_path / "mixed.parquet"))
+    made.save_to_disk(str(tmp_path / "saved"))
+    (saved,) = (tmp_path / "saved").glob("*.arrow")
+
+    read = [
+        [row.value for row in read_rows(path)]
+        for path in (lines, tmp_path / "mixed.parquet", saved)
+    ]
+
+    assert read == [rows, rows, rows]
+
+
+def test_a_value_kept_as_json_that_is_none_is_a_bad_row(tmp_path: Path) -> None:
+    values = pyarrow.array(['["a"]', "[", None], pyarrow.json_())
+    pyarrow.parquet.write_table(pyarrow.table({"x": values}), tmp_path / "a.parquet")
+
+    good, bad, empty = read_rows(tmp_path / "a.parquet")
+
+    assert (good.value, empty.value) == ({"x": ["a"]}, {"x": None})
+    assert bad.place.endswith("a.parquet: row 2")
+    assert bad.fault.startswith("a value that is kept as JSON is broken (Expecting value")
+
+
+@pytest.mark.parametrize("kind", ["file", "stream", "parquet"])
+def test_a_columnar_file_with_wrong_bytes_ends_in_rows_or_one_sentence(
+    tmp_path: Path, kind: str
+) -> None:
+    turns = [{"role": "user", "content": "ab"}, {"role": "assistant", "content": "x"}]
+    table = pyarrow.Table.from_pylist([{"messages": turns, "n": n} for n in range(20)])
+    path = tmp_path / "a.arrow"
+    if kind == "file":
+        pyarrow.feather.write_feather(table, path, compression="uncompressed")
+    elif kind == "stream":
+        with pyarrow.OSFile(str(path), "wb") as out, pyarrow.ipc.new_stream(out, table.schema) as w:
+            w.write_table(table)
+    else:
+        path = tmp_path / "a.parquet"
+        pyarrow.parquet.write_table(table, path)
+    whole, draw, outcomes = path.read_bytes(), random.Random(3), []
+
+    for _ in range(150):  # without a check of each batch a damaged Arrow file ends the process
+        data = bytearray(whole)
+        for _ in range(draw.choice([1, 3, 10])):
+            data[draw.randrange(8, len(data))] = draw.choice([0, 255, draw.randrange(256)])
+        path.write_bytes(data)
+        try:
+            rows = list(read_rows(path))
+            outcomes.append([row.place for row in rows if row.fault])
+        except DataError as error:
+            outcomes.append([] if "damaged or not a" in str(error) else [str(error)])
+
+    assert outcomes == [[]] * 150
 
 
 def test_packed_and_arrow_files_are_told_by_what_they_hold(tmp_path: Path) -> None:

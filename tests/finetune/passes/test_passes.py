@@ -57,12 +57,12 @@ def read_both_ways(
     """Return a model, and the loss of a pass of it by our layers and by peft's, each row by itself."""
     clean = share(base)
     model = adapted(base, **settings)
-    one = packed(model)
+    pass_ = packed(model)
     joint = JointBase(clean, [model])
-    (ours,) = joint.losses([one])
+    (ours,) = joint.losses([pass_])
     assert can_join(model)
-    assert keeps_rows_apart(joint, one)
-    return model, ours, rows_loss(one)
+    assert keeps_rows_apart(joint, pass_)
+    return model, ours, rows_loss(pass_)
 
 
 def assert_as_peft(base: torch.nn.Module, **settings: object) -> None:
@@ -127,8 +127,8 @@ def test_a_base_that_our_layers_cannot_read_is_left_to_peft_and_that_is_said(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = AutoModelForCausalLM.from_pretrained(tiny_folder)
-    told: list[ProgressEvent] = []
-    trainings = Together(share(base), told.append)
+    events: list[ProgressEvent] = []
+    trainings = Together(share(base), events.append)
     mlp = type(base.model.layers[0].mlp)
     whole = mlp.forward
 
@@ -142,7 +142,7 @@ def test_a_base_that_our_layers_cannot_read_is_left_to_peft_and_that_is_said(
 
     assert trainings.step(packed(model)) is None
     assert trainings.step(packed(model)) is None
-    assert [event.detail for event in told] == [
+    assert [event.detail for event in events] == [
         "peft's layers do the passes, ours cannot read this base (9 tokens of 62 reach a layer)"
     ]
 
@@ -196,14 +196,14 @@ def test_a_base_that_would_mix_rows_reads_them_one_by_one_and_says_so(
         settings=SftSettings(epochs=2, rank=4, scored_examples=1, learning_rate=0.001),
     )  # fmt: skip
     padded = request.settings.model_copy(update={"packing": False})
-    told: list[ProgressEvent] = []
+    events: list[ProgressEvent] = []
 
-    made = finetune(request, workspace=Workspace(tmp_path / "one"), progress=told.append)
+    artifact = finetune(request, workspace=Workspace(tmp_path / "one"), progress=events.append)
     plain = finetune(
         request.model_copy(update={"settings": padded}), workspace=Workspace(tmp_path / "two")
     )
 
-    assert len([event for event in told if "rows are read one by one" in event.detail]) == 1
-    ours, theirs = weights_of(made), weights_of(plain)
+    assert len([event for event in events if "rows are read one by one" in event.detail]) == 1
+    ours, theirs = weights_of(artifact), weights_of(plain)
     for name, weight in theirs.items():
         torch.testing.assert_close(ours[name], weight, atol=2e-4, rtol=0.01, msg=name)

@@ -39,8 +39,8 @@ def test_the_time_counts_every_epoch_and_the_looks_at_held_out_rows(
     read = sum(len(row.input_ids) for row in prepared.heldout)
 
     def seconds(epochs: float, limit: float | None = None) -> float:
-        made = replace(prepared.plan, epochs=epochs, max_minutes=limit)
-        return whole_seconds(made, prepared, SftSettings(evaluations=3), rate=10)
+        plan = replace(prepared.plan, epochs=epochs, max_minutes=limit)
+        return whole_seconds(plan, prepared, SftSettings(evaluations=3), rate=10)
 
     assert seconds(2) == pytest.approx((2 * train + read) / 10)
     assert seconds(4) - seconds(2) == pytest.approx(2 * train / 10)
@@ -54,7 +54,7 @@ def test_the_plan_says_why_and_warns_of_a_rank_that_the_data_cannot_fill(
 
     plan = make_ready(request_of(colours, tiny_folder, wide), workspace=workspace).plan
     set_by_hand = FAST.model_copy(update={"learning_rate": 1e-3, "batch_size": 4})
-    told = make_ready(request_of(colours, tiny_folder, set_by_hand), workspace=workspace).plan
+    set_plan = make_ready(request_of(colours, tiny_folder, set_by_hand), workspace=workspace).plan
 
     because = [line for line in plan.lines() if line.startswith("because: ")]
     assert len(because) == 2
@@ -63,5 +63,5 @@ def test_the_plan_says_why_and_warns_of_a_rank_that_the_data_cannot_fill(
     assert any(
         "rank 512 trains" in warning and "try --rank" in warning for warning in plan.warnings
     )
-    assert told.reasons == ()
-    assert not any("rank" in warning for warning in told.warnings)
+    assert set_plan.reasons == ()
+    assert not any("rank" in warning for warning in set_plan.warnings)

@@ -23,18 +23,18 @@ def test_an_adapter_says_what_it_has_done_to_the_base_elsewhere(
     short, many = finetune_all(requests, workspace=Workspace(tmp_path / "all"))
     alone = finetune(requests[0], workspace=Workspace(tmp_path / "alone"))
 
-    told = short.card.metrics["elsewhere"]
-    assert isinstance(told, dict)
-    assert set(told) == {GENERAL, "many"}
+    elsewhere = short.card.metrics["elsewhere"]
+    assert isinstance(elsewhere, dict)
+    assert set(elsewhere) == {GENERAL, "many"}
     assert set(alone.card.metrics["elsewhere"]) == {GENERAL}  # type: ignore[arg-type]
     assert set(many.card.metrics["elsewhere"]) == {GENERAL, "short"}  # type: ignore[arg-type]
-    general = told[GENERAL]
+    general = elsewhere[GENERAL]
     assert isinstance(general, dict)
     assert general["rows"] == 10
     assert general["adapter"] != general["base"]
     card = (short.path / "README.md").read_text(encoding="utf-8")
     assert "- general text: loss " in card
-    assert f"- many: loss {told['many']['base']:.3f}" in card  # type: ignore[call-overload, index]
+    assert f"- many: loss {elsewhere['many']['base']:.3f}" in card  # type: ignore[call-overload, index]
 
 
 def test_a_rise_is_told_with_its_interval_and_only_beyond_doubt() -> None:

@@ -31,8 +31,8 @@ def test_a_continued_adapter_begins_where_the_other_ended(
 ) -> None:
     workspace, apart = Workspace(tmp_path / "w"), Workspace(tmp_path / "apart")
     shape = FAST.model_copy(update={"rank": 6, "alpha": 12, "variant": "rslora"})
-    for one in (workspace, apart):
-        finetune(request_of(colours, tiny_folder, shape), workspace=one)
+    for place in (workspace, apart):
+        finetune(request_of(colours, tiny_folder, shape), workspace=place)
     still = FAST.model_copy(update={"rank": 16, "learning_rate": 1e-12})
     unset = FAST.model_copy(update={"rank": 16})
     request = request_of(more, tiny_folder, unset).model_copy(update={"start": "colours"})

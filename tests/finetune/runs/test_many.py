@@ -38,15 +38,15 @@ def requests_of(
 
 
 def alone(requests: list[TrainingRequest], folder: Path) -> list[Artifact]:
-    return [finetune(one, workspace=Workspace(folder / one.domain)) for one in requests]
+    return [finetune(request, workspace=Workspace(folder / request.domain)) for request in requests]
 
 
 def assert_same(ours: list[Artifact], theirs: list[Artifact]) -> None:
-    assert [one.reference for one in ours] == [one.reference for one in theirs]
-    for one, other in zip(ours, theirs, strict=True):
-        assert same(weights_of(one), weights_of(other)), one.reference
+    assert [artifact.reference for artifact in ours] == [artifact.reference for artifact in theirs]
+    for artifact, other in zip(ours, theirs, strict=True):
+        assert same(weights_of(artifact), weights_of(other)), artifact.reference
         for part in ("heldout", "loss_curve"):
-            assert one.card.metrics[part] == other.card.metrics[part], one.reference
+            assert artifact.card.metrics[part] == other.card.metrics[part], artifact.reference
 
 
 @pytest.mark.slow
@@ -57,12 +57,14 @@ def test_each_adapter_equals_the_one_trained_alone_to_the_bit(
         update={"rank": 8, "epochs": 3.0, "batch_size": 4, "micro_batch_size": 2}
     )
     requests = requests_of(three, any_folder, uneven=other)
-    told: list[ProgressEvent] = []
+    events: list[ProgressEvent] = []
 
-    made = finetune_all(requests, workspace=Workspace(tmp_path / "all"), progress=told.append)
+    published = finetune_all(
+        requests, workspace=Workspace(tmp_path / "all"), progress=events.append
+    )
 
-    assert_same(made, alone(requests, tmp_path))
-    assert not [event for event in told if "one by one" in event.detail]
+    assert_same(published, alone(requests, tmp_path))
+    assert not [event for event in events if "one by one" in event.detail]
 
 
 @pytest.mark.slow
@@ -73,12 +75,14 @@ def test_what_cannot_share_a_pass_is_trained_all_the_same(
     padded = PLAIN.model_copy(update={"packing": False})
     three["again"] = three["uneven"]
     requests = requests_of(three, tiny_folder, short=dropped, many=padded)
-    told: list[ProgressEvent] = []
+    events: list[ProgressEvent] = []
 
-    made = finetune_all(requests, workspace=Workspace(tmp_path / "all"), progress=told.append)
+    published = finetune_all(
+        requests, workspace=Workspace(tmp_path / "all"), progress=events.append
+    )
 
-    assert_same(made, alone(requests, tmp_path))
-    assert len([event for event in told if "one by one" in event.detail]) == 1
+    assert_same(published, alone(requests, tmp_path))
+    assert len([event for event in events if "one by one" in event.detail]) == 1
 
 
 @pytest.mark.slow
@@ -93,12 +97,12 @@ def test_interrupted_trainings_go_on_together_to_the_same_weights(
         if event.stage == "uneven · train":
             press(ProgressEvent("train", event.done))
 
-    with pytest.raises(CancelledError, match="published is nothing; go on with: adapt finetune"):
+    with pytest.raises(CancelledError, match="published: nothing; go on with: adapt finetune"):
         finetune_all(requests, workspace=workspace, progress=at_four)
     runs = {run.rpartition("-")[0]: run for run in list_runs(workspace)}
-    made = resume_all([runs[name] for name in three], workspace=workspace)
+    published = resume_all([runs[name] for name in three], workspace=workspace)
 
-    assert_same(made, alone(requests, tmp_path))
+    assert_same(published, alone(requests, tmp_path))
     assert list_runs(workspace) == []
 
 
@@ -108,14 +112,14 @@ def test_one_that_fails_takes_no_other_with_it(
 ) -> None:
     requests = requests_of(three, tiny_folder)
 
-    def told(event: ProgressEvent) -> None:
+    def break_off(event: ProgressEvent) -> None:
         if event.stage == "short · train" and event.done == 2:
             raise RecipeError("the loss became nan at step 2")
 
     with pytest.raises(AdaptError, match=r"short: the loss became nan.*published: .*many@1"):
-        finetune_all(requests, workspace=workspace, progress=told)
+        finetune_all(requests, workspace=workspace, progress=break_off)
 
-    assert {one.reference for one in Registry(workspace).list()} == {"uneven@1", "many@1"}
+    assert {artifact.reference for artifact in Registry(workspace).list()} == {"uneven@1", "many@1"}
     assert list_runs(workspace) == []
 
 
@@ -127,13 +131,13 @@ def test_one_that_comes_later_is_taken_in(
     words: list[object] = [
         {"text": chr(97 + n) if n % 23 else "a b " * (40 + n)} for n in range(24)
     ]
-    one = PLAIN.model_copy(update={"batch_size": 1})
+    single = PLAIN.model_copy(update={"batch_size": 1})
     files = {"late": write_rows(words, "late.jsonl"), **three}
-    requests = requests_of(files, tiny_folder, late=one)
+    requests = requests_of(files, tiny_folder, late=single)
 
-    made = finetune_all(requests, workspace=Workspace(tmp_path / "all"))
+    published = finetune_all(requests, workspace=Workspace(tmp_path / "all"))
 
-    assert_same(made, alone(requests, tmp_path))
+    assert_same(published, alone(requests, tmp_path))
 
 
 @pytest.mark.slow
@@ -144,7 +148,7 @@ def test_passes_share_no_more_tokens_than_pay(
     losses = together.JointBase.losses
 
     def counted(self: together.JointBase, passes: list[together.Pass]) -> list[torch.Tensor]:
-        sizes.append(sum(one.tokens for one in passes))
+        sizes.append(sum(pass_.tokens for pass_ in passes))
         return losses(self, passes)
 
     monkeypatch.setattr(together.JointBase, "losses", counted)
@@ -163,8 +167,8 @@ def test_copies_of_a_base_share_its_weights(tiny_folder: Path, workspace: Worksp
     copies = [together.Together(model, lambda _: None).model() for _ in range(2)]
 
     for name, weight in model.named_parameters():
-        assert all(one.get_parameter(name) is weight for one in copies), name
-    assert len({id(one.get_submodule("model")) for one in (*copies, model)}) == 3
+        assert all(copy.get_parameter(name) is weight for copy in copies), name
+    assert len({id(copy.get_submodule("model")) for copy in (*copies, model)}) == 3
 
 
 def test_a_file_of_domains_is_read_with_what_goes_before_what(tmp_path: Path) -> None:
@@ -186,7 +190,7 @@ def test_a_file_of_domains_is_read_with_what_goes_before_what(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("domains: {a: a.jsonl, a: b.jsonl}", "'a' is given twice"),
         ("domains: {a: {data: a.jsonl, rnak: 4}}", r"domains.a.rnak: unknown key, did you mean rank"),
@@ -202,29 +206,29 @@ def test_a_file_of_domains_is_read_with_what_goes_before_what(tmp_path: Path) ->
     ],
 )  # fmt: skip
 def test_a_file_of_domains_that_cannot_be_used_is_one_sentence(
-    tmp_path: Path, text: str, said: str
+    tmp_path: Path, text: str, message: str
 ) -> None:
     path = tmp_path / "domains.yaml"
     path.write_text(text)
 
-    with pytest.raises(AdaptError, match=said):
+    with pytest.raises(AdaptError, match=message):
         read_domains(path, settings=SftSettings(), base=None, flags={})
 
 
 def test_what_cannot_be_trained_together_is_refused_before_anything_is_written(
     tiny_folder: Path, three: dict[str, Path], workspace: Workspace, tmp_path: Path
 ) -> None:
-    one, two, _ = requests_of(three, tiny_folder)
+    first, second, _ = requests_of(three, tiny_folder)
     other = make_base(tmp_path / "other", "qwen3")
     bad = tmp_path / "bad.jsonl"
     bad.write_text(json.dumps({"prompt": "x"}) + "\n")
 
     with pytest.raises(RecipeError, match="'short' stands for two trainings"):
-        finetune_all([one, one], workspace=workspace)
+        finetune_all([first, first], workspace=workspace)
     with pytest.raises(RecipeError, match="must have one base"):
-        finetune_all([one, two.model_copy(update={"base": str(other)})], workspace=workspace)
+        finetune_all([first, second.model_copy(update={"base": str(other)})], workspace=workspace)
     with pytest.raises(AdaptError, match=r"uneven: .*bad.jsonl"):
-        finetune_all([one, two.model_copy(update={"files": (bad,)})], workspace=workspace)
+        finetune_all([first, second.model_copy(update={"files": (bad,)})], workspace=workspace)
 
     assert list_runs(workspace) == []
     assert Registry(workspace).list() == []

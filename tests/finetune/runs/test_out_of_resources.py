@@ -46,7 +46,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_later(
     request = request_of(colours, tiny_folder, SETTINGS)
     straight = finetune(request, workspace=Workspace(tmp_path / "whole"))
 
-    said = subprocess.run(
+    message = subprocess.run(
         [sys.executable, "-c", SMALL_FILES, request.model_dump_json(), str(tmp_path / "parts")],
         check=True,
         capture_output=True,
@@ -57,11 +57,11 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_later(
     (run_id,) = list_runs(workspace)
     finished = resume(run_id, workspace=workspace)
 
-    assert said == (
+    assert message == (
         f"the disk is full; free some space and go on with: adapt finetune --resume {run_id}\n"
     )
     ours, theirs = (
-        load_file(one.path / "adapter_model.safetensors") for one in (finished, straight)
+        load_file(artifact.path / "adapter_model.safetensors") for artifact in (finished, straight)
     )
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 

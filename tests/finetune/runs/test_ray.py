@@ -32,10 +32,10 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
         "PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     )
     head = {"num_cpus": 0, "include_dashboard": False}
-    made = Cluster(initialize_head=True, head_node_args=head)
-    yield made
+    started = Cluster(initialize_head=True, head_node_args=head)
+    yield started
     ray.shutdown()
-    made.shutdown()
+    started.shutdown()
 
 
 @pytest.mark.slow
@@ -59,13 +59,17 @@ def test_all_domains_are_published_once_though_a_node_is_lost(
         if len(training) == 2 and len(nodes) == 2 and event.done > 5:
             cluster.remove_node(nodes.pop(), allow_graceful=False)
 
-    made = finetune_on(cluster.address, requests, workspace=workspace, progress=lose_one)
+    published = finetune_on(cluster.address, requests, workspace=workspace, progress=lose_one)
 
     assert len(nodes) == 1
-    assert sorted(one.reference for one in Registry(workspace).list()) == ["short@1", "uneven@1"]
+    assert sorted(artifact.reference for artifact in Registry(workspace).list()) == [
+        "short@1",
+        "uneven@1",
+    ]
     assert list_runs(workspace) == []
     assert_same(
-        made, [finetune(one, workspace=Workspace(tmp_path / one.domain)) for one in requests]
+        published,
+        [finetune(request, workspace=Workspace(tmp_path / request.domain)) for request in requests],
     )
 
 
@@ -82,7 +86,7 @@ def test_a_task_that_is_tried_again_after_it_published_publishes_nothing(
     again = train_run(record.model_dump_json(), str(workspace.path))
 
     assert first == again == ("short@1", "")
-    assert [one.reference for one in Registry(workspace).list()] == ["short@1"]
+    assert [artifact.reference for artifact in Registry(workspace).list()] == ["short@1"]
 
 
 def test_a_cluster_that_is_not_there_is_one_sentence(

@@ -190,7 +190,7 @@ def test_a_killed_run_resumes_to_the_same_weights_bit_for_bit(
 
     assert killed.returncode == -signal.SIGKILL
     assert same(weights_of(straight), weights_of(finished))
-    assert [one.reference for one in Registry(workspace).list()] == ["colours@1"]
+    assert [artifact.reference for artifact in Registry(workspace).list()] == ["colours@1"]
     assert Registry(workspace).verify() == []
 
 

@@ -122,5 +122,5 @@ def test_a_batch_that_does_not_divide_among_processes_is_refused(
 def test_alone_a_process_is_the_first_and_needs_nobody() -> None:
     assert ranks.processes() == 1
     assert ranks.is_first()
-    assert ranks.said_by_first(lambda: "here") == "here"
+    assert ranks.from_first_process(lambda: "here") == "here"
     assert ranks.numbers_of_first([1.5, 0]) == [1.5, 0]

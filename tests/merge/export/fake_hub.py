@@ -83,7 +83,7 @@ class Handler(BaseHTTPRequestHandler):
             self._body()
             self._answer({"errors": [], "warnings": []})
         elif "/preupload/" in path:
-            names = [one["path"] for one in json.loads(self._body())["files"]]
+            names = [file["path"] for file in json.loads(self._body())["files"]]
             self._answer({"files": [self._mode(name) for name in names]})
         elif path.endswith("/info/lfs/objects/batch"):
             self._batch(json.loads(self._body()))
@@ -108,11 +108,11 @@ class Handler(BaseHTTPRequestHandler):
     def _batch(self, asked: dict[str, Any]) -> None:
         objects = [
             {
-                "oid": one["oid"],
-                "size": one["size"],
-                "actions": {"upload": {"href": f"{self.hub.url}/put/{one['oid']}", "header": {}}},
+                "oid": entry["oid"],
+                "size": entry["size"],
+                "actions": {"upload": {"href": f"{self.hub.url}/put/{entry['oid']}", "header": {}}},
             }
-            for one in asked["objects"]
+            for entry in asked["objects"]
         ]
         self._answer({"transfer": "basic", "objects": objects})
 

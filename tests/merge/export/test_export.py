@@ -41,17 +41,17 @@ def run(workspace: Workspace, *names: str, out: Path | None, **asked: object) ->
 def test_a_folder_is_a_copy_that_answers_alike_with_a_card_of_all_it_is_made_of(
     workspace: Workspace, team: Artifact, tmp_path: Path
 ) -> None:
-    made = run(workspace, "team", out=tmp_path / "out")
+    exported = run(workspace, "team", out=tmp_path / "out")
 
-    said = made.as_json()
-    assert (said["artifact"], said["verified"], said["licence"]) == (
+    printed = exported.as_json()
+    assert (printed["artifact"], printed["verified"], printed["licence"]) == (
         "team@1",
         True,
         "MIT AND Apache-2.0",
     )
-    assert made.verification.figures["same"] == len(PROMPTS)
-    copied = {one.name for one in (tmp_path / "out").iterdir()}
-    assert copied == {one.name for one in team.path.iterdir()} - {"card.json"} | {"README.md"}
+    assert exported.verification.figures["same"] == len(PROMPTS)
+    copied = {path.name for path in (tmp_path / "out").iterdir()}
+    assert copied == {path.name for path in team.path.iterdir()} - {"card.json"} | {"README.md"}
     weights = (tmp_path / "out" / "model.safetensors").read_bytes()
     assert weights == (team.path / "model.safetensors").read_bytes()
     card = (tmp_path / "out" / "README.md").read_text()
@@ -73,10 +73,10 @@ def test_a_folder_is_a_copy_that_answers_alike_with_a_card_of_all_it_is_made_of(
 def test_an_adapter_is_opened_again_on_its_base(
     workspace: Workspace, team: Artifact, tmp_path: Path
 ) -> None:
-    made = run(workspace, "support", out=tmp_path / "out")
+    exported = run(workspace, "support", out=tmp_path / "out")
 
-    assert made.verification.verified
-    assert "peft" in made.verification.engine
+    assert exported.verification.verified
+    assert "peft" in exported.verification.engine
     assert (tmp_path / "out" / "adapter_model.safetensors").is_file()
 
 
@@ -87,10 +87,12 @@ def test_an_adapter_without_its_base_is_exported_and_that_is_said(
     publish_adapter(workspace, "alone", tiny_adapter, base)
     shutil.rmtree(base)
 
-    made = run(workspace, "alone", out=tmp_path / "out")
+    exported = run(workspace, "alone", out=tmp_path / "out")
 
-    assert not made.verification.verified
-    assert made.verification.said.startswith("not verified: alone@1 itself cannot be opened here")
+    assert not exported.verification.verified
+    assert exported.verification.sentence.startswith(
+        "not verified: alone@1 itself cannot be opened here"
+    )
 
 
 @pytest.mark.slow
@@ -102,7 +104,7 @@ def test_a_copy_that_answers_otherwise_is_refused_and_nothing_is_left(
     def spoils(artifact: Artifact, folder: Path) -> None:
         copy(artifact, folder)
         path = folder / "model.safetensors"
-        save_file({name: one * -1 for name, one in load_file(path).items()}, path)
+        save_file({name: weight * -1 for name, weight in load_file(path).items()}, path)
 
     monkeypatch.setattr("merge.export.folder.copy_files", spoils)
 
@@ -110,8 +112,8 @@ def test_a_copy_that_answers_otherwise_is_refused_and_nothing_is_left(
         run(workspace, "team", out=tmp_path / "place" / "out")
     assert not list((tmp_path / "place").iterdir())
 
-    made = run(workspace, "team", out=tmp_path / "place" / "out", verify=False)
-    assert made.verification.said == "not verified: --no-verify was given"
+    exported = run(workspace, "team", out=tmp_path / "place" / "out", verify=False)
+    assert exported.verification.sentence == "not verified: --no-verify was given"
 
 
 def test_a_damaged_artifact_is_not_exported(
@@ -134,8 +136,8 @@ def test_licences_that_conflict_stop_an_export_unless_accepted(
         run(workspace, "both", out=tmp_path / "out", verify=False)
     assert not (tmp_path / "out").exists()
 
-    made = run(workspace, "both", out=tmp_path / "out", verify=False, accept_licences=True)
-    assert len(made.as_json()["licence_conflicts"]) == 1  # type: ignore[arg-type]
+    exported = run(workspace, "both", out=tmp_path / "out", verify=False, accept_licences=True)
+    assert len(exported.as_json()["licence_conflicts"]) == 1  # type: ignore[arg-type]
     card = (tmp_path / "out" / "README.md").read_text()
     assert "In conflict, and accepted by the person who exported this" in card
 
@@ -145,10 +147,10 @@ def test_a_parent_that_was_removed_leaves_what_the_merge_itself_says(
 ) -> None:
     Registry(workspace).remove("dates@1", force=True)
 
-    made = run(workspace, "team", out=tmp_path / "out", verify=False)
+    exported = run(workspace, "team", out=tmp_path / "out", verify=False)
 
-    assert "team@1: no licence is stated" in made.licences.warnings
-    assert made.licences.licences["support@1"] == "MIT"
+    assert "team@1: no licence is stated" in exported.licences.warnings
+    assert exported.licences.licences["support@1"] == "MIT"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_a_full_disk_leaves_nothing_and_the_next_run_succeeds(
     place = tmp_path / "place"
     with monkeypatch.context() as patched:
         patched.setattr("merge.export.folder.shutil.copytree", full)
-        patched.setattr("merge.export.gguf.writer.encode", full)
+        patched.setattr("merge.export.gguf.writer.tensor_bytes", full)
         with pytest.raises(WorkspaceError, match="the disk is full"):
             run(workspace, "team", out=place / "out", form=form, verify=False)
     assert not list(place.iterdir())
@@ -233,11 +235,11 @@ from adapt.workspace.folder import Workspace
 import merge.export.gguf.writer
 from merge.export.export import export
 from merge.export.job import Request
-encode = merge.export.gguf.writer.encode
+tensor_bytes = merge.export.gguf.writer.tensor_bytes
 def slowly(*a, **k):
     time.sleep(0.05)
-    return encode(*a, **k)
-merge.export.gguf.writer.encode = slowly
+    return tensor_bytes(*a, **k)
+merge.export.gguf.writer.tensor_bytes = slowly
 print("ready", flush=True)
 export(Workspace(Path(sys.argv[1])), ["team"], Path(sys.argv[2]), Request(form="gguf", verify=False))
 """
@@ -265,7 +267,7 @@ def test_a_killed_export_leaves_no_file_of_that_name_and_the_next_one_cleans_up(
 
     run(workspace, "team", out=place / "m.gguf", form="gguf", verify=False)
 
-    assert [one.name for one in place.iterdir()] == ["m.gguf"]
+    assert [path.name for path in place.iterdir()] == ["m.gguf"]
 
 
 def test_without_llama_cpp_a_gguf_file_is_written_and_said_to_be_unverified(
@@ -273,10 +275,10 @@ def test_without_llama_cpp_a_gguf_file_is_written_and_said_to_be_unverified(
 ) -> None:
     monkeypatch.setattr("merge.export.gguf.export.has_llama_cpp", lambda: False)
 
-    made = run(workspace, "team", out=tmp_path / "m.gguf", form="gguf", kind="q8_0")
+    exported = run(workspace, "team", out=tmp_path / "m.gguf", form="gguf", kind="q8_0")
 
-    assert made.as_json()["verified"] is False
-    assert made.verification.said == (
+    assert exported.as_json()["verified"] is False
+    assert exported.verification.sentence == (
         "not verified: llama.cpp is not installed (pip install llama-cpp-python)"
     )
     assert (tmp_path / "m.gguf").read_bytes()[:4] == b"GGUF"
@@ -296,9 +298,9 @@ def test_without_llama_cpp_there_are_no_k_quants(
 def test_with_llama_cpp_a_gguf_file_is_verified_and_one_with_wrong_weights_refused(
     workspace: Workspace, team: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = run(workspace, "team", out=tmp_path / "m.gguf", form="gguf")
-    assert made.as_json()["verified"] is True
-    assert "llama.cpp" in made.verification.engine
+    exported = run(workspace, "team", out=tmp_path / "m.gguf", form="gguf")
+    assert exported.as_json()["verified"] is True
+    assert "llama.cpp" in exported.verification.engine
 
     monkeypatch.setattr("merge.export.gguf.writer.rotate_halves", lambda weight, _heads: weight)
     with pytest.raises(AdaptError, match="nothing is exported, what was written differs in llama"):
@@ -332,8 +334,8 @@ def test_a_model_folder_without_tokenizer_is_exported_and_said_to_be_unverified(
         file.unlink()
     publish_model(workspace, "bare", bare, licence="MIT")
 
-    made = run(workspace, "bare", out=tmp_path / "out")
+    exported = run(workspace, "bare", out=tmp_path / "out")
 
-    assert not made.verification.verified
-    assert "no usable tokenizer" in made.verification.said
+    assert not exported.verification.verified
+    assert "no usable tokenizer" in exported.verification.sentence
     assert json.loads((tmp_path / "out" / "config.json").read_text())["model_type"] == "llama"

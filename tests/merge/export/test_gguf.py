@@ -22,14 +22,14 @@ STARTER = Path(str(files("adapt.starter"))) / "model"
 
 def tensors(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a GGUF file as fp32, in the shapes that torch gives them."""
-    found = {}
-    for one in GGUFReader(path).tensors:
-        shape = [int(size) for size in reversed(one.shape)]
-        raw = torch.from_numpy(one.data.copy())
-        if one.tensor_type.name == "BF16":
+    values = {}
+    for tensor in GGUFReader(path).tensors:
+        shape = [int(size) for size in reversed(tensor.shape)]
+        raw = torch.from_numpy(tensor.data.copy())
+        if tensor.tensor_type.name == "BF16":
             raw = raw.view(torch.uint8).view(torch.bfloat16)
-        found[one.name] = raw.float().reshape(shape)
-    return found
+        values[tensor.name] = raw.float().reshape(shape)
+    return values
 
 
 def kind_of(which: str) -> str:
@@ -39,19 +39,21 @@ def kind_of(which: str) -> str:
 @pytest.mark.parametrize("which", ["tiny, fp32, grouped heads", "starter, bf16"])
 def test_every_weight_comes_back_with_its_value(which: str, tmp_path: Path) -> None:
     folder = STARTER if which.startswith("starter") else make_base(tmp_path / "base")
-    stored = {name: one.float() for name, one in load_file(folder / "model.safetensors").items()}
+    stored = {
+        name: weight.float() for name, weight in load_file(folder / "model.safetensors").items()
+    }
     heads = json.loads((folder / "config.json").read_text())
 
-    found = tensors(write_gguf(folder, tmp_path / "out.gguf", name="team@1", kind=kind_of(which)))
+    values = tensors(write_gguf(folder, tmp_path / "out.gguf", name="team@1", kind=kind_of(which)))
 
-    assert len(found) == len(stored)
-    assert torch.equal(found["token_embd.weight"], stored["model.embed_tokens.weight"])
-    assert torch.equal(found["output_norm.weight"], stored["model.norm.weight"])
+    assert len(values) == len(stored)
+    assert torch.equal(values["token_embd.weight"], stored["model.embed_tokens.weight"])
+    assert torch.equal(values["output_norm.weight"], stored["model.norm.weight"])
     layer = "model.layers.1.self_attn."
-    assert torch.equal(found["blk.1.attn_v.weight"], stored[f"{layer}v_proj.weight"])
+    assert torch.equal(values["blk.1.attn_v.weight"], stored[f"{layer}v_proj.weight"])
     query = stored[f"{layer}q_proj.weight"]
     turned = rotate_halves(query, heads["num_attention_heads"])
-    assert torch.equal(found["blk.1.attn_q.weight"], turned)
+    assert torch.equal(values["blk.1.attn_q.weight"], turned)
     assert not torch.equal(turned, query)
 
 
@@ -62,7 +64,7 @@ def test_a_small_model_becomes_f32_unless_told_otherwise(
 ) -> None:
     reader = GGUFReader(write_gguf(STARTER, tmp_path / "m.gguf", name="x", kind=kind))
 
-    kinds = {one.tensor_type.name for one in reader.tensors if len(one.shape) == 2}
+    kinds = {tensor.tensor_type.name for tensor in reader.tensors if len(tensor.shape) == 2}
     assert kinds == {stored}
 
 
@@ -73,7 +75,9 @@ def test_a_larger_model_keeps_its_dtype_unless_told_otherwise(
 
     reader = GGUFReader(write_gguf(STARTER, tmp_path / "m.gguf", name="x"))
 
-    assert {one.tensor_type.name for one in reader.tensors if len(one.shape) == 2} == {"BF16"}
+    assert {tensor.tensor_type.name for tensor in reader.tensors if len(tensor.shape) == 2} == {
+        "BF16"
+    }
 
 
 def test_halves_become_neighbours() -> None:

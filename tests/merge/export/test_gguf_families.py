@@ -48,10 +48,10 @@ def in_llama_cpp(folder: Path, file: Path, *, kind: str = "f32") -> Verification
 def test_every_family_answers_in_llama_cpp_as_in_transformers(family: str, tmp_path: Path) -> None:
     folder = make_family(tmp_path / "base", family)
 
-    found = in_llama_cpp(folder, tmp_path / "m.gguf")
+    verification = in_llama_cpp(folder, tmp_path / "m.gguf")
 
-    assert found.verified, found.said
-    assert found.figures["same"] == len(PROMPTS)
+    assert verification.verified, verification.sentence
+    assert verification.figures["same"] == len(PROMPTS)
 
 
 @needs_llama_cpp
@@ -63,10 +63,10 @@ def test_every_cut_is_llama_cpps_with_and_without_a_first_token(cut: str, tmp_pa
     for bos in (False, True):
         folder = make_family(tmp_path / f"base{bos}", "llama", tokenizer=cut, bos=bos)
 
-        found = in_llama_cpp(folder, tmp_path / f"{bos}.gguf")
+        verification = in_llama_cpp(folder, tmp_path / f"{bos}.gguf")
 
-        assert found.figures["cut_alike"] == len(PROMPTS), found.said
-        assert found.verified, found.said
+        assert verification.figures["cut_alike"] == len(PROMPTS), verification.sentence
+        assert verification.verified, verification.sentence
 
 
 @needs_llama_cpp
@@ -87,17 +87,17 @@ def test_what_a_configuration_changes_is_changed_in_llama_cpp_too(
 ) -> None:
     folder = make_family(tmp_path / "base", family, **changes)
 
-    found = in_llama_cpp(folder, tmp_path / "m.gguf")
+    verification = in_llama_cpp(folder, tmp_path / "m.gguf")
 
-    assert found.verified, found.said
+    assert verification.verified, verification.sentence
 
 
 @needs_llama_cpp
 @pytest.mark.slow
 def test_the_starter_answers_in_llama_cpp_as_in_transformers(tmp_path: Path) -> None:
-    found = in_llama_cpp(STARTER, tmp_path / "m.gguf")
+    verification = in_llama_cpp(STARTER, tmp_path / "m.gguf")
 
-    assert found.figures["same"] == len(PROMPTS), found.said
+    assert verification.figures["same"] == len(PROMPTS), verification.sentence
 
 
 @needs_llama_cpp
@@ -106,10 +106,10 @@ def test_the_starter_answers_in_llama_cpp_as_in_transformers(tmp_path: Path) -> 
 def test_rounded_types_cut_text_alike_and_answer_mostly_alike(
     kind: str, least: int, tmp_path: Path
 ) -> None:
-    found = in_llama_cpp(STARTER, tmp_path / "m.gguf", kind=kind)
+    verification = in_llama_cpp(STARTER, tmp_path / "m.gguf", kind=kind)
 
-    assert found.figures["cut_alike"] == len(PROMPTS)
-    assert found.figures["same"] >= least, found.said
+    assert verification.figures["cut_alike"] == len(PROMPTS)
+    assert verification.figures["same"] >= least, verification.sentence
 
 
 @needs_llama_cpp
@@ -120,11 +120,11 @@ def test_q8_0_is_byte_for_byte_what_llama_cpp_makes(tmp_path: Path) -> None:
     ours = GGUFReader(write_gguf(STARTER, tmp_path / "ours.gguf", name="x", kind="q8_0"))
     quantize(source, tmp_path / "theirs.gguf", "q8_0")
 
-    theirs = {one.name: one for one in GGUFReader(tmp_path / "theirs.gguf").tensors}
+    theirs = {tensor.name: tensor for tensor in GGUFReader(tmp_path / "theirs.gguf").tensors}
     assert len(ours.tensors) == len(theirs)
-    for one in ours.tensors:
-        assert one.tensor_type == theirs[one.name].tensor_type, one.name
-        assert bytes(one.data) == bytes(theirs[one.name].data), one.name
+    for tensor in ours.tensors:
+        assert tensor.tensor_type == theirs[tensor.name].tensor_type, tensor.name
+        assert bytes(tensor.data) == bytes(theirs[tensor.name].data), tensor.name
 
 
 @needs_llama_cpp
@@ -146,7 +146,7 @@ def test_q8_0_is_what_its_definition_says(tmp_path: Path) -> None:
 
     reader = GGUFReader(write_gguf(folder, tmp_path / "m.gguf", name="x", kind="q8_0"))
 
-    stored = next(one for one in reader.tensors if one.name == "blk.0.ffn_up.weight")
+    stored = next(tensor for tensor in reader.tensors if tensor.name == "blk.0.ffn_up.weight")
     blocks = torch.from_numpy(stored.data.copy()).reshape(-1, 34)
     scales = blocks[:, :2].contiguous().view(torch.float16).float()
     numbers = blocks[:, 2:].contiguous().view(torch.int8).float()
@@ -160,7 +160,7 @@ def test_what_no_block_of_q8_0_holds_becomes_f16(tmp_path: Path) -> None:
 
     reader = GGUFReader(write_gguf(folder, tmp_path / "m.gguf", name="x", kind="q8_0"))
 
-    kinds = {one.name: one.tensor_type.name for one in reader.tensors}
+    kinds = {tensor.name: tensor.tensor_type.name for tensor in reader.tensors}
     assert (kinds["blk.0.ffn_down.weight"], kinds["blk.0.ffn_up.weight"]) == ("F16", "Q8_0")
     assert kinds["blk.0.ffn_norm.weight"] == "F32"
 
@@ -172,14 +172,14 @@ def test_a_weight_that_f16_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="F16 cannot hold; use --type bf16"):
         write_gguf(folder, tmp_path / "m.gguf", name="x", kind="f16")
 
-    assert [one.name for one in tmp_path.iterdir()] == ["base"]
+    assert [path.name for path in tmp_path.iterdir()] == ["base"]
 
 
 def scale(folder: Path, factor: float) -> None:
     from safetensors.torch import save_file
 
     path = folder / "model.safetensors"
-    save_file({name: one * factor for name, one in load_file(path).items()}, path)
+    save_file({name: weight * factor for name, weight in load_file(path).items()}, path)
 
 
 def test_norms_of_gemma_are_stored_as_they_act(tmp_path: Path) -> None:
@@ -188,13 +188,13 @@ def test_norms_of_gemma_are_stored_as_they_act(tmp_path: Path) -> None:
 
     reader = GGUFReader(write_gguf(folder, tmp_path / "m.gguf", name="x"))
 
-    found = {one.name: torch.from_numpy(one.data.copy()) for one in reader.tensors}
+    values = {tensor.name: torch.from_numpy(tensor.data.copy()) for tensor in reader.tensors}
     for theirs, ours in {
         "output_norm": "model.norm",
         "blk.1.attn_norm": "model.layers.1.input_layernorm",
         "blk.1.post_ffw_norm": "model.layers.1.post_feedforward_layernorm",
     }.items():
-        assert torch.equal(found[f"{theirs}.weight"], weights[f"{ours}.weight"] + 1), theirs
+        assert torch.equal(values[f"{theirs}.weight"], weights[f"{ours}.weight"] + 1), theirs
 
 
 def test_a_window_that_llama_cpp_does_not_know_bounds_the_context(tmp_path: Path) -> None:

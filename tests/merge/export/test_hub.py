@@ -52,10 +52,10 @@ def test_a_model_is_uploaded_whole_private_and_with_its_card(
     )
 
     assert code == 0, err
-    said = json.loads(out)
-    assert said["path"] == f"{hub.url}/me/team"
-    assert said["verified"] is True
-    assert f"all {len(hub.files)} files are on the Hub" in said["verification"]["said"]
+    printed = json.loads(out)
+    assert printed["path"] == f"{hub.url}/me/team"
+    assert printed["verified"] is True
+    assert f"all {len(hub.files)} files are on the Hub" in printed["verification"]["said"]
     assert hub.repositories["me/team"]["private"] is True
     assert hub.commits == ["Upload team@1 with Adapt"]
     assert set(hub.files) == (set(team.card.files) | {"README.md"})
@@ -91,14 +91,14 @@ def test_an_adapters_base_stands_there_by_its_name(
     ("env", "spoils", "says"),
     [
         ({}, False, "--to hub needs a token that may write: set HF_TOKEN"),
-        ({"HF_TOKEN": "hf_wrong"}, False, "the Hub did not take team@1 as me/team"),
+        ({"HF_TOKEN": "hf_wrong"}, False, "the Hub did not accept team@1 as me/team"),
         ({"HF_TOKEN": "hf_test"}, True, "the Hub holds other bytes of"),
         (
             {"HF_TOKEN": "hf_test", "HF_ENDPOINT": "http://127.0.0.1:9"},
             False,
-            "the Hub did not take",
+            "the Hub did not accept",
         ),
-        ({"HF_TOKEN": "hf_test", "HF_HUB_OFFLINE": "1"}, False, "the Hub did not take"),
+        ({"HF_TOKEN": "hf_test", "HF_HUB_OFFLINE": "1"}, False, "the Hub did not accept"),
     ],
     ids=["no token", "wrong token", "other bytes", "nobody there", "offline"],
 )

@@ -67,7 +67,7 @@ class Go:
 
     @property
     def system(self) -> str:
-        return next((one.content for one in self.messages if one.role == "system"), "")
+        return next((message.content for message in self.messages if message.role == "system"), "")
 
     def walk(self, place: int, message: Message | None, *, live: bool) -> int:
         """Run from an action to the `else` or `end` that closes it, and return that one's place."""
@@ -98,8 +98,8 @@ class Go:
 
     def repeat(self, place: int) -> int:
         end = place
-        for one in self.messages:
-            end = self.walk(place + 1, one, live=True)
+        for message in self.messages:
+            end = self.walk(place + 1, message, live=True)
         return end + 1
 
     def choose(self, place: int, message: Message | None, *, live: bool) -> int:
@@ -125,7 +125,7 @@ class Go:
 def run_go(template: str, messages: list[Message]) -> str:
     """Return what Go would write of a template that is nothing but actions."""
     actions = re.findall(r"\{\{ (.*?) \}\}(?=\{\{|$)", template)
-    assert "".join(f"{{{{ {one} }}}}" for one in actions) == template
+    assert "".join(f"{{{{ {action} }}}}" for action in actions) == template
     go = Go(actions, messages)
     go.walk(0, None, live=True)
     return "".join(go.out)
@@ -171,13 +171,13 @@ def test_an_ollama_folder_holds_file_modelfile_and_card(
 ) -> None:
     publish_model(workspace, "team", tiny_folder, licence="MIT")
 
-    made = export(workspace, ["team"], tmp_path / "out", Request(form="ollama", kind="q8_0"))
+    exported = export(workspace, ["team"], tmp_path / "out", Request(form="ollama", kind="q8_0"))
 
-    assert {one.name for one in (tmp_path / "out").iterdir()} == {
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "Modelfile",
         "model.gguf",
         "README.md",
     }
-    assert made.verification.verified is False
-    assert made.verification.said.startswith("not opened in Ollama itself; the GGUF file")
+    assert exported.verification.verified is False
+    assert exported.verification.sentence.startswith("not opened in Ollama itself; the GGUF file")
     assert "FROM ./model.gguf" in (tmp_path / "out" / "Modelfile").read_text()

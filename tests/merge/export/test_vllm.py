@@ -39,12 +39,14 @@ def test_adapters_of_one_base_are_laid_out_with_the_line_that_serves_them(
         folder = make_adapter(tmp_path / name, tiny_folder, rank=rank)
         publish_adapter(workspace, name, folder, tiny_folder)
 
-    made = export(workspace, ["support", "dates"], tmp_path / "out", VLLM)
+    exported = export(workspace, ["support", "dates"], tmp_path / "out", VLLM)
 
     out = tmp_path / "out"
-    assert made.verification.verified is False
-    assert made.verification.said.startswith("not opened in vLLM itself; verified in transformers")
-    assert made.verification.figures["same"] == 40
+    assert exported.verification.verified is False
+    assert exported.verification.sentence.startswith(
+        "not opened in vLLM itself; verified in transformers"
+    )
+    assert exported.verification.figures["same"] == 40
     assert (out / "base" / "model.safetensors").is_file()
     assert (out / "base" / "tokenizer.json").is_file()
     assert (out / "adapters" / "dates" / "adapter_model.safetensors").is_file()

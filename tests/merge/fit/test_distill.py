@@ -30,7 +30,7 @@ from merge.search.bench import Bench
 from merge.search.candidates import METHODS, fit_seconds, worth_fitting
 from merge.search.journal import Line
 from merge.search.loop import next_start
-from merge.search.outcome import Found, SearchSettings
+from merge.search.outcome import SearchResult, SearchSettings
 from merge.search.search import search, trial_recipe
 from tests.merge.fit.test_regmean import DOMAINS, FAMILIES, WORDS, recipe_of, task, two, written
 from tests.merge.planted import train
@@ -50,18 +50,18 @@ def resolved(tmp_path: Path, workspace: Workspace) -> Resolved:
 def test_the_divergence_is_that_of_kept_tokens_and_the_rest_as_one(seed: int, kept: int) -> None:
     draw = torch.Generator().manual_seed(seed)
     logits, teacher = (2 * torch.randn(5, 12, generator=draw) for _ in range(2))
-    said = teacher.log_softmax(-1)
-    top = said.topk(kept, dim=-1)
+    log_probs = teacher.log_softmax(-1)
+    top = log_probs.topk(kept, dim=-1)
 
-    found = divergence(logits, top.values, top.indices)
+    divergences = divergence(logits, top.values, top.indices)
 
-    p, q = said.exp().double(), logits.softmax(-1).double()
+    p, q = log_probs.exp().double(), logits.softmax(-1).double()
     for row in range(5):
         chosen = top.indices[row].tolist()
         pairs = [(p[row, i], q[row, i]) for i in chosen]
         if kept < 12:
             pairs.append((1 - p[row, chosen].sum(), 1 - q[row, chosen].sum()))
-        assert float(found[row]) == pytest.approx(
+        assert float(divergences[row]) == pytest.approx(
             float(sum(a * (a / b).log() for a, b in pairs)), abs=1e-4
         )
     assert divergence(teacher, top.values, top.indices).abs().max() < 1e-5
@@ -86,8 +86,8 @@ def learned(root: Path) -> Resolved:
     """Return the recipe of a tiny base and two adapters that were trained for their domains."""
     base = make_base(root / "base")
     workspace = Workspace(root / "w")
-    found = find_base(str(base), workspace)
-    adapters = [train(found, root / name, asked(1, 64, i), keep=[], seed=i) for i, name in NAMES]
+    opened = find_base(str(base), workspace)
+    adapters = [train(opened, root / name, asked(1, 64, i), keep=[], seed=i) for i, name in NAMES]
     return resolve(recipe_of(base, adapters), workspace=workspace, has_rows=True)
 
 
@@ -112,7 +112,7 @@ def test_it_answers_more_like_the_adapters_than_regmean_does(
         for d in domains(2, 64)
     ]
 
-    def said(encoded: list[AnswerRow]) -> torch.Tensor:
+    def log_probs_of(encoded: list[AnswerRow]) -> torch.Tensor:
         with torch.no_grad():
             return answer_logits(model, encoded, pad_id=0).log_softmax(-1)
 
@@ -120,7 +120,7 @@ def test_it_answers_more_like_the_adapters_than_regmean_does(
     for place, encoded in enumerate(unseen):
         alone = Trial("task_arithmetic", tuple(float(i == place) for i in range(2)), {})
         with swapped.merged(bench.merger(alone)):
-            wanted.append(said(encoded))
+            wanted.append(log_probs_of(encoded))
 
     def apart(method: str) -> float:
         methods = RowMethods(resolved, swapped, rows)
@@ -129,7 +129,7 @@ def test_it_answers_more_like_the_adapters_than_regmean_does(
         )
         with swapped.holding(methods.weights(method, trial.terms_of())):
             both = zip(wanted, unseen, strict=True)
-            return sum(float((w.exp() * (w - said(e))).sum(-1).mean()) for w, e in both)
+            return sum(float((w.exp() * (w - log_probs_of(e))).sum(-1).mean()) for w, e in both)
 
     regmean, distilled = apart("regmean"), apart("distill")
 
@@ -210,12 +210,12 @@ def test_answer_logits_are_those_of_the_whole_model(
     rows = [AnswerRow((3, 4, 5), (6, 7)), AnswerRow((8,), (9, 10, 11)), AnswerRow((12, 13), (14,))]
 
     with torch.no_grad():
-        found = answer_logits(model, rows, pad_id=0)
+        computed = answer_logits(model, rows, pad_id=0)
         inputs, mask, _ = pad(rows, 0)
         whole = model(input_ids=inputs, attention_mask=mask).logits
 
     wanted = torch.cat([whole[0, 2:4], whole[1, 0:3], whole[2, 1:2]])
-    assert torch.allclose(found, wanted, atol=1e-5)
+    assert torch.allclose(computed, wanted, atol=1e-5)
     assert whole.shape[:2] == inputs.shape  # no hook is left
 
 
@@ -257,7 +257,7 @@ def test_a_search_finds_it_and_proposes_other_methods_after(
     settings = SearchSettings(minutes=None, trials=20)
     seen: list[str] = []
 
-    def tried() -> Found:
+    def tried() -> SearchResult:
         return search(
             resolved,
             domains(2, 20),
@@ -286,24 +286,26 @@ def test_what_a_search_fitted_is_built_without_another_fit(
     rows = domains(1, 24)
     settings = SearchSettings(minutes=None, trials=1, methods=("regmean",))
 
-    def run(judged: list[Domain]) -> Found:
+    def run(judged: list[Domain]) -> SearchResult:
         return search(resolved, judged, settings, workspace=workspace, calibration=rows)
 
-    found = run(domains(2, 20))
+    best = run(domains(2, 20))
     again = run(domains(2, 20))  # nothing is left to try
-    recipe = trial_recipe(resolved.recipe, found.trial)
+    recipe = trial_recipe(resolved.recipe, best.trial)
     anew = merge(recipe, workspace=workspace, calibration=rows)
     with monkeypatch.context() as patched:
         patched.delattr(row_methods, "fit")
-        built = merge(recipe, workspace=workspace, calibration=rows, fitted=found.fitted)
+        built = merge(recipe, workspace=workspace, calibration=rows, fitted=best.fitted)
 
-    one, other = (load_file(artifact.path / "model.safetensors") for artifact in (anew, built))
+    fitted_anew, reused = (
+        load_file(artifact.path / "model.safetensors") for artifact in (anew, built)
+    )
     assert again.fitted is None
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert all(torch.equal(fitted_anew[name], reused[name]) for name in fitted_anew)
     config = resolved.adapters[0].file.path.with_name("adapter_config.json")
     config.write_text(config.read_text().replace('"lora_alpha": 16', '"lora_alpha": 8'))
     with pytest.raises(ModelError, match="was changed while it was being merged"):
-        merge(recipe, workspace=workspace, calibration=rows, fitted=found.fitted)
+        merge(recipe, workspace=workspace, calibration=rows, fitted=best.fitted)
 
 
 def test_the_command_line_distils(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -317,10 +319,10 @@ def test_the_command_line_distils(tmp_path: Path, capsys: pytest.CaptureFixture[
     varying.write_text(good.read_text().replace("steps: 3", "steps: [3, 4]"))
     shell = Shell(tmp_path / "w", capsys)
 
-    made = shell("merge", "run", good, "--json")
+    done = shell("merge", "run", good, "--json")
     refused = shell("merge", "check", varying)
 
-    assert made.code == 0, made.err
-    assert json.loads(made.out)["artifact"] == "team@1"
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["artifact"] == "team@1"
     assert refused.code != 0
     assert "steps" in refused.err

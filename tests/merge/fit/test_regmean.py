@@ -80,9 +80,9 @@ def resolved(tmp_path: Path, workspace: Workspace) -> Resolved:
 
 def inputs_of(model: torch.nn.Module, module: str, rows: Task, tokenizer: object) -> list[Tensor]:
     """Return a module's input for each row alone, and how much each of its tokens counts."""
-    found, counts = [], []
+    inputs, counts = [], []
     hook = model.get_submodule(module).register_forward_pre_hook(
-        lambda _m, args: found.append(args[0][0])
+        lambda _m, args: inputs.append(args[0][0])
     )
     for row in encode_answers(tokenizer, rows.examples, context_length=64):
         ids, _, labels = pad([row], 0)
@@ -92,7 +92,7 @@ def inputs_of(model: torch.nn.Module, module: str, rows: Task, tokenizer: object
         with torch.no_grad():
             model(input_ids=ids)
     hook.remove()
-    return [torch.cat(found).double(), torch.cat(counts).double()]
+    return [torch.cat(inputs).double(), torch.cat(counts).double()]
 
 
 @pytest.mark.slow
@@ -148,9 +148,9 @@ def test_each_weight_is_the_least_squares_solution(
         right = right + rho * (w0 if family == "gpt2" else w0.T)
         solved = torch.linalg.solve(left + rho * torch.eye(len(left)), right)
         fitted = merged.get_submodule(name).weight.double()
-        found = fitted if family == "gpt2" else fitted.T
-        assert torch.allclose(found, solved.detach(), atol=5e-4)
-        assert not torch.allclose(found, (w0 if family == "gpt2" else w0.T), atol=5e-3)
+        learned = fitted if family == "gpt2" else fitted.T
+        assert torch.allclose(learned, solved.detach(), atol=5e-4)
+        assert not torch.allclose(learned, (w0 if family == "gpt2" else w0.T), atol=5e-3)
 
 
 @pytest.mark.parametrize(("family", "adds"), [("llama", [True, True]), ("gemma2", [False, False])])
@@ -164,12 +164,12 @@ def test_what_is_added_to_the_hidden_states_is_found_out(family: str, adds: list
     record_calls(model, layers, [batch])
     assert batch.first is not None
 
-    found = [
+    computed = [
         adds_to_stream(layers[0], module, later, 0, batch, batch.first)
         for module, later in (("self_attn.o_proj", ["mlp.down_proj"]), ("mlp.down_proj", []))
     ]
 
-    assert found == adds
+    assert computed == adds
     assert not adds_to_stream(layers[0], "self_attn.o_proj", [], 0, batch, batch.first)
 
 
@@ -185,11 +185,11 @@ def test_it_answers_more_like_the_adapters_than_a_sum_does(
     bench = Bench(resolved, DOMAINS, progress=lambda _: None)
 
     def logits(model: torch.nn.Module, rows: Task) -> Tensor:
-        found = []
+        parts = []
         for row in encode_answers(swapped.runtime.tokenizer, rows.examples, context_length=64):
             with torch.no_grad():
-                found.append(model(input_ids=torch.tensor([[*row.prompt, *row.answer]])).logits[0])
-        return torch.cat(found)
+                parts.append(model(input_ids=torch.tensor([[*row.prompt, *row.answer]])).logits[0])
+        return torch.cat(parts)
 
     def apart(weights: dict[str, Tensor]) -> float:
         total = 0.0
@@ -233,9 +233,9 @@ def test_equal_adapters_give_themselves(tmp_path: Path, workspace: Workspace) ->
         with swapped.merged(alone):
             wanted = swapped.model(input_ids=ids).logits
         with swapped.holding(fitted):
-            found = swapped.model(input_ids=ids).logits
+            computed = swapped.model(input_ids=ids).logits
         plain = swapped.model(input_ids=ids).logits
-    assert torch.allclose(found, wanted, atol=1e-3)
+    assert torch.allclose(computed, wanted, atol=1e-3)
     assert not torch.allclose(plain, wanted, atol=1e-2)
 
 
@@ -276,8 +276,8 @@ def test_a_search_fits_to_one_half_and_judges_by_the_other(
     assert (nothing, judged_by_all) == ([], list(few))
     assert (fitted, judged) == halves(many)
     assert [len(d.task.examples) for d in [*fitted, *judged]] == [30] * 4
-    for one, other in zip(fitted, judged, strict=True):
-        assert not {id(e) for e in one.task.examples} & {id(e) for e in other.task.examples}
+    for domain, other in zip(fitted, judged, strict=True):
+        assert not {id(e) for e in domain.task.examples} & {id(e) for e in other.task.examples}
     assert given == (list(few), many)
     assert rows_of(resolved, many, [], METHODS) == ([], many)
     assert 0 < fit_seconds(resolved, many) < 1
@@ -350,11 +350,11 @@ def test_the_command_line_fits_to_rows_and_refuses_test_rows(
         command += ["--adapter", adapter, "--calibration", f"{adapter.name}={file}"]
     shell = Shell(tmp_path / "w", capsys)
 
-    made = shell(*command, "--json")
+    done = shell(*command, "--json")
     refused = shell(*command, "--test", f"a={files[0]}")
 
-    assert made.code == 0, made.err
-    assert json.loads(made.out)["artifact"] == "team@1"
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["artifact"] == "team@1"
     assert refused.code != 0
     assert "24 of the test rows of 'a' are among the calibration rows" in " ".join(
         refused.err.split()
@@ -363,11 +363,11 @@ def test_the_command_line_fits_to_rows_and_refuses_test_rows(
 
 def test_rows_that_determine_nothing_are_told(tmp_path: Path, workspace: Workspace) -> None:
     base, adapters = two(tmp_path)
-    one = [replace(d, task=replace(d.task, examples=d.task.examples[:1])) for d in DOMAINS]
+    one_row_each = [replace(d, task=replace(d.task, examples=d.task.examples[:1])) for d in DOMAINS]
 
     with pytest.raises(ModelError, match="the rows do not determine it; use a larger ridge"):
         merge(
             recipe_of(base, adapters, parameters={"ridge": 1e-300}),
             workspace=workspace,
-            calibration=one,
+            calibration=one_row_each,
         )

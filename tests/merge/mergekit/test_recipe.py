@@ -36,7 +36,7 @@ def read(path: Path, text: str) -> MergekitRecipe:
 def folders(tmp_path_factory: pytest.TempPathFactory, zoo: Zoo) -> dict[str, Path]:
     """Return the models of `wrong_mergekit_recipes`."""
     root = tmp_path_factory.mktemp("models")
-    made = {
+    models = {
         "base": tiny.make_base(root / "base"),
         "other": tiny.make_base(root / "other", seed=3),
         "third": tiny.make_base(root / "third", seed=4),
@@ -46,13 +46,15 @@ def folders(tmp_path_factory: pytest.TempPathFactory, zoo: Zoo) -> dict[str, Pat
         "copy": Path(shutil.copytree(root / "other", root / "copy")),
         "words": Path(shutil.copytree(root / "other", root / "words")),
     }
-    tokenizer = made["words"] / "tokenizer.json"
+    tokenizer = models["words"] / "tokenizer.json"
     tokenizer.write_text(tokenizer.read_text().replace('"office"', '"bureau"'))
     tokenizer.write_text(tokenizer.read_text().replace('"Ġre"', '"Ġno"'))
-    made["adapter"] = root / "adapter"
-    tiny.make_adapter(made["adapter"], made["base"])
-    made["attention"] = make_adapter(made["base"], root / "attention", targets=["q_proj", "v_proj"])
-    return made
+    models["adapter"] = root / "adapter"
+    tiny.make_adapter(models["adapter"], models["base"])
+    models["attention"] = make_adapter(
+        models["base"], root / "attention", targets=["q_proj", "v_proj"]
+    )
+    return models
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=[wrong.what for wrong in WRONG])
@@ -66,11 +68,11 @@ def test_a_wrong_recipe_is_refused_in_time_with_its_field_and_line(
         check(read(tmp_path / "recipe.yaml", written), workspace=workspace)
 
     assert time.process_time() - began < 1
-    told = str(caught.value)
-    line = next(one for one in told.splitlines() if wrong.word in one)
+    message = str(caught.value)
+    line = next(text for text in message.splitlines() if wrong.word in text)
     assert f"{wrong.field}:" in line
     assert "line " in line or wrong.field in ("", "base_model")
-    assert told.startswith("recipe.yaml: ")
+    assert message.startswith("recipe.yaml: ")
 
 
 def test_there_are_many_wrong_recipes_and_all_faults_are_told_at_once(tmp_path: Path) -> None:
@@ -79,7 +81,7 @@ def test_there_are_many_wrong_recipes_and_all_faults_are_told_at_once(tmp_path: 
     with pytest.raises(RecipeError) as caught:
         read(tmp_path / "recipe.yaml", text)
 
-    told = str(caught.value)
+    message = str(caught.value)
     for sentence in (
         "line 1: merge_method: mergekit has no method named 'tise'; did you mean ties?",
         "line 2: models[1].modelx: unknown key, did you mean model?",
@@ -87,7 +89,7 @@ def test_there_are_many_wrong_recipes_and_all_faults_are_told_at_once(tmp_path: 
         "line 3: dtype:",
         "line 4: tokenizer_source: is 'base', and there is no base_model",
     ):
-        assert sentence in told
+        assert sentence in message
     assert len(WRONG) >= 40
 
 

@@ -22,7 +22,7 @@ from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace
 from merge.mergekit import run as mergekit
 from merge.mergekit.adapter_cache import MergedAdapters
-from merge.mergekit.process import WORKER, explain
+from merge.mergekit.process import WORKER, explain_failure
 from merge.mergekit.run import run
 from merge.mergekit.sources import ModelName, find_model
 from merge.recipes.mergekit.recipe import MergekitRecipe, parse
@@ -52,12 +52,12 @@ def publish(workspace: Workspace, name: str, folder: Path, licence: str) -> None
 
 
 def workers() -> list[psutil.Process]:
-    found = []
+    running = []
     for process in psutil.process_iter(["cmdline", "status"]):
         line = process.info["cmdline"] or []
         if WORKER in line and process.info["status"] != psutil.STATUS_ZOMBIE:
-            found.append(process)
-    return found
+            running.append(process)
+    return running
 
 
 @pytest.fixture(scope="module")
@@ -191,17 +191,17 @@ def test_an_error_of_mergekit_is_told_in_the_recipe_s_words(
     with pytest.raises(RecipeError) as caught:
         run(recipe, workspace=workspace)
 
-    told = str(caught.value)
-    assert told.startswith(
+    message = str(caught.value)
+    assert message.startswith(
         f"mergekit: tokenizer: the token 'nowhere' is not in the vocabulary of '{base}'"
     )
-    assert "\n" not in told
+    assert "\n" not in message
     assert len(list(workspace.jobs.glob("mergekit-*.log"))) == 1
     assert Registry(workspace).list() == []
 
 
 @pytest.mark.parametrize(
-    ("said", "code", "sentence"),
+    ("stderr", "code", "sentence"),
     [
         (
             "RuntimeError: Tensor model.norm.weight required but not present in model /models/key",
@@ -235,11 +235,11 @@ def test_an_error_of_mergekit_is_told_in_the_recipe_s_words(
     ],
 )
 def test_known_errors_are_sentences_and_others_name_the_log(
-    tmp_path: Path, said: str, code: int, sentence: str
+    tmp_path: Path, stderr: str, code: int, sentence: str
 ) -> None:
     log = tmp_path / "mergekit.log"
 
-    error = explain(said, code, log=log, names={"/models/key": "billing@3"})
+    error = explain_failure(stderr, code, log=log, names={"/models/key": "billing@3"})
 
     assert sentence in str(error)
     assert ("log" in str(error)) == ("failed" in str(error))

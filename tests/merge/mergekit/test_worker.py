@@ -26,14 +26,14 @@ from adapt.errors import ModelError
 from adapt.workspace.folder import Workspace
 from merge.mergekit.check import resolve
 from merge.mergekit.config import job_of
-from merge.mergekit.open_result import open_model
-from merge.mergekit.process import Job
+from merge.mergekit.open_result import try_model
+from merge.mergekit.process import WorkerJob
 from merge.mergekit.worker import WORK, per_layer
 from merge.recipes.mergekit.recipe import parse
 from tests import tiny
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-Work = Callable[[dict[str, object]], tuple[Path, Job, dict[str, object]]]
+Work = Callable[[dict[str, object]], tuple[Path, WorkerJob, dict[str, object]]]
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +46,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def work(workspace: Workspace, tmp_path: Path) -> Work:
     """Return what checks a recipe and does the worker's part of it."""
 
-    def done(values: dict[str, object]) -> tuple[Path, Job, dict[str, object]]:
+    def done(values: dict[str, object]) -> tuple[Path, WorkerJob, dict[str, object]]:
         recipe = parse(values, where="recipe", lines={}, faults=[])
         resolved = resolve(recipe, workspace=workspace)
-        folders = {name: model.folder for name, model in resolved.found.items()}
+        folders = {name: model.folder for name, model in resolved.models.items()}
         out = tmp_path / "out"
         out.mkdir()
         job = job_of(resolved, folders, out=out)
@@ -64,7 +64,7 @@ def weights(folder: Path) -> dict[str, Tensor]:
     return {k: v for f in sorted(folder.glob("*.safetensors")) for k, v in load_file(f).items()}
 
 
-def directly(job: Job, out: Path) -> dict[str, Tensor]:
+def directly(job: WorkerJob, out: Path) -> dict[str, Tensor]:
     """Return what mergekit's own command makes of the same configuration."""
     LoaderCache().loaders.clear()
     options = MergeOptions(quiet=True, write_model_card=False, random_seed=job.seed)
@@ -139,11 +139,11 @@ MERGES: dict[str, Callable[[list[str]], dict[str, object]]] = {
 def test_a_merge_is_that_of_a_direct_run_of_mergekit(
     models: list[str], work: Work, tmp_path: Path, what: str
 ) -> None:
-    out, job, told = work(MERGES[what](models))
+    out, job, result = work(MERGES[what](models))
 
     ours, theirs = weights(out), directly(job, tmp_path / "theirs")
 
-    assert told["opened"] is True
+    assert result["opened"] is True
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     assert not torch.equal(ours["lm_head.weight"], weights(Path(models[0]))["lm_head.weight"])
@@ -173,7 +173,7 @@ def test_stacked_layers_are_those_of_their_models(work: Work, tmp_path: Path, fa
     taken = [(base, 0), (base, 1), (other, 0), (other, 1), (base, 1), (base, 2)]
     ranges = [(base, 0, 2), (other, 0, 2), (base, 1, 3)]
 
-    out, _, told = work(
+    out, _, result = work(
         {
             "merge_method": "passthrough",
             "slices": [
@@ -184,7 +184,7 @@ def test_stacked_layers_are_those_of_their_models(work: Work, tmp_path: Path, fa
 
     ours, plain = weights(out), {base: weights(base), other: weights(other)}
     config = AutoConfig.from_pretrained(out)
-    assert told["layers"] == config.num_hidden_layers == 6
+    assert result["layers"] == config.num_hidden_layers == 6
     for number, (source, layer) in enumerate(taken):
         begin = f"model.layers.{layer}."
         for name in (n for n in plain[source] if n.startswith(begin)):
@@ -276,7 +276,9 @@ def test_a_mixture_of_near_copies_answers_as_the_model_does(
 
 
 def test_an_extracted_adapter_is_the_truncated_svd(models: list[str], work: Work) -> None:
-    out, _, told = work({"extract_lora": {"model": models[1], "base_model": models[0], "rank": 5}})
+    out, _, result = work(
+        {"extract_lora": {"model": models[1], "base_model": models[0], "rank": 5}}
+    )
 
     base = AutoModelForCausalLM.from_pretrained(models[0])
     merged = PeftModel.from_pretrained(base, out).merge_and_unload().state_dict()
@@ -290,8 +292,8 @@ def test_an_extracted_adapter_is_the_truncated_svd(models: list[str], work: Work
         else:
             expected = tuned  # embeddings and norms are kept whole where they differ
         torch.testing.assert_close(merged[name].double(), expected, atol=1e-5, rtol=0)
-    assert told["relative_error"] == pytest.approx((error / size) ** 0.5, rel=1e-4)
-    assert told["rank"] == 5
+    assert result["relative_error"] == pytest.approx((error / size) ** 0.5, rel=1e-4)
+    assert result["rank"] == 5
 
 
 def test_only_what_differs_is_extracted_and_biases_are_not_lost(work: Work, tmp_path: Path) -> None:
@@ -309,7 +311,7 @@ def test_only_what_differs_is_extracted_and_biases_are_not_lost(work: Work, tmp_
         model.model.layers[1].mlp.up_proj.weight.mul_(1.5)
     model.save_pretrained(tuned)
 
-    out, _, told = work(
+    out, _, result = work(
         {"extract_lora": {"model": str(tuned), "base_model": str(base), "rank": 32}}
     )
 
@@ -320,7 +322,7 @@ def test_only_what_differs_is_extracted_and_biases_are_not_lost(work: Work, tmp_
         torch.testing.assert_close(
             adapted(input_ids=tokens).logits, model(tokens).logits, atol=1e-4, rtol=0
         )
-    assert (told["modules"], told["kept_whole"]) == (2, 0)
+    assert (result["modules"], result["kept_whole"]) == (2, 0)
 
 
 def test_what_does_not_open_is_not_taken_for_a_result(models: list[str], tmp_path: Path) -> None:
@@ -331,12 +333,12 @@ def test_what_does_not_open_is_not_taken_for_a_result(models: list[str], tmp_pat
 
     save_file(missing, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"1 missing keys, first model\.norm\.weight"):
-        open_model(tmp_path)
+        try_model(tmp_path)
 
     broken = good | {"model.norm.weight": torch.full_like(good["model.norm.weight"], torch.nan)}
     save_file(broken, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match="answers with no numbers"):
-        open_model(tmp_path)
+        try_model(tmp_path)
 
 
 def test_a_change_that_mergekit_would_leave_out_is_an_error(work: Work, tmp_path: Path) -> None:

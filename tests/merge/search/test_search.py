@@ -21,7 +21,7 @@ from merge.methods.trial import Space, Trial
 from merge.recipes.from_flags import recipe_from_flags
 from merge.search.bench import Bench
 from merge.search.journal import open_journal
-from merge.search.outcome import Found, SearchSettings
+from merge.search.outcome import SearchResult, SearchSettings
 from merge.search.search import search, trial_recipe
 from merge.write.tensor import TensorMerger
 from tests.merge.conftest import make_adapter as any_adapter, make_base as tied_base
@@ -29,8 +29,8 @@ from tests.merge.planted import train
 from tests.tiny import make_base, tiny_tokenizer
 
 
-def example(asked: str, said: str) -> Example:
-    return Example((Message("user", asked), Message("assistant", said)))
+def example(asked: str, answer: str) -> Example:
+    return Example((Message("user", asked), Message("assistant", answer)))
 
 
 DOMAINS = (
@@ -65,7 +65,7 @@ def resolved(folders: tuple[Path, list[Path]], workspace: Workspace) -> Resolved
     return resolve(recipe, workspace=workspace)
 
 
-def run(resolved: Resolved, workspace: Workspace, **settings: object) -> Found:
+def run(resolved: Resolved, workspace: Workspace, **settings: object) -> SearchResult:
     chosen = SearchSettings.model_validate({"minutes": None, "trials": 4} | settings)
     return search(resolved, DOMAINS, chosen, workspace=workspace)
 
@@ -132,9 +132,9 @@ def test_other_rows_or_other_adapters_begin_anew(resolved: Resolved, workspace: 
     run(resolved, workspace)
     other = (DOMAINS[0], replace(DOMAINS[1], task=Task("second", (example("red", "green"),))))
 
-    found = search(resolved, other, SearchSettings(minutes=None, trials=2), workspace=workspace)
+    result = search(resolved, other, SearchSettings(minutes=None, trials=2), workspace=workspace)
 
-    assert (found.resumed, found.trials) == (0, 2)
+    assert (result.resumed, result.trials) == (0, 2)
     assert len(list((workspace.cache / "searches").glob("*.jsonl"))) == 2
 
 
@@ -142,17 +142,17 @@ def test_other_rows_or_other_adapters_begin_anew(resolved: Resolved, workspace: 
 def test_the_best_is_at_least_as_good_as_plain_weights(
     resolved: Resolved, workspace: Workspace
 ) -> None:
-    told: list[ProgressEvent] = []
+    events: list[ProgressEvent] = []
     settings = SearchSettings(minutes=None, trials=16)
 
-    found = search(resolved, DOMAINS, settings, workspace=workspace, progress=told.append)
+    result = search(resolved, DOMAINS, settings, workspace=workspace, progress=events.append)
 
     bench = Bench(resolved, DOMAINS, progress=lambda _: None)
     plain = bench.score(bench.losses(Trial("task_arithmetic", (1.0, 1.0), {})))
-    assert found.score >= plain
-    assert found.score == pytest.approx(bench.score(bench.losses(found.trial)), abs=1e-6)
-    assert (told[-1].done, told[-1].total) == (16, 16)
-    assert found.trial.method in told[-1].detail
+    assert result.score >= plain
+    assert result.score == pytest.approx(bench.score(bench.losses(result.trial)), abs=1e-6)
+    assert (events[-1].done, events[-1].total) == (16, 16)
+    assert result.trial.method in events[-1].detail
 
 
 def test_minutes_are_those_of_all_calls(resolved: Resolved, workspace: Workspace) -> None:
@@ -163,16 +163,16 @@ def test_minutes_are_those_of_all_calls(resolved: Resolved, workspace: Workspace
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"methods": ("magic",)}, "there is no method 'magic'"),
         ({"methods": ("model_stock",), "trials": None}, "give minutes, trials or both"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused(
-    resolved: Resolved, workspace: Workspace, settings: dict[str, object], said: str
+    resolved: Resolved, workspace: Workspace, settings: dict[str, object], message: str
 ) -> None:
-    with pytest.raises(RecipeError, match=said):
+    with pytest.raises(RecipeError, match=message):
         run(resolved, workspace, **settings)
 
 
@@ -224,14 +224,14 @@ def test_a_tied_head_is_tried_apart_and_tied_again(tmp_path: Path, workspace: Wo
     tiny_tokenizer().save_pretrained(base)
     adapter = any_adapter(base, tmp_path / "a", targets=["embed_tokens", "q_proj"])
     recipe = recipe_from_flags([str(adapter)], method="task_arithmetic", base=str(base), name="t")
-    found = resolve(recipe, workspace=workspace)
+    tied = resolve(recipe, workspace=workspace)
     merger = TensorMerger(
-        found.checkpoint,
-        found.adapters,
+        tied.checkpoint,
+        tied.adapters,
         method="task_arithmetic",
         terms=Trial("task_arithmetic", (1.0,), {}).terms_of(),
     )
-    swapped = SwappedModel(found.base, found.plan)
+    swapped = SwappedModel(tied.base, tied.plan)
     model = swapped.model
 
     with swapped.merged(merger):
@@ -240,6 +240,6 @@ def test_a_tied_head_is_tried_apart_and_tied_again(tmp_path: Path, workspace: Wo
         )
     swapped.close()
 
-    assert found.plan.unties
+    assert tied.plan.unties
     assert is_apart
     assert model.get_output_embeddings().weight is model.get_input_embeddings().weight

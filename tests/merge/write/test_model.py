@@ -27,12 +27,12 @@ def dense(merge_recipe: Recipe, base: Path, adapters: list[Path]) -> dict[str, T
     merged = {}
     for name, weight in weights(base).items():
         total = torch.zeros(weight.shape, dtype=torch.float64)
-        found = [d.get(name, total) for d in deltas]
+        changes = [d.get(name, total) for d in deltas]
         if merge_recipe.merge_method == "task_arithmetic":
-            total = sum((wi * d for wi, d in zip(w, found, strict=True)), total)
+            total = sum((wi * d for wi, d in zip(w, changes, strict=True)), total)
         else:
             trimmed = torch.stack(
-                [wi * top(d, k) for wi, d, k in zip(w, found, density, strict=True)]
+                [wi * top(d, k) for wi, d, k in zip(w, changes, density, strict=True)]
             )
             sign = torch.where(trimmed.sum(0) >= 0, 1.0, -1.0)
             agrees = (trimmed.sign() == sign).double()
@@ -82,15 +82,15 @@ def test_a_merge_is_within_one_rounding_step_of_the_dense_reference(
     artifact = merge(merge_recipe, workspace=workspace)
 
     expected = dense(merge_recipe, base, adapters)
-    found = weights(artifact.path)
-    assert found.keys() == expected.keys()
-    assert {t.dtype for t in found.values()} == {DTYPES[dtype]}
+    merged = weights(artifact.path)
+    assert merged.keys() == expected.keys()
+    assert {t.dtype for t in merged.values()} == {DTYPES[dtype]}
     # TIES into 16 bits works in fp32, whose own step shows where W and ΔW cancel to a thousandth: there W is the size
     size = {n: w.double().abs().maximum(expected[n].abs()) for n, w in weights(base).items()}
     is_exact = method == "task_arithmetic" or dtype == "float32"
     assert (
         max(
-            steps_apart(found[n], t, size=None if is_exact else size[n])
+            steps_apart(merged[n], t, size=None if is_exact else size[n])
             for n, t in expected.items()
         )
         <= 1
@@ -110,8 +110,8 @@ def test_out_dtype_casts_every_weight_once_and_is_written_into_the_config(
     artifact = merge(merge_recipe, workspace=workspace)
 
     expected = dense(merge_recipe, base, adapters)
-    found = weights(artifact.path)
-    assert max(steps_apart(found[name], expected[name]) for name in expected) <= 1
+    merged = weights(artifact.path)
+    assert max(steps_apart(merged[name], expected[name]) for name in expected) <= 1
     assert json.loads((artifact.path / "config.json").read_text())["dtype"] == out_dtype
 
 
@@ -235,8 +235,8 @@ def test_a_sharded_base_gives_the_same_shards_with_an_index_and_loads_without_a_
             assert sorted(ours.keys()) == sorted(theirs.keys())
     assert _loads_whole(artifact.path)
     expected = dense(merge_recipe, base, adapters)
-    found = weights(artifact.path)
-    assert max(steps_apart(found[name], expected[name]) for name in expected) <= 1
+    merged = weights(artifact.path)
+    assert max(steps_apart(merged[name], expected[name]) for name in expected) <= 1
 
 
 def _loads_whole(folder: Path) -> bool:

@@ -78,8 +78,8 @@ def test_a_method_on_factors_gets_those_that_change_the_weight_with_their_terms(
         name = output.record.name
         change = sum(w * d[name] for w, d in zip((0.7, 0.4), deltas, strict=True) if name in d)
         expected = base[name].double() + change
-        found = merger.tensor(output)
-        assert steps_apart(found, expected, size=base[name].double().abs().max()) <= 1, name
+        merged = merger.tensor(output)
+        assert steps_apart(merged, expected, size=base[name].double().abs().max()) <= 1, name
 
 
 def test_a_method_on_factors_refuses_what_is_more_than_factors(zoo: Zoo) -> None:

@@ -46,9 +46,9 @@ def test_short_parts_by_the_hundred_thousand_are_cut_in_bounded_time(
     assert time.process_time() - started < 5
     assert is_crowded([page])
     assert len(chunks) < len(text) / 50
-    assert "".join("".join(one.text.split()) for one in chunks) == "".join(text.split())
-    assert all(text[one.start : one.end] == one.text for one in chunks)
-    assert all(HASH.count_tokens(one.text) <= ChunkSettings().tokens for one in chunks)
+    assert "".join("".join(piece.text.split()) for piece in chunks) == "".join(text.split())
+    assert all(text[piece.start : piece.end] == piece.text for piece in chunks)
+    assert all(HASH.count_tokens(piece.text) <= ChunkSettings().tokens for piece in chunks)
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from retrieval.versions.names import ACCESS
 @pytest.fixture
 def secret(workspace: Workspace, handbook: Path) -> Collection:
     """Return a collection that only bo, and ana whom bo named, may read."""
-    made = Collection.open_or_create(
+    collection = Collection.open_or_create(
         workspace, "secret", HashEmbedder(), user="bo", access=private("bo", ("ana",))
     )
-    made.ingest([handbook])
-    return made
+    collection.ingest([handbook])
+    return collection
 
 
 def test_a_private_collection_does_not_exist_for_others(

@@ -47,8 +47,8 @@ def collection(workspace: Workspace, hashing: TextEmbedder) -> Collection:
 
 
 def texts(collection: Collection) -> list[str]:
-    found = collection.search("anything", top_k=100, settings=ALL)
-    return sorted(passage.chunk.text for passage in found)
+    passages = collection.search("anything", top_k=100, settings=ALL)
+    return sorted(passage.chunk.text for passage in passages)
 
 
 @pytest.mark.slow
@@ -95,9 +95,9 @@ def test_small_talk_finds_nothing(
     collection = Collection.open_or_create(workspace, "c", minilm)
     collection.ingest([handbook])
 
-    found = {talk: collection.search(talk) for talk in ("hello", "thank you", "tell me a joke")}
+    results = {talk: collection.search(talk) for talk in ("hello", "thank you", "tell me a joke")}
 
-    assert found == {"hello": [], "thank you": [], "tell me a joke": []}
+    assert results == {"hello": [], "thank you": [], "tell me a joke": []}
 
 
 def test_the_same_folder_twice_adds_nothing(workspace: Workspace, handbook: Path) -> None:
@@ -288,10 +288,10 @@ def test_dead_chunks_never_push_live_ones_out(collection: Collection, tmp_path: 
     (folder / "late.txt").write_text("Something else entirely, at the end of the day.")
     collection.ingest([folder], prune=True)
 
-    found = collection.search("The office opens at nine, says number 3.", top_k=48, settings=ALL)
+    passages = collection.search("The office opens at nine, says number 3.", top_k=48, settings=ALL)
 
-    assert len(found) == 48
-    assert min(int(p.chunk.document[:2]) for p in found if p.chunk.document[0] != "l") == 12
+    assert len(passages) == 48
+    assert min(int(p.chunk.document[:2]) for p in passages if p.chunk.document[0] != "l") == 12
 
 
 @pytest.mark.slow
@@ -319,13 +319,13 @@ def test_the_index_finds_what_an_exact_scan_finds(collection: Collection, tmp_pa
     question = "Which rule concerns door 7 of room 3?"
     query = np.array(embedder.embed([question])[0])
 
-    found = collection.search(
+    passages = collection.search(
         question, top_k=5, settings=SearchSettings(min_score=-1, lexical=False)
     )
 
     scores = [float(np.array(v) @ query) for v in embedder.embed(rules)]
-    assert [p.score for p in found] == pytest.approx(sorted(scores, reverse=True)[:5], abs=1e-4)
-    assert found[0].scores == {"dense": found[0].score}
+    assert [p.score for p in passages] == pytest.approx(sorted(scores, reverse=True)[:5], abs=1e-4)
+    assert passages[0].scores == {"dense": passages[0].score}
 
 
 @pytest.mark.slow

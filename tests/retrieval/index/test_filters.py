@@ -40,8 +40,8 @@ def rules(workspace: Workspace, tmp_path: Path, hashing: TextEmbedder) -> Collec
 
 def names(collection: Collection, only: Filter, **parts: bool) -> set[str]:
     settings = ALL.model_copy(update=parts)
-    found = search(collection.index, QUESTION, top_k=100, settings=settings, only=only)
-    return {passage.label for passage in found}
+    passages = search(collection.index, QUESTION, top_k=100, settings=settings, only=only)
+    return {passage.label for passage in passages}
 
 
 @pytest.mark.parametrize("parts", [{}, {"lexical": False}])
@@ -68,14 +68,16 @@ def test_words_count_as_rare_as_they_are_in_the_whole_collection(rules: Collecti
     only = Filter(documents=("new/3.txt", "new/4.txt"))
     settings = SearchSettings(min_coverage=0, dense=False)
     whole = {
-        one.chunk.chunk_id: one.score
-        for one in search(rules.index, QUESTION, top_k=300, settings=settings)
+        passage.chunk.chunk_id: passage.score
+        for passage in search(rules.index, QUESTION, top_k=300, settings=settings)
     }
 
-    found = search(rules.index, QUESTION, top_k=2, settings=settings, only=only)
+    passages = search(rules.index, QUESTION, top_k=2, settings=settings, only=only)
 
-    assert [one.score for one in found] == [whole[one.chunk.chunk_id] for one in found]
-    assert len(found) == 2
+    assert [passage.score for passage in passages] == [
+        whole[passage.chunk.chunk_id] for passage in passages
+    ]
+    assert len(passages) == 2
 
 
 def test_a_filter_that_asks_for_nothing_is_none(rules: Collection) -> None:
@@ -94,8 +96,8 @@ def test_a_filter_sees_only_what_is_live(rules: Collection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "said"), [(0, None, "count from 1"), (5, 4, "turn them round")]
+    ("first", "last", "message"), [(0, None, "count from 1"), (5, 4, "swap them")]
 )
-def test_pages_that_cannot_be_are_one_sentence(first: int, last: int | None, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_pages_that_cannot_be_are_one_sentence(first: int, last: int | None, message: str) -> None:
+    with pytest.raises(DataError, match=message):
         Filter(first_page=first, last_page=last)

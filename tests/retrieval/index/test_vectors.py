@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from adapt.errors import WorkspaceError
 from retrieval.index import vectors as module
 from retrieval.index.k_largest import best, border
-from retrieval.index.vectors import NearVectors, encode, nearest, save, similarities
+from retrieval.index.vectors import NearVectors, dot_products, encode, nearest, save
 
 Vectors = npt.NDArray[np.float32]
 
@@ -24,19 +24,19 @@ def opened(folder: Path, vectors: Vectors) -> NearVectors:
 def drawn(kind: str, count: int, size: int, seed: int = 0) -> Vectors:
     """Return vectors that are easy or hard to tell apart by eight bits."""
     draw = np.random.default_rng(seed)
-    found = draw.standard_normal((count, size)).astype(np.float32)
+    vectors = draw.standard_normal((count, size)).astype(np.float32)
     if kind == "alike":  # all within what rounding takes away
-        found = found[:1] + np.float32(1e-4) * found
+        vectors = vectors[:1] + np.float32(1e-4) * vectors
     if kind == "spiked":  # one place so large that the others round to nothing
-        found[:, 0] = 1_000
+        vectors[:, 0] = 1_000
     if kind == "few":  # many that are equal
-        found = found[draw.integers(0, min(7, count), count)]
+        vectors = vectors[draw.integers(0, min(7, count), count)]
     if kind == "zeros":
-        found[::3] = 0
+        vectors[::3] = 0
     if kind == "unequal":
-        found *= np.float32(10.0) ** draw.integers(-6, 6, (count, 1))
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return found if kind in {"zeros", "unequal"} else found / lengths
+        vectors *= np.float32(10.0) ** draw.integers(-6, 6, (count, 1))
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors if kind in {"zeros", "unequal"} else vectors / lengths
 
 
 KINDS = ["plain", "alike", "spiked", "few", "zeros", "unequal"]
@@ -49,7 +49,7 @@ def test_the_nearest_are_those_of_a_whole_scan(kind: str, count: int, tmp_path: 
     part = opened(tmp_path / "s", vectors)
     for seed in range(5):
         question = drawn("plain", 1, 48, seed=100 + seed)[0]
-        exact = similarities(vectors, question)
+        exact = dot_products(vectors, question)
         first = np.sort(np.argsort(-exact, kind="stable")[:20])
 
         assert nearest([part], question, [None], 20)[0].tolist() == first.tolist()
@@ -88,7 +88,7 @@ def test_the_nearest_is_found_where_rounding_takes_all_that_the_bound_allows(
 
     assert exact[1] > exact[0]
     assert 0.9 * error < estimates[0] - estimates[1] < 2 * error  # half of the bound would lose it
-    assert [one.tolist() for one in nearest([part], question, [None], 1)] == [[1]]
+    assert [rows.tolist() for rows in nearest([part], question, [None], 1)] == [[1]]
 
 
 def test_segments_and_masks_count_as_one_index_of_what_they_let_through(tmp_path: Path) -> None:
@@ -97,12 +97,14 @@ def test_segments_and_masks_count_as_one_index_of_what_they_let_through(tmp_path
     parts = [opened(tmp_path / str(start), vectors[start:end]) for start, end in cut]
     mask = np.random.default_rng(4).random(1_200) < 0.3
     question = drawn("plain", 1, 32, seed=8)[0]
-    exact = np.where(mask, similarities(vectors, question), -np.inf)
+    exact = np.where(mask, dot_products(vectors, question), -np.inf)
     first = np.sort(np.argsort(-exact, kind="stable")[:50])
 
-    found = nearest(parts, question, [mask[start:end] for start, end in cut], 50)
+    nearest_rows = nearest(parts, question, [mask[start:end] for start, end in cut], 50)
 
-    rows = np.concatenate([one + start for one, (start, _) in zip(found, cut, strict=True)])
+    rows = np.concatenate(
+        [rows + start for rows, (start, _) in zip(nearest_rows, cut, strict=True)]
+    )
     assert rows.tolist() == first.tolist()
 
 
@@ -122,9 +124,9 @@ def test_few_vectors_are_compared_in_full(tmp_path: Path, monkeypatch: pytest.Mo
 
     def counted(some: Vectors, vector: Vectors) -> Vectors:
         compared.append(len(some))
-        return similarities(some, vector)
+        return dot_products(some, vector)
 
-    monkeypatch.setattr(module, "similarities", counted)
+    monkeypatch.setattr(module, "dot_products", counted)
     nearest([part], drawn("plain", 1, 128, 3)[0], [None], 20)
 
     assert sum(compared) < 400
@@ -133,7 +135,7 @@ def test_few_vectors_are_compared_in_full(tmp_path: Path, monkeypatch: pytest.Mo
 def test_equal_vectors_have_equal_similarities_wherever_they_stand() -> None:
     vectors = np.repeat(drawn("plain", 1, 384), 1_001, axis=0)
 
-    assert len(set(similarities(vectors, drawn("plain", 1, 384, 2)[0]).tolist())) == 1
+    assert len(set(dot_products(vectors, drawn("plain", 1, 384, 2)[0]).tolist())) == 1
 
 
 def test_codes_give_back_what_they_say_they_lost() -> None:
@@ -171,13 +173,17 @@ def test_files_of_two_segments_are_refused(tmp_path: Path) -> None:
     st.integers(1, 12),
 )
 def test_the_best_are_those_that_sorting_finds(given: list[list[int]], count: int) -> None:
-    scores = [np.array(one, np.float32) for one in given]
-    flat = [(-score, place, at) for place, one in enumerate(given) for at, score in enumerate(one)]
+    scores = [np.array(array, np.float32) for array in given]
+    flat = [
+        (-score, place, at)
+        for place, numbers in enumerate(given)
+        for at, score in enumerate(numbers)
+    ]
     expected = sorted(flat)[:count]
 
-    found = best(scores, count)
+    chosen = best(scores, count)
 
-    rows = [(place, at) for place, one in enumerate(found) for at in one.tolist()]
+    rows = [(place, at) for place, places in enumerate(chosen) for at in places.tolist()]
     assert rows == sorted((place, at) for _, place, at in expected)
     assert border(scores, count) == (-expected[-1][0] if len(flat) >= count else -np.inf)
 
@@ -186,6 +192,6 @@ def test_the_best_of_many_are_found_without_sorting_all() -> None:
     scores = np.random.default_rng(1).random(10_007).astype(np.float32)
     scores[::5] = 0.5
 
-    found = best([scores], 100)[0]
+    chosen = best([scores], 100)[0]
 
-    assert found.tolist() == sorted(np.argsort(-scores, kind="stable")[:100].tolist())
+    assert chosen.tolist() == sorted(np.argsort(-scores, kind="stable")[:100].tolist())

@@ -32,8 +32,8 @@ def ingested(workspace: Workspace, folder: Path, embedder: TextEmbedder) -> Coll
 
 def by_document(collection: Collection, question: str) -> dict[str, float]:
     ranked = rank(collection.index, question, 1_000, WORDS_ONLY)
-    chunks = collection.index.chunks([one.chunk_id for one, _ in ranked])
-    return {chunks[one.chunk_id].document: score for one, score in ranked}
+    chunks = collection.index.chunks([candidate.chunk_id for candidate, _ in ranked])
+    return {chunks[candidate.chunk_id].document: score for candidate, score in ranked}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_language_of_a_text_is_told_or_left_open() -> None:
 
 
 def words_of(question: str, shares: dict[str, float]) -> dict[tuple[str, ...], int]:
-    return {tuple(sorted(one.terms)): one.times for one in asked(question, shares)}
+    return {tuple(sorted(wanted.terms)): wanted.times for wanted in asked(question, shares)}
 
 
 def test_a_word_of_a_question_stands_for_what_it_is_in_each_language() -> None:
@@ -182,15 +182,15 @@ def test_scores_are_those_of_one_index_whatever_the_ingests(
                 del documents[name]
                 (folder / name).unlink()
                 continue
-            said = " ".join(draw.choice(WORDS) for _ in range(draw.randint(3, 40)))
-            documents[name] = f"This is what was said in the {number}: {said}."
+            words = " ".join(draw.choice(WORDS) for _ in range(draw.randint(3, 40)))
+            documents[name] = f"This is what was said in the {number}: {words}."
             (folder / name).write_text(documents[name])
         collection = ingested(workspace, folder, hashing)
 
         expected = plain_bm25(documents, question)
-        found = by_document(collection, question)
-        assert found == pytest.approx(expected, rel=1e-5)
-        assert list(found.values()) == sorted(found.values(), reverse=True)
+        scores = by_document(collection, question)
+        assert scores == pytest.approx(expected, rel=1e-5)
+        assert list(scores.values()) == sorted(scores.values(), reverse=True)
         most = max(most, len(collection.index.manifest().segments))
     assert most > 1
 

@@ -38,13 +38,13 @@ def seen(workspace: Workspace) -> dict[str, list[int]]:
     if not Collection.list(workspace):
         return {}
     collection = Collection.open(workspace, "c", HashEmbedder())
-    found: dict[str, list[int]] = {}
+    generations: dict[str, list[int]] = {}
     passages = collection.search("generation", top_k=100_000, settings=ALL)
     collection.close()
     for passage in passages:
         generation = int(passage.chunk.text.split("generation ")[1].split()[0])
-        found.setdefault(passage.chunk.document, []).append(generation)
-    return found
+        generations.setdefault(passage.chunk.document, []).append(generation)
+    return generations
 
 
 def whole(generation: int) -> dict[str, list[int]]:

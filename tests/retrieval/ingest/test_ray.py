@@ -15,7 +15,7 @@ from adapt.records import ProgressEvent  # noqa: E402
 from adapt.workspace.folder import Workspace  # noqa: E402
 from retrieval.collections.collection import Collection  # noqa: E402
 from retrieval.ingest.ingest import IngestSettings  # noqa: E402
-from retrieval.ingest.prepared import Source  # noqa: E402
+from retrieval.ingest.prepared import IngestFile  # noqa: E402
 from retrieval.ingest.ray import batches, distribute_on, prepare_files  # noqa: E402
 from retrieval.versions.next_version import live_rows  # noqa: E402
 
@@ -29,10 +29,12 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     monkeypatch.setenv(
         "PYTHONPATH", os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
     )
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    yield made
+    started = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
+    yield started
     ray.shutdown()
-    made.shutdown()
+    started.shutdown()
 
 
 def rows(collection: Collection) -> dict[str, tuple[str, bytes]]:
@@ -60,10 +62,10 @@ def test_a_cluster_that_loses_a_node_gives_the_same_index_as_one_machine(
         )
     (folder / "broken.pdf").write_bytes(b"%PDF-1.4 nothing")
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    told: list[ProgressEvent] = []
+    events: list[ProgressEvent] = []
 
     def lose_one(event: ProgressEvent) -> None:
-        told.append(event)
+        events.append(event)
         if event.stage == "on the cluster" and len(nodes) == 2:
             cluster.remove_node(nodes.pop(), allow_graceful=False)
 
@@ -89,9 +91,9 @@ def test_tasks_are_small_in_files_and_in_bytes(tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.txt" for i in range(130)]
     for i, path in enumerate(paths):
         path.write_bytes(b"x" * (1_500_000 if i in (3, 4) else 10))
-    sources = [Source(path.name, path, "") for path in [*paths, tmp_path / "gone.txt"]]
+    sources = [IngestFile(path.name, path, "") for path in [*paths, tmp_path / "gone.txt"]]
 
-    made = list(batches(sources))
+    groups = list(batches(sources))
 
-    assert [source for batch in made for source in batch] == sources
-    assert [len(batch) for batch in made] == [4, 64, 63]
+    assert [source for batch in groups for source in batch] == sources
+    assert [len(batch) for batch in groups] == [4, 64, 63]

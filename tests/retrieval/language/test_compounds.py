@@ -25,9 +25,9 @@ def collection(workspace: Workspace, tmp_path: Path, hashing: TextEmbedder) -> C
     folder.mkdir()
     for name, text in TEXTS.items():
         (folder / name).write_text(text)
-    made = Collection.open_or_create(workspace, "c", hashing)
-    made.ingest([folder])
-    return made
+    created = Collection.open_or_create(workspace, "c", hashing)
+    created.ingest([folder])
+    return created
 
 
 @pytest.mark.parametrize(
@@ -42,9 +42,9 @@ def collection(workspace: Workspace, tmp_path: Path, hashing: TextEmbedder) -> C
 def test_a_compound_is_found_by_a_part_and_by_its_parts(
     collection: Collection, question: str, document: str
 ) -> None:
-    found = collection.search(question, settings=WORDS_ONLY)
+    passages = collection.search(question, settings=WORDS_ONLY)
 
-    assert [passage.chunk.document for passage in found][:1] == [document]
+    assert [passage.chunk.document for passage in passages][:1] == [document]
 
 
 def test_a_short_part_counts_only_beside_one_that_is_known() -> None:

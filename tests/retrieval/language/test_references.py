@@ -10,7 +10,7 @@ from retrieval.language.terms import SMALL_WORDS, asked, leading_terms, other_te
 def finds(question: str, text: str) -> bool:
     """Return whether a thing that a question names is a term of a text."""
     there = {*terms(text, ""), *other_terms(text, "")}
-    named = [one.terms for one in asked(question, {"en": 1.0}) if one.named]
+    named = [wanted.terms for wanted in asked(question, {"en": 1.0}) if wanted.named]
     return all(terms & there for terms in named) and (bool(named) or question in there)
 
 
@@ -42,7 +42,7 @@ SAME = [
 
 @pytest.mark.parametrize("same", SAME, ids=lambda same: same[0])
 def test_what_is_written_otherwise_is_found(same: tuple[str, ...]) -> None:
-    lost = [(one, other) for one in same for other in same if not finds(one, other)]
+    lost = [(form, other) for form in same for other in same if not finds(form, other)]
 
     assert lost == []
 

@@ -44,9 +44,9 @@ BOOK = Document(
 @pytest.fixture
 def collection(workspace: Workspace, handbook: Path, hashing: TextEmbedder) -> Collection:
     """Return a collection of the handbook."""
-    made = Collection.open_or_create(workspace, "handbook", hashing)
-    made.ingest([handbook])
-    return made
+    created = Collection.open_or_create(workspace, "handbook", hashing)
+    created.ingest([handbook])
+    return created
 
 
 def test_a_document_that_went_through_llama_index_is_the_same() -> None:
@@ -103,11 +103,11 @@ def test_a_pipeline_of_llama_index_cuts_by_it_and_keeps_what_a_page_has_besides(
 
 
 def test_two_ways_to_cut_have_two_places_in_a_pipelines_cache() -> None:
-    one = ChunkParser.of(HashEmbedder(), ChunkSettings(tokens=40)).to_dict()
+    small = ChunkParser.of(HashEmbedder(), ChunkSettings(tokens=40)).to_dict()
     other = ChunkParser.of(HashEmbedder(), ChunkSettings(tokens=60)).to_dict()
 
-    assert one != other
-    assert one["embedder"] == HashEmbedder().identity
+    assert small != other
+    assert small["embedder"] == HashEmbedder().identity
 
 
 def test_the_reader_gives_pages_and_a_directory_reader_uses_it(handbook: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_retriever_gives_what_a_search_gives(collection: Collection) -> None
     nodes = CollectionRetriever(collection, top_k=2).retrieve(question)
 
     expected = collection.search(question, top_k=2)
-    assert [(to_chunk(one.node), one.score) for one in nodes] == [
+    assert [(to_chunk(scored.node), scored.score) for scored in nodes] == [
         (passage.chunk, passage.score) for passage in expected
     ]
     assert nodes
@@ -182,9 +182,9 @@ def test_a_text_that_is_the_same_is_left_and_one_that_changed_takes_its_place(
     report = add(collection, texts(("a", "The gate is green."), ("b", "The wall is black.")))
 
     assert (report.added, report.changed, report.unchanged) == ([], ["b"], ["a"])
-    found = [passage.chunk.text for passage in collection.search("the wall")]
-    assert "The wall is black." in found
-    assert "The wall is white." not in found
+    passage_texts = [passage.chunk.text for passage in collection.search("the wall")]
+    assert "The wall is black." in passage_texts
+    assert "The wall is white." not in passage_texts
 
 
 def test_files_and_texts_live_beside_each_other_and_neither_takes_the_others_name(

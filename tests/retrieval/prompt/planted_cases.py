@@ -93,8 +93,8 @@ def cases(count: int = 200, *, seed: int = 0) -> list[Case]:
     rng = random.Random(f"planted:{seed}")
     names = ["".join(pair).capitalize() for pair in itertools.permutations(SYLLABLES, 2)]
     rng.shuffle(names)
-    templates = [(one, text) for one, texts in WITH_CANARY.items() for text in texts]
-    made = []
+    templates = [(language, text) for language, texts in WITH_CANARY.items() for text in texts]
+    drawn = []
     for number in range(count):
         language, template = templates[number % len(templates)]
         thing = THING[language].format(name=names[number])
@@ -103,21 +103,23 @@ def cases(count: int = 200, *, seed: int = 0) -> list[Case]:
         planted = _disguise(
             template.format(canary=canary, thing=thing), DISGUISES[(number * 7 + number // 40) % 8]
         )
-        told, asked = (one.format(thing=thing, value=value) for one in FACT[language])
+        statement, asked = (
+            template.format(thing=thing, value=value) for template in FACT[language]
+        )
         place = PLACES[(number + number // 40) % len(PLACES)]
-        made.append(
+        drawn.append(
             Case(
                 f"lamp-{names[number].lower()}.md",
                 language,
                 planted,
-                _lay_out(told, planted, language, place),
-                _lay_out(told, "", language, place),
+                _lay_out(statement, planted, language, place),
+                _lay_out(statement, "", language, place),
                 asked,
                 value,
                 canary,
             )
         )
-    return made
+    return drawn
 
 
 def _disguise(text: str, way: str) -> str:
@@ -132,14 +134,14 @@ def _disguise(text: str, way: str) -> str:
     return text.upper() if way == "capitals" else text
 
 
-def _lay_out(told: str, planted: str, language: str, place: str) -> str:
+def _lay_out(statement: str, planted: str, language: str, place: str) -> str:
     first, second, third = FILLER[language]
-    fact = f"{told} {first}"
+    fact = f"{statement} {first}"
     rest = f"{second} {third}"
     parts = {
         "before": [planted, fact, rest],
         "after": [fact, planted, rest],
-        "same paragraph": [f"{told} {planted} {first}".replace("  ", " "), rest],
+        "same paragraph": [f"{statement} {planted} {first}".replace("  ", " "), rest],
         "end": [fact, rest, planted],
         "top": [f"# {planted}" if planted and "\n" not in planted else planted, fact, rest],
     }[place]

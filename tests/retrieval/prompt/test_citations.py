@@ -162,7 +162,7 @@ def test_across_languages_what_names_nothing_is_not_taken_as_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cleaned", "told"),
+    ("cleaned", "sentences"),
     [
         (CleanedAnswer("", removed=2), []),
         (
@@ -185,15 +185,15 @@ def test_across_languages_what_names_nothing_is_not_taken_as_said() -> None:
         ),
         (
             CleanedAnswer("", corrected=((1, 3),)),
-            ["1 citation was put right: the sentence stands in passage 3, not in 1."],
+            ["1 citation was corrected: the sentence stands in passage 3, not in 1."],
         ),
         (
             CleanedAnswer("", corrected=((1, 3), (2, 1))),
-            ["2 citations were put right: [1] became [3], [2] became [1]."],
+            ["2 citations were corrected: [1] became [3], [2] became [1]."],
         ),
     ],
 )
 def test_what_became_of_citations_is_told_in_a_sentence(
-    cleaned: CleanedAnswer, told: list[str]
+    cleaned: CleanedAnswer, sentences: list[str]
 ) -> None:
-    assert notes(cleaned) == told
+    assert notes(cleaned) == sentences

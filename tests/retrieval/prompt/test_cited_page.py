@@ -21,7 +21,7 @@ def test_a_page_put_together_from_its_chunks_is_the_page_but_for_white_space(tex
     document = Document("a.md", "0" * 64, (Page(text, form="markdown"),))
     chunks = chunk(document, SMALL, count_tokens=HashEmbedder().count_tokens)
 
-    whole, first = page_text(sorted(chunks, key=lambda one: one.start))
+    whole, first = page_text(sorted(chunks, key=lambda piece: piece.start))
 
     assert "".join(whole.split()) == "".join(text.split())
     assert all(whole[c.start - first : c.end - first] == c.text for c in chunks)
@@ -34,13 +34,13 @@ def collection(workspace: Workspace, tmp_path: Path) -> Collection:
     parts = [f"## Part {i}\n\n" + f"Rule {i} is about door {i}. " * 12 for i in range(5)]
     (folder / "rules.md").write_text("# Rules\n\n" + "\n\n".join(parts))
     (folder / "other.md").write_text("# Other\n\nSomething else.")
-    made = Collection.open_or_create(workspace, "c", HashEmbedder())
-    made.ingest([folder], settings=ChunkSettings(tokens=64, overlap=0))
-    return made
+    created = Collection.open_or_create(workspace, "c", HashEmbedder())
+    created.ingest([folder], settings=ChunkSettings(tokens=64, overlap=0))
+    return created
 
 
 def find(collection: Collection, text: str) -> Chunk:
-    return next(one for one in collection.index.live_chunks() if text in one.text)
+    return next(piece for piece in collection.index.live_chunks() if text in piece.text)
 
 
 def test_a_passage_opens_in_the_whole_of_its_page(collection: Collection) -> None:

@@ -36,7 +36,7 @@ SCHULE = Chunk(
 MINILM, MUSE, SHIPPED = (load_embedder(name) for name in ("minilm", "muse", "shipped"))
 
 
-def found(*chunks: Chunk, coverage: float | None = None) -> list[Passage]:
+def passages_of(*chunks: Chunk, coverage: float | None = None) -> list[Passage]:
     scores = {} if coverage is None else {"coverage": coverage}
     return [Passage(chunk, 1.0, {"dense": 0.1, **scores}) for chunk in chunks]
 
@@ -63,29 +63,31 @@ def found(*chunks: Chunk, coverage: float | None = None) -> list[Passage]:
 def test_in_one_language_and_across_two_it_is_said_whether_a_small_collection_answers(
     question: str, chunk: Chunk, warned: bool
 ) -> None:
-    assert judge(question, found(chunk), SHIPPED, chunks=20).warn == warned
+    assert judge(question, passages_of(chunk), SHIPPED, chunks=20).warn == warned
 
 
 def test_passages_of_several_languages_are_each_judged_by_who_knows_them() -> None:
     question = "How much does it cost to rent a violin?"
 
-    together = judge(question, found(GYM, ESCUELA), SHIPPED, chunks=20)
+    together = judge(question, passages_of(GYM, ESCUELA), SHIPPED, chunks=20)
 
     assert not together.warn
-    assert together.answered == judge(question, found(ESCUELA), SHIPPED, chunks=20).answered
-    assert together.answered > judge(question, found(GYM), SHIPPED, chunks=20).answered
+    assert together.answered == judge(question, passages_of(ESCUELA), SHIPPED, chunks=20).answered
+    assert together.answered > judge(question, passages_of(GYM), SHIPPED, chunks=20).answered
 
 
 def test_among_more_chunks_the_same_nearness_says_less() -> None:
     question = "Can I borrow a towel?"
 
-    few, many = (judge(question, found(GYM), SHIPPED, chunks=n).answered for n in (20, 100_000))
+    few, many = (
+        judge(question, passages_of(GYM), SHIPPED, chunks=n).answered for n in (20, 100_000)
+    )
 
     assert few > many
 
 
 def test_the_warning_says_what_no_passage_mentions_as_it_was_written() -> None:
-    judged = judge("¿Quién pintó la cúpula de Florencia?", found(ESCUELA), SHIPPED)
+    judged = judge("¿Quién pintó la cúpula de Florencia?", passages_of(ESCUELA), SHIPPED)
 
     assert judged.warn
     assert "la frase más cercana" in judged.why
@@ -93,7 +95,7 @@ def test_the_warning_says_what_no_passage_mentions_as_it_was_written() -> None:
 
 
 def test_across_languages_no_words_are_called_missing() -> None:
-    assert "mentions" not in judge("Who painted the Mona Lisa?", found(ESCUELA), SHIPPED).why
+    assert "mentions" not in judge("Who painted the Mona Lisa?", passages_of(ESCUELA), SHIPPED).why
 
 
 def test_nothing_found_is_a_warning_and_small_talk_is_none() -> None:
@@ -104,7 +106,7 @@ def test_nothing_found_is_a_warning_and_small_talk_is_none() -> None:
 
 @pytest.mark.parametrize(("coverage", "warned"), [(0.9, False), (0.2, True)])
 def test_where_no_embedder_knows_the_passages_words_decide(coverage: float, warned: bool) -> None:
-    judged = judge("¿Me alquilan un violín?", found(ESCUELA, coverage=coverage), MINILM)
+    judged = judge("¿Me alquilan un violín?", passages_of(ESCUELA, coverage=coverage), MINILM)
 
     assert judged.warn == warned
     assert "palabras" in judged.why
@@ -112,21 +114,21 @@ def test_where_no_embedder_knows_the_passages_words_decide(coverage: float, warn
 
 def test_the_vectors_of_another_embedder_are_no_evidence() -> None:
     question = "how hot is the sauna"
-    passages = found(GYM, coverage=0.1)
+    passages = passages_of(GYM, coverage=0.1)
 
     assert judge(question, passages, load_embedder("hash")) == judge(question, passages)
     assert judge(question, passages).warn
 
 
 def test_without_a_lexical_part_the_words_are_counted_anew() -> None:
-    assert not judge("¿Cuándo se recuperan las clases?", found(ESCUELA)).warn
-    assert judge("¿Quién pintó la Gioconda?", found(ESCUELA)).warn
+    assert not judge("¿Cuándo se recuperan las clases?", passages_of(ESCUELA)).warn
+    assert judge("¿Quién pintó la Gioconda?", passages_of(ESCUELA)).warn
 
 
 def test_the_border_can_be_moved() -> None:
     never = RelevanceSettings(min_answered=0)
 
-    assert not judge("Mona Lisa?", found(GYM), SHIPPED, never).warn
+    assert not judge("Mona Lisa?", passages_of(GYM), SHIPPED, never).warn
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_the_language_of_a_question_is_told(question: str, language: str) -> Non
 
 
 def test_a_question_of_names_alone_is_answered_in_the_language_of_the_documents() -> None:
-    assert spoken("Marlow", found(ESCUELA)) == "es"
+    assert spoken("Marlow", passages_of(ESCUELA)) == "es"
 
 
 class Told:
@@ -181,7 +183,7 @@ def test_a_reader_tells_whether_passages_answer_whichever_embedder_is_there(
 ) -> None:
     reader = ShippedReader()
 
-    assert judge(question, found(chunk), embedder, reader=reader, chunks=20).warn == warned
+    assert judge(question, passages_of(chunk), embedder, reader=reader, chunks=20).warn == warned
 
 
 @pytest.mark.parametrize("embedder", [SHIPPED, None])
@@ -200,10 +202,11 @@ def test_what_the_reader_says_tips_the_scale_in_every_pair_of_languages(
     close, far = Told(0.97), Told(0.6)
 
     judged = [
-        judge(question, found(chunk), embedder, reader=one, chunks=60) for one in (close, far)
+        judge(question, passages_of(chunk), embedder, reader=reader, chunks=60)
+        for reader in (close, far)
     ]
 
-    assert [one.warn for one in judged] == [False, True]
+    assert [verdict.warn for verdict in judged] == [False, True]
     assert (close.asked, far.asked) == (1, 1)
 
 
@@ -211,7 +214,7 @@ def test_the_same_closeness_says_more_across_languages() -> None:
     question, close = "¿Cuántas lunas tiene Júpiter?", Told(0.8)
 
     own, across = (
-        judge(question, found(chunk), reader=close, chunks=60) for chunk in (ESCUELA, GYM)
+        judge(question, passages_of(chunk), reader=close, chunks=60) for chunk in (ESCUELA, GYM)
     )
 
     assert across.answered > own.answered
@@ -220,14 +223,14 @@ def test_the_same_closeness_says_more_across_languages() -> None:
 def test_small_talk_and_an_empty_search_are_not_read() -> None:
     reader = Told(0.8)
 
-    judge("thanks a lot", found(GYM), SHIPPED, reader=reader)
+    judge("thanks a lot", passages_of(GYM), SHIPPED, reader=reader)
     judge("Who painted the Mona Lisa?", [], SHIPPED, reader=reader)
 
     assert reader.asked == 0
 
 
 def test_the_nearest_sentence_is_the_best_of_all_passages() -> None:
-    near = nearest_sentence("how hot is the sauna", found(ESCUELA, GYM), MINILM)
+    near = nearest_sentence("how hot is the sauna", passages_of(ESCUELA, GYM), MINILM)
 
     question, sentence = MINILM.embed_array(
         ["how hot is the sauna", "The sauna is heated to 85 degrees."]
@@ -236,7 +239,7 @@ def test_the_nearest_sentence_is_the_best_of_all_passages() -> None:
 
 
 def test_shared_sense_is_the_mean_of_the_nearest_words_of_one_passage() -> None:
-    passages = found(ESCUELA, GYM)
+    passages = passages_of(ESCUELA, GYM)
 
     shared = shared_sense("¿alquilar guitarra?", passages, MUSE)
 

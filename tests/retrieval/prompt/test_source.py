@@ -31,7 +31,7 @@ def test_an_answer_that_is_there_brings_no_notice() -> None:
 
 
 def test_an_answer_that_is_not_there_is_said_in_the_language_of_the_question() -> None:
-    for question, language, said in (
+    for question, language, sentence in (
         ("Who painted Guernica?", "en", "Your documents do not seem to answer this"),
         ("¿Quién pintó el Guernica?", "es", "Tus documentos no parecen responder a esto"),
     ):
@@ -41,7 +41,7 @@ def test_an_answer_that_is_not_there_is_said_in_the_language_of_the_question() -
 
         assert notice.answer == ABSENT[language]
         assert notice.answer in notice.instruction
-        assert notice.text.startswith(said)
+        assert notice.text.startswith(sentence)
 
 
 def test_where_nothing_is_found_that_is_said_too() -> None:

@@ -38,8 +38,8 @@ PISCINA = Evidence(
     ],
 )
 def test_figures_that_mean_the_same_agree(text: str, same: str) -> None:
-    for one in figures(text):
-        assert any(one.agrees(other) for other in figures(same)), one
+    for figure in figures(text):
+        assert any(figure.agrees(other) for other in figures(same)), figure
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_figures_that_mean_the_same_agree(text: str, same: str) -> None:
     ],
 )
 def test_figures_that_mean_something_else_do_not_agree(text: str, other: str) -> None:
-    assert not any(one.agrees(two) for one in figures(text) for two in figures(other))
+    assert not any(figure.agrees(another) for figure in figures(text) for another in figures(other))
 
 
 def test_a_quotation_keeps_the_order_of_its_words() -> None:
@@ -121,11 +121,11 @@ def test_an_english_statement_is_checked_on_a_spanish_passage_by_figures_and_nam
 
 
 def test_a_sentence_of_two_languages_is_mostly_a_quotation_or_nothing() -> None:
-    said = "day ticket in Norby costs 4 euros"
+    quoted = "day ticket in Norby costs 4 euros"
 
-    assert is_supported(f"de la sedimenta {said}.", POOLS) is False
-    assert is_supported(f"según los horarios, una de las piscinas: {said}.", POOLS) is False
-    assert is_supported(f"es: a {said}.", POOLS)
+    assert is_supported(f"de la sedimenta {quoted}.", POOLS) is False
+    assert is_supported(f"según los horarios, una de las piscinas: {quoted}.", POOLS) is False
+    assert is_supported(f"es: a {quoted}.", POOLS)
 
 
 def test_a_lost_or_added_not_is_seen_in_spanish() -> None:

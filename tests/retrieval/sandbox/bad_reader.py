@@ -34,8 +34,8 @@ def leave() -> None:
 
 
 def hoard() -> None:
-    held = [bytearray(1_000_000) for _ in range(100_000)]
-    raise ValueError(len(held))
+    hoarded = [bytearray(1_000_000) for _ in range(100_000)]
+    raise ValueError(len(hoarded))
 
 
 def blunder() -> None:

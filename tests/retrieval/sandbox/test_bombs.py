@@ -67,12 +67,12 @@ def surroundings() -> set[str]:
 
 def readers() -> list[psutil.Process]:
     """Return the readers that this process has started and that live, and what they have started."""
-    found = []
+    started = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
             if child.status() != psutil.STATUS_ZOMBIE and CHILD in " ".join(child.cmdline()):
-                found += [child, *child.children(recursive=True)]
-    return found
+                started += [child, *child.children(recursive=True)]
+    return started
 
 
 @pytest.fixture(scope="module")
@@ -137,12 +137,12 @@ def test_each_hostile_file_is_over_in_time_and_memory() -> None:
             results.append((result.name, bool(result.document), result.error))
 
     assert [name for name, _, _ in results] == [p.name for p in files]
-    for path, (name, found, error), took in zip(files, results, seconds, strict=True):
+    for path, (name, is_read, error), took in zip(files, results, seconds, strict=True):
         size = path.stat().st_size if path.read_bytes()[:5] == b"%PDF-" else 0
         assert took <= WALL * limits.seconds_for(size) + MARGIN, name
-        assert found != bool(error), name
+        assert is_read != bool(error), name
         assert len(error.splitlines()) <= 1, name
-    assert {name for name, found, _ in results if found} >= {
+    assert {name for name, is_read, _ in results if is_read} >= {
         "pdf_memory_heavy_400p.pdf",
         "made_pdf_named_docx.docx",
         "txt_utf32.txt",

@@ -40,11 +40,11 @@ DRAW = random.Random(7)
 
 def paragraphs(size: int) -> list[str]:
     """Return paragraphs of 60 words, so many bytes together."""
-    found: list[str] = []
+    texts: list[str] = []
     while size > 0:
-        found.append(" ".join(DRAW.choices(WORDS, k=60)).capitalize() + ".")
-        size -= len(found[-1])
-    return found
+        texts.append(" ".join(DRAW.choices(WORDS, k=60)).capitalize() + ".")
+        size -= len(texts[-1])
+    return texts
 
 
 def markdown(path: Path) -> Path:
@@ -73,14 +73,14 @@ def rich_text(path: Path) -> Path:
 
 
 def message(path: Path) -> Path:
-    made = EmailMessage()
-    made["From"], made["To"], made["Subject"] = "a@b.c", "d@e.f", "Files"
-    made.set_content("See attached.")
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "a@b.c", "d@e.f", "Files"
+    mail.set_content("See attached.")
     for i in range(3):
         text = "\n\n".join(paragraphs(2_000_000))
-        made.add_attachment(text.encode(), maintype="text", subtype="plain", filename=f"{i}.txt")
-    made.add_attachment(bytes(3 * MB), maintype="image", subtype="png", filename="a.png")
-    path.write_bytes(made.as_bytes())
+        mail.add_attachment(text.encode(), maintype="text", subtype="plain", filename=f"{i}.txt")
+    mail.add_attachment(bytes(3 * MB), maintype="image", subtype="png", filename="a.png")
+    path.write_bytes(mail.as_bytes())
     return path
 
 
@@ -116,7 +116,7 @@ def test_an_honest_file_of_several_megabytes_is_read(
 
     assert result.error == ""
     assert result.document is not None
-    assert sum(len(one.text) for one in result.document.pages) >= characters
+    assert sum(len(part.text) for part in result.document.pages) >= characters
 
 
 def test_only_pdfs_have_more_time_with_their_size() -> None:
@@ -129,12 +129,12 @@ def test_only_pdfs_have_more_time_with_their_size() -> None:
 
 def test_a_pdf_is_told_of_before_it_is_read_also_within_a_file(tmp_path: Path) -> None:
     pdf = write_pdf(tmp_path / "a.pdf", ["A page of text."])
-    told: list[int] = []
+    sizes: list[int] = []
 
-    read(pdf, before_pdf=told.append)
-    read(zipped(tmp_path / "a.zip", {"a.pdf": pdf.read_bytes()}), before_pdf=told.append)
+    read(pdf, before_pdf=sizes.append)
+    read(zipped(tmp_path / "a.zip", {"a.pdf": pdf.read_bytes()}), before_pdf=sizes.append)
 
-    assert told == [pdf.stat().st_size] * 2
+    assert sizes == [pdf.stat().st_size] * 2
 
 
 def test_a_text_that_cannot_be_within_the_limit_is_refused_before_it_is_read(

@@ -35,14 +35,14 @@ def order(folder: Path, what: str) -> Path:
 
 def children() -> list[psutil.Process]:
     """Return the reader processes of this process."""
-    found = []
+    living = []
     for process in psutil.Process().children(recursive=True):
         try:
             if any("retrieval.sandbox.child" in p or "bad_reader" in p for p in process.cmdline()):
-                found.append(process)
+                living.append(process)
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
-    return found
+    return living
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -75,7 +75,7 @@ def pool() -> Iterator[ReaderPool]:
         yield started
 
 
-def one(pool: ReaderPool, path: Path) -> ReadResult:
+def read_one(pool: ReaderPool, path: Path) -> ReadResult:
     (result,) = pool.read([(path.name, path)])
     return result
 
@@ -163,11 +163,11 @@ def test_recognising_pages_has_time_of_its_own_within_a_bound(tmp_path: Path) ->
 
     with ReaderPool(limits=limits) as pool:
         started = time.monotonic()
-        read_ = one(pool, pages)
+        read_ = read_one(pool, pages)
         seconds = time.monotonic() - started
     with ReaderPool(limits=less) as pool:
         started = time.monotonic()
-        refused = one(pool, endless)
+        refused = read_one(pool, endless)
         waited = time.monotonic() - started
         left = [p for p in psutil.process_iter(["name", "cmdline"]) if p.info["name"] == "sleep"]
 
@@ -185,7 +185,7 @@ def test_more_text_than_allowed_is_refused(tmp_path: Path) -> None:
     path.write_text("word " * 1_000)
 
     with ReaderPool(limits=ReaderLimits(characters=4_000)) as pool:
-        result = one(pool, path)
+        result = read_one(pool, path)
 
     assert result.error == f"{path}: holds more than 4,000 characters of text; split it"
 
@@ -195,12 +195,12 @@ def test_a_child_that_dies_between_two_files_costs_neither(
 ) -> None:
     good = tmp_path / "good.txt"
     good.write_text("Good.")
-    first = one(pool, good)
+    first = read_one(pool, good)
     child = children()[0]
     child.kill()
     assert wait_until(lambda: gone(child.pid))
 
-    second = one(pool, good)
+    second = read_one(pool, good)
 
     assert first == second
 
@@ -221,7 +221,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_taken_for_whole(tmp_path: Pat
     writer.start()
     try:
         with ReaderPool() as pool:
-            result = one(pool, path)
+            result = read_one(pool, path)
     finally:
         stop.set()
         writer.join()
@@ -256,7 +256,7 @@ def test_a_reading_given_up_half_way_leaves_the_pool_ready(
     results.close()  # type: ignore[attr-defined]  # a generator
     started = time.monotonic()
 
-    again = one(pool, handbook / "hours.txt")
+    again = read_one(pool, handbook / "hours.txt")
 
     assert again.document == read(handbook / "hours.txt")
     assert time.monotonic() - started < 10
@@ -308,7 +308,7 @@ def test_a_child_that_does_not_start_is_one_sentence(
         ReaderPool() as pool,
         pytest.raises(AdaptError, match=r"does not start \(exit code 1\); `/bin/false -m retr"),
     ):
-        one(pool, handbook / "hours.txt")
+        read_one(pool, handbook / "hours.txt")
 
 
 @LINUX
@@ -318,13 +318,13 @@ def test_a_child_has_no_descriptor_and_no_secret_of_its_parent(
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
     with (tmp_path / "open.txt").open("w") as file, ReaderPool() as pool:
         os.set_inheritable(file.fileno(), True)
-        one(pool, handbook / "hours.txt")
+        read_one(pool, handbook / "hours.txt")
         child = children()[0]
 
-        held = [str(p.readlink()) for p in Path(f"/proc/{child.pid}/fd").iterdir()]
+        open_files = [str(p.readlink()) for p in Path(f"/proc/{child.pid}/fd").iterdir()]
 
-        assert not [name for name in held if name.startswith(str(tmp_path))]
-        assert len(held) <= 8
+        assert not [name for name in open_files if name.startswith(str(tmp_path))]
+        assert len(open_files) <= 8
         assert "HF_TOKEN" not in child.environ()
         assert os.getsid(child.pid) == child.pid
 
@@ -359,10 +359,10 @@ def test_children_end_with_their_parent_even_where_they_hang(
         pids = [c.pid for c in busy()]
 
         parent.send_signal(number)
-        said = parent.communicate(timeout=20)[0]
+        output = parent.communicate(timeout=20)[0]
 
     assert all(wait_until(lambda pid=pid: gone(pid), 5) for pid in pids)  # type: ignore[misc]
-    assert said == ("interrupted\n" if number == signal.SIGINT else "")
+    assert output == ("interrupted\n" if number == signal.SIGINT else "")
 
 
 GROUP = """

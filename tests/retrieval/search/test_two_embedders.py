@@ -171,7 +171,9 @@ def test_a_collection_of_the_format_before_says_what_to_do_and_comes_over(
     (folder / "office_en.txt").write_text(TEXTS["office_en.txt"])
     collection.ingest([folder])
     old_format(collection)
-    said = r"earlier version of adapt \(format 4, .*bring it over with 'adapt ingest PATH .*--rebuild'$"
+    said = (
+        r"earlier version of adapt \(format 4, .*convert it with 'adapt ingest PATH .*--rebuild'$"
+    )
     with pytest.raises(WorkspaceError, match=said):
         Collection.open(workspace, "c", pair())
 

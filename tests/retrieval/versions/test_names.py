@@ -24,9 +24,9 @@ def collection(workspace: Workspace, tmp_path: Path, hashing: TextEmbedder) -> C
     folder = tmp_path / "docs" / unicodedata.normalize("NFD", "Año")
     folder.mkdir(parents=True)
     (folder / PARTED).write_text("La torre de la villa mide 31 metros.")
-    made = Collection.open_or_create(workspace, "c", hashing)
-    made.ingest([tmp_path / "docs"])
-    return made
+    created = Collection.open_or_create(workspace, "c", hashing)
+    created.ingest([tmp_path / "docs"])
+    return created
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
@@ -93,8 +93,8 @@ def test_a_person_in_a_file_name_alone_is_found_first(
     names = ("amira_holt.txt", "BenOsei.txt", "rios-carla.txt", "dmitri_volk.txt")
     for place, name in enumerate(names):
         (folder / name).write_text(f"Salary {41 + place}000 euros. Starts at {7 + place}:00.")
-    made = Collection.open_or_create(workspace, "c", minilm)
-    made.ingest([folder])
+    created = Collection.open_or_create(workspace, "c", minilm)
+    created.ingest([folder])
 
     for question, name in (
         ("Amira Holt", "amira_holt.txt"),
@@ -102,4 +102,4 @@ def test_a_person_in_a_file_name_alone_is_found_first(
         ("¿Cuánto gana Carla Rios?", "rios-carla.txt"),
         ("dmitri_volk.txt", "dmitri_volk.txt"),
     ):
-        assert made.search(question)[0].chunk.document == name
+        assert created.search(question)[0].chunk.document == name

@@ -35,8 +35,8 @@ class Scattered(HashEmbedder):
 
 
 def texts(collection: Collection) -> list[str]:
-    found = collection.search("anything", top_k=100, settings=ALL)
-    return sorted(passage.chunk.text for passage in found)
+    passages = collection.search("anything", top_k=100, settings=ALL)
+    return sorted(passage.chunk.text for passage in passages)
 
 
 def write(folder: Path, hours: str) -> None:
@@ -60,7 +60,7 @@ def test_an_earlier_version_is_brought_back_whole(workspace: Workspace, folder: 
     assert texts(collection) == ["The office opens at two."]
     assert rollback(collection, 1) == 5
     assert texts(collection) == ["The office opens at one."]
-    assert [one.version for one in collection.versions()] == [5, 4, 3, 2]
+    assert [manifest.version for manifest in collection.versions()] == [5, 4, 3, 2]
     with pytest.raises(NotFoundError, match=r"no earlier version named '1'; .*there is: 2, 3, 4"):
         rollback(collection, 1)
 
@@ -91,7 +91,7 @@ def test_only_as_many_versions_are_kept_as_the_settings_say(
 
     left = {path.name for path in (collection.folder / "segments").iterdir()}
 
-    assert [one.version for one in collection.versions()] == [3, 2]
+    assert [manifest.version for manifest in collection.versions()] == [3, 2]
     assert left == named_segments(collection.folder)
     assert len(left) == 2
 
@@ -156,7 +156,7 @@ def test_a_removed_document_is_in_no_file_any_more(workspace: Workspace, folder:
     collection.ingest([folder])
     write(folder, "three")
     collection.ingest([folder])
-    found = collection.search("vault", top_k=9, settings=ALL)
+    passages = collection.search("vault", top_k=9, settings=ALL)
     vector = np.array(Scattered().embed([f"{VAULT} It is new."])[0], np.float32).tobytes()[:64]
     old = np.array(Scattered().embed([f"{VAULT} It is old."])[0], np.float32).tobytes()[:64]
     before = bytes_of(workspace)
@@ -167,7 +167,7 @@ def test_a_removed_document_is_in_no_file_any_more(workspace: Workspace, folder:
     for trace in (b"zanzibar", vector, old):
         assert any(trace in data for data in before.values())
         assert [name for name, data in after.items() if trace in data] == []
-    assert any("vault" in p.chunk.document for p in found)
+    assert any("vault" in p.chunk.document for p in passages)
     assert texts(collection) == ["The office opens at three."]
     assert len(collection.versions()) == 1
 

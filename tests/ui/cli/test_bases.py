@@ -43,8 +43,8 @@ def cache(tmp_path: Path, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def memory(monkeypatch: pytest.MonkeyPatch, *, available: int, total: int) -> None:
     real = base_actions.psutil.virtual_memory()
-    told = real._replace(available=available, total=total)
-    monkeypatch.setattr(base_actions.psutil, "virtual_memory", lambda: told)
+    faked = real._replace(available=available, total=total)
+    monkeypatch.setattr(base_actions.psutil, "virtual_memory", lambda: faked)
 
 
 def test_the_list_says_what_is_here_and_what_fits(
@@ -52,11 +52,11 @@ def test_the_list_says_what_is_here_and_what_fits(
 ) -> None:
     memory(monkeypatch, available=KNOWN[0].chat_bytes, total=2 * KNOWN[0].training_bytes)
 
-    said = shell("bases", "--json")
+    result = shell("bases", "--json")
 
-    bases = {one["id"]: one for one in json.loads(said.out)["bases"]}
+    bases = {base["id"]: base for base in json.loads(result.out)["bases"]}
     assert list(bases) == [known.id for known in KNOWN]
-    assert [name for name, one in bases.items() if one["here"]] == [FETCHED]
+    assert [name for name, base in bases.items() if base["here"]] == [FETCHED]
     assert bases[SMALLEST]["fits_chat"] == "yes"
     assert bases[SMALLEST]["fits_training"] == "if others close"
     memory(monkeypatch, available=10**9, total=KNOWN[-1].chat_bytes)
@@ -64,13 +64,13 @@ def test_the_list_says_what_is_here_and_what_fits(
 
 
 def test_the_table_is_for_people_and_the_help_has_examples(shell: Shell, cache: Path) -> None:
-    said = shell("bases")
+    result = shell("bases")
     helped = shell("bases", "fetch", "--help")
 
-    assert said.code == 0
-    assert all(known.id in said.out for known in KNOWN)
-    assert "gemma (gated)" in said.out
-    assert "adapt bases fetch ID" in said.err
+    assert result.code == 0
+    assert all(known.id in result.out for known in KNOWN)
+    assert "gemma (gated)" in result.out
+    assert "adapt bases fetch ID" in result.err
     assert "HF_TOKEN" in helped.out
     assert "adapt bases fetch Qwen/Qwen3-0.6B" in helped.out
 
@@ -81,10 +81,10 @@ def test_offline_a_fetch_is_one_sentence(
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    said = shell("bases", "fetch", SMALLEST)
+    result = shell("bases", "fetch", SMALLEST)
 
-    assert said.code == 2
-    assert said.err == (
+    assert result.code == 2
+    assert result.err == (
         f"error: base '{SMALLEST}' is not here, and HF_HUB_OFFLINE forbids to fetch it; unset it, or name a local folder\n"
     )
 

@@ -24,11 +24,11 @@ VAULT = "The vault opens with the word zanzibar at midnight."
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "contracts"
-    made.mkdir()
-    (made / "vault.txt").write_text(VAULT)
-    (made / "hours.md").write_text("# Hours\n\nThe office opens at nine.")
-    return made
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    (contracts / "vault.txt").write_text(VAULT)
+    (contracts / "hours.md").write_text("# Hours\n\nThe office opens at nine.")
+    return contracts
 
 
 @pytest.fixture
@@ -89,12 +89,12 @@ def test_an_earlier_version_is_listed_and_brought_back(run: Run, folder: Path) -
     run("ingest", folder, "--collection", "c")
 
     code, out, _ = run("documents", "rollback", "--collection", "c", "--json")
-    _, found, _ = run("search", "when does the office open", "--collection", "c", "--json")
+    _, results, _ = run("search", "when does the office open", "--collection", "c", "--json")
     _, listed, _ = run("documents", "versions", "--collection", "c", "--json")
 
     assert (code, json.loads(out)["artifact"]) == (0, "c@3")
-    assert "at nine" in json.loads(found)["passages"][0]["text"]
-    assert [one["version"] for one in json.loads(listed)["versions"]] == [3, 2, 1]
+    assert "at nine" in json.loads(results)["passages"][0]["text"]
+    assert [version["version"] for version in json.loads(listed)["versions"]] == [3, 2, 1]
 
 
 @pytest.mark.slow
@@ -118,7 +118,7 @@ def test_a_removed_document_leaves_no_trace_in_the_workspace_not_even_in_stored_
     assert (code, after) == (0, [])
     assert json.loads(out)["turns"] >= 1
     _, listed, _ = run("documents", "list", "--collection", "c", "--json")
-    assert [one["document"] for one in json.loads(listed)["documents"]] == ["hours.md"]
+    assert [document["document"] for document in json.loads(listed)["documents"]] == ["hours.md"]
 
 
 def test_a_passage_opens_in_its_page_for_who_may_read_it(run: Run, private: Path) -> None:
@@ -129,12 +129,12 @@ def test_a_passage_opens_in_its_page_for_who_may_read_it(run: Run, private: Path
 
     code, shown, _ = run("documents", "open", chunk_id, *bo)
     _, out, _ = run("documents", "open", chunk_id, *bo, "--json")
-    hidden, said, _ = run("documents", "open", chunk_id, "--collection", "c", "--json")
+    hidden, printed, _ = run("documents", "open", chunk_id, "--collection", "c", "--json")
 
     assert code == 0
     assert "The office opens at nine." in shown
     assert json.loads(out)["document"] == "hours.md"
-    assert (hidden, "nine" in said) == (2, False)
+    assert (hidden, "nine" in printed) == (2, False)
 
 
 @pytest.mark.slow
@@ -151,12 +151,12 @@ def test_questions_are_made_from_headings_and_measured(
 
     with path.open("a", encoding="utf-8") as file:
         file.write('{"question": "What is the weather like?", "relevant": []}\n')
-    _, shown, said = run("search", "evaluate", "--collection", "c", "--questions", path)
+    _, shown, messages = run("search", "evaluate", "--collection", "c", "--questions", path)
 
     assert (code, json.loads(out)["questions"], measured) == (0, 1, 0)
     assert json.loads(quality)["parts"]["fused"]["ndcg@10"]["mean"] == 1.0
     assert "1 questions" in shown
-    assert "left out for naming no relevant document: 1" in said
+    assert "left out for naming no relevant document: 1" in messages
 
 
 @pytest.mark.slow
@@ -168,7 +168,7 @@ def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder
     run("ingest", folder, "--collection", "c")
     search = ("search", "office oficina opens", "--collection", "c", "--json")
 
-    found = {
+    results = {
         words: json.loads(run(*search, *words)[1])
         for words in (
             (),
@@ -178,14 +178,14 @@ def test_a_search_is_narrowed_before_it_ranks_and_says_what_ran(run: Run, folder
             ("--pages", "2-"),
         )
     }
-    wrong, _, said = run(*search, "--pages", "5-3")
+    wrong, _, message = run(*search, "--pages", "5-3")
 
-    documents = [{p["document"] for p in one["passages"]} for one in found.values()]
+    documents = [{p["document"] for p in result["passages"]} for result in results.values()]
     assert documents[0] >= {"hours.md", "notes/es.md"}
     assert documents[1:] == [{"notes/es.md"}, {"notes/es.md"}, {"hours.md"}, set()]
-    assert found[()]["ran"] == ["dense", "lexical", "distinct"]
-    assert found[("--heading", "hours", "--no-dense")]["ran"] == ["filter", "lexical", "distinct"]
-    assert (wrong, "the first comes after the last" in said) == (2, True)
+    assert results[()]["ran"] == ["dense", "lexical", "distinct"]
+    assert results[("--heading", "hours", "--no-dense")]["ran"] == ["filter", "lexical", "distinct"]
+    assert (wrong, "the first comes after the last" in message) == (2, True)
 
 
 @pytest.mark.slow

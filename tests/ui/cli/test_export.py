@@ -30,15 +30,15 @@ def test_an_export_tells_what_it_is_and_whether_it_was_opened_again(
 ) -> None:
     code, out, err = run("export", "team", "--out", tmp_path / "out", "--json")
 
-    said = json.loads(out)
+    printed = json.loads(out)
     assert code == 0, err
-    assert (said["artifact"], said["path"], said["form"], said["verified"]) == (
+    assert (printed["artifact"], printed["path"], printed["form"], printed["verified"]) == (
         team,
         str(tmp_path / "out"),
         "hf",
         True,
     )
-    assert said["verification"]["same"] == 20
+    assert printed["verification"]["same"] == 20
     assert "licences: plain@1: no licence is stated" in err
 
 
@@ -66,7 +66,7 @@ def test_several_adapters_go_to_vllm(run: Run, tmp_path: Path, team: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("team", "--to", "onnx", "--out", "x"), "there are hf, gguf, ollama, vllm, hub"),
         (("plain", "--to", "gguf", "--out", "x"), "merge it first: adapt merge NAME --adapter"),
@@ -77,14 +77,14 @@ def test_several_adapters_go_to_vllm(run: Run, tmp_path: Path, team: str) -> Non
     ],
 )
 def test_faults_are_sentences(
-    run: Run, team: str, words: tuple[str, ...], said: str, tmp_path: Path
+    run: Run, team: str, words: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     words = tuple(str(tmp_path / word) if word == "x" else word for word in words)
 
     code, out, err = run("export", *words)
 
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert not (tmp_path / "x").exists()
 
 

@@ -23,8 +23,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
             main([*map(str, words), "--workspace", str(tmp_path / "workspace")])
-        said = capsys.readouterr()
-        return int(str(left.value.code or 0)), said.out, said.err
+        captured = capsys.readouterr()
+        return int(str(left.value.code or 0)), captured.out, captured.err
 
     return call
 
@@ -105,14 +105,14 @@ def test_a_training_in_the_background_is_watched_and_its_faults_are_said_at_once
     data = rows(tmp_path / "rows.jsonl")
     flags = ("--base", base, "--epochs", 1, "--background", "--json")
 
-    refused, _, said = run("finetune", "support", tmp_path / "none.jsonl", *flags)
+    refused, _, message = run("finetune", "support", tmp_path / "none.jsonl", *flags)
     code, out, err = run("finetune", "support", data, *flags)
     job = json.loads(out)["job"]
     watched, ended, _ = run("jobs", "watch", job, "--json")
     _, listed, _ = run("jobs", "list", "--json")
     _, shown, _ = run("models", "list", "--json")
 
-    assert (refused, "no such file" in said) == (2, True)
+    assert (refused, "no such file" in message) == (2, True)
     assert code == 0, err
     assert watched == 0
     assert json.loads(ended)["status"] == "done", ended
@@ -132,14 +132,14 @@ def test_a_plan_says_what_it_takes_and_a_dataset_what_it_holds(
 
     code, out, err = run("finetune", "support", table, "--dry-run", *flags)
     checked, report, _ = run("data", "check", table, *flags)
-    wrong, _, said = run("data", "check", table, "--base", base, "--columns", "prompt")
+    wrong, _, message = run("data", "check", table, "--base", base, "--columns", "prompt")
 
     plan = json.loads(out)
     assert code == 0, err
     assert plan["rows"] == 22
     assert plan["estimate"]["seconds"] > 0
     assert (checked, json.loads(report)["rows"]) == (0, 24)
-    assert (wrong, "write it as prompt=question" in said) == (2, True)
+    assert (wrong, "write it as prompt=question" in message) == (2, True)
 
 
 def test_feedback_of_one_turn_is_listed_reported_exported_and_forgotten(
@@ -200,13 +200,13 @@ def test_a_conversation_says_what_a_follow_up_question_was_searched_for(
     typed = iter(["How much is the Merlin saw?", "who makes it?", "/why", "/quit"])
     monkeypatch.setattr("builtins.input", lambda _: next(typed))
 
-    code, _, told = run("chat", "--model", base)
+    code, _, messages = run("chat", "--model", base)
 
     assert code == 0
     assert (
-        told.count("searched for: who makes the Merlin saw?") == 2
+        messages.count("searched for: who makes the Merlin saw?") == 2
     )  # under the answer, and for /why
-    assert "searched for: How much" not in told
+    assert "searched for: How much" not in messages
 
 
 def test_a_held_answer_to_a_chat_with_tools_is_a_call(
@@ -249,7 +249,9 @@ def test_documents_are_ingested_found_and_cited_in_the_prompt(
     code, out, err = run("ingest", folder, "--collection", "h", "--json")
     report = json.loads(out)
     _, again, _ = run("ingest", folder, "--collection", "h", "--json")
-    _, found, _ = run("search", "price of the bicycle", "--collection", "h", "--top-k", 1, "--json")
+    _, results, _ = run(
+        "search", "price of the bicycle", "--collection", "h", "--top-k", 1, "--json"
+    )
     _, words, _ = run("search", "BICYCLES", "--collection", "h", "--no-dense", "--json")
     questions = tmp_path / "questions.jsonl"
     questions.write_text('{"question": "What does the Swift bicycle cost?", "relevant": ["bikes"]}')
@@ -257,7 +259,7 @@ def test_documents_are_ingested_found_and_cited_in_the_prompt(
         "search", "evaluate", "--collection", "h", "--questions", questions, "--json"
     )
     questions.write_text('{"question": "x", "relevant": ["gone.txt"]}')
-    refused, _, said = run("search", "evaluate", "--collection", "h", "--questions", questions)
+    refused, _, message = run("search", "evaluate", "--collection", "h", "--questions", questions)
     _, chat, _ = run(
         "chat",
         "--model",
@@ -273,14 +275,14 @@ def test_documents_are_ingested_found_and_cited_in_the_prompt(
     assert len(report["added"]) == 2
     assert "empty.txt" in json.dumps(report["failed"])
     assert json.loads(again)["chunks"] == 0
-    [passage] = json.loads(found)["passages"]
+    [passage] = json.loads(results)["passages"]
     assert passage["document"].endswith("bikes.txt")
     assert {"page", "heading", "score", "scores", "text"} <= passage.keys()
     assert json.loads(words)["parts"] == ["lexical"]
     assert [p["document"] for p in json.loads(words)["passages"]] == ["bikes.txt"]
     assert measured == 0
     assert json.loads(quality)["parts"]["fused"]["ndcg@10"]["mean"] == 1.0
-    assert (refused, "line 1: the collection has no document 'gone.txt'" in said) == (2, True)
+    assert (refused, "line 1: the collection has no document 'gone.txt'" in message) == (2, True)
     assert json.loads(chat)["passages"][0]["document"].endswith("office.md")
     assert "[1] " in json.loads(chat)["prompt"]["messages"][0]["content"]
 
@@ -342,14 +344,14 @@ BAD = {
 def test_bad_input_is_one_sentence_with_exit_code_2_and_leaves_nothing(
     case: str, run: Run, tmp_path: Path
 ) -> None:
-    words, said = BAD[case]
+    words, message = BAD[case]
     Workspace(tmp_path / "workspace")
 
     code, out, err = run(*words(tmp_path), "--json")
 
     [error] = [line for line in err.splitlines() if line.startswith("error: ")]
     assert code == 2
-    assert said in error
+    assert message in error
     assert "Traceback" not in err
     assert set(json.loads(out)) == {"error"}
     artifacts = tmp_path / "workspace" / "artifacts"
@@ -415,9 +417,9 @@ def test_a_full_disk_and_a_held_lock_are_sentences(
     code, _, err = run("models", "list")
     assert (code, "the disk is full" in err) == (2, True)
 
-    def held(*_: object, **__: object) -> None:
+    def locked(*_: object, **__: object) -> None:
         raise Timeout(str(tmp_path / "x.lock"))
 
-    monkeypatch.setattr("adapt.registry.registry.Registry.list", held)
+    monkeypatch.setattr("adapt.registry.registry.Registry.list", locked)
     code, _, err = run("models", "list")
     assert (code, "in use by another process" in err) == (2, True)

@@ -25,20 +25,22 @@ def test_domains_of_a_file_are_planned_trained_and_told_together(
 
     planned, plans, err = run("finetune", "--all", file, "--dry-run", "--json")
     code, out, err = run("finetune", "--all", file, "--rank", 2, "--json")
-    shown, said, _ = run("finetune", "--all", file, "--seed", 1)
+    shown, text, _ = run("finetune", "--all", file, "--seed", 1)
 
-    made = json.loads(out)["artifacts"]
+    artifacts = json.loads(out)["artifacts"]
     assert (planned, code, shown) == (0, 0, 0), err
     assert {name: plan["rank"] for name, plan in json.loads(plans)["domains"].items()} == {
         "support": 16,
         "other": 4,
     }
-    assert [one["artifact"] for one in made] == ["support@1", "other@1"]
-    assert all(Path(one["path"], "adapter_model.safetensors").is_file() for one in made)
-    assert set(made[0]["metrics"]["elsewhere"]) == {"general text", "other"}
-    config = json.loads(Path(made[1]["path"], "adapter_config.json").read_text())
+    assert [artifact["artifact"] for artifact in artifacts] == ["support@1", "other@1"]
+    assert all(
+        Path(artifact["path"], "adapter_model.safetensors").is_file() for artifact in artifacts
+    )
+    assert set(artifacts[0]["metrics"]["elsewhere"]) == {"general text", "other"}
+    config = json.loads(Path(artifacts[1]["path"], "adapter_config.json").read_text())
     assert config["r"] == 2  # a flag goes before the file
-    assert "support@2: " in said
+    assert "support@2: " in text
     assert "other · train: " in err
 
 
@@ -53,11 +55,11 @@ def test_domains_are_trained_in_the_background(
 
     result = json.loads(ended)["result"]
     assert watched == 0, ended
-    assert [one["artifact"] for one in result["artifacts"]] == ["support@1", "other@1"]
+    assert [artifact["artifact"] for artifact in result["artifacts"]] == ["support@1", "other@1"]
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--all", "domains.yaml", "--test", "x.jsonl"), "--test is set in the file"),
         (("--all", "no.yaml"), "no.yaml: cannot be read"),
@@ -72,13 +74,13 @@ def test_what_does_not_go_together_is_one_sentence(
     tmp_path: Path,
     two_adapters: tuple[Path, Path, Path],
     words: tuple[str, ...],
-    said: str,
+    message: str,
 ) -> None:
     domains(tmp_path, two_adapters[0])
-    there = [tmp_path / one if one.endswith("yaml") else one for one in words]
+    there = [tmp_path / word if word.endswith("yaml") else word for word in words]
 
     code, _, err = run("finetune", *there)
 
     assert code == 2
-    assert said in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert "Traceback" not in err

@@ -19,20 +19,20 @@ from tests.ui.cli.test_main import Run, run  # noqa: F401  a fixture
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     root = tmp_path_factory.mktemp("pair")
     base = make_base(root / "base")
-    found = find_base(str(base), Workspace(root / "w"))
+    opened = find_base(str(base), Workspace(root / "w"))
     learned = [
-        Example((Message("user", one), Message("assistant", "8:00 hours")))
-        for one in ("one", "two")
+        Example((Message("user", question), Message("assistant", "8:00 hours")))
+        for question in ("one", "two")
     ]
     adapters = [
-        train(found, root / name, [row], keep=[], seed=seed)
+        train(opened, root / name, [row], keep=[], seed=seed)
         for seed, (name, row) in enumerate(zip("ab", learned, strict=True))
     ]
     return base, adapters
 
 
 def rows(path: Path, *asked: str) -> Path:
-    lines = [json.dumps({"prompt": one, "completion": "8:00 hours"}) for one in asked]
+    lines = [json.dumps({"prompt": question, "completion": "8:00 hours"}) for question in asked]
     path.write_text("\n".join(lines) + "\n")
     return path
 
@@ -45,7 +45,7 @@ def flags(pair: tuple[Path, list[Path]]) -> list[str]:
 def test_every_method_is_listed_with_its_parameters(run: Run) -> None:  # noqa: F811
     code, out, _ = run("merge", "methods", "--json")
 
-    methods = {one["method"]: one for one in json.loads(out)["methods"]}
+    methods = {method["method"]: method for method in json.loads(out)["methods"]}
     assert code == 0
     assert {"ties", "task_arithmetic", "core_space"} <= methods.keys()
     density = next(p for p in methods["ties"]["parameters"] if p["name"] == "density")
@@ -57,12 +57,12 @@ def test_adapters_are_analysed_without_merging(
     pair: tuple[Path, list[Path]],
 ) -> None:
     code, out, err = run("merge", "analyse", *flags(pair), "--json")
-    told = json.loads(out)
+    printed = json.loads(out)
 
     assert code == 0, err
-    assert told["advice"] is None
-    assert [one["layer"] for one in told["layers"]] == ["layer 0", "layer 1"]
-    assert told["whole"]["cosines"][0][0] == 1.0
+    assert printed["advice"] is None
+    assert [layer["layer"] for layer in printed["layers"]] == ["layer 0", "layer 1"]
+    assert printed["whole"]["cosines"][0][0] == 1.0
 
     code, out, _ = run("merge", "analyse", *flags(pair))
     assert (code, "opposed signs" in out, "not measured" in out) == (0, True, True)
@@ -87,10 +87,10 @@ def test_a_searched_merge_is_reported_and_gated(
 
     code, out, err = run("merge", "m", *flags(pair), *search, "--test", f"a={unseen}", "--json")
     assert code == 0, err
-    made = json.loads(out)
-    assert made["metrics"]["search"]["trials"] == 3
-    report = json.loads((Path(made["path"]) / "report.json").read_text())
-    assert made["metrics"]["merge_report"] == report
+    printed = json.loads(out)
+    assert printed["metrics"]["search"]["trials"] == 3
+    report = json.loads((Path(printed["path"]) / "report.json").read_text())
+    assert printed["metrics"]["merge_report"] == report
     assert set(report["domains"]) == {"a"}
     assert run("models", "verify", "--json")[0] == 0
 
@@ -111,11 +111,11 @@ def test_a_search_for_an_adapter_tries_only_what_can_be_one(
     }
     (tmp_path / "r.yaml").write_text(yaml.safe_dump(recipe))
 
-    made = run("merge", "m", *flags(pair), *search, "--json")
+    searched = run("merge", "m", *flags(pair), *search, "--json")
     refused = run("merge", "run", str(tmp_path / "r.yaml"), "--as", "adapter")
 
-    assert made[0] == 0, made[2]
-    assert json.loads(made[1])["metrics"]["search"]["trials"] == 4
+    assert searched[0] == 0, searched[2]
+    assert json.loads(searched[1])["metrics"]["search"]["trials"] == 4
     assert (tmp_path / "workspace/artifacts/m/1/adapter_config.json").is_file()
     assert (refused[0], "ties cannot give an adapter; leave it out" in refused[2]) == (2, True)
 
@@ -158,10 +158,10 @@ def test_a_recipe_searches_and_evaluates_as_its_own_sections_say(
 
     assert code == 0, err
     metrics = json.loads(out)["metrics"]
-    told = metrics["merge_report"]["domains"]
+    domains = metrics["merge_report"]["domains"]
     assert metrics["search"]["trials"] == 2
     assert metrics["search"]["best"].startswith("ties")
-    assert {name: Path(one["adapter"]).name for name, one in told.items()} == {
+    assert {name: Path(domain["adapter"]).name for name, domain in domains.items()} == {
         "b": "b",
         "other": "a",
     }

@@ -45,11 +45,11 @@ def all_documents() -> dict[str, str]:
 def test_the_script_makes_exactly_the_shipped_bytes(tmp_path: Path) -> None:
     assert main(["--out", str(tmp_path)]) == 0
 
-    made = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    written = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
     shipped = {path.relative_to(DATA) for path in DATA.rglob("*") if path.is_file()}
-    assert shipped - made == {Path("LICENSE"), Path("README.md"), Path("questions.jsonl")}
-    assert made <= shipped
-    for name in made:
+    assert shipped - written == {Path("LICENSE"), Path("README.md"), Path("questions.jsonl")}
+    assert written <= shipped
+    for name in written:
         assert (tmp_path / name).read_bytes() == (DATA / name).read_bytes(), name
 
 
@@ -70,28 +70,28 @@ def test_a_folder_that_cannot_be_written_is_named(
 def test_no_prompt_occurs_on_two_sides_and_none_twice(domain: str) -> None:
     prompts = {side: [prompt for prompt, _ in read(domain, side)] for side in SIDES}
 
-    for one, other in combinations(SIDES, 2):
-        assert not {text.lower() for text in prompts[one]} & {
-            text.lower() for text in prompts[other]
-        }, (one, other)
+    for first, second in combinations(SIDES, 2):
+        assert not {text.lower() for text in prompts[first]} & {
+            text.lower() for text in prompts[second]
+        }, (first, second)
     for side, count in COUNTS.items():
         assert len(prompts[side]) == len(set(prompts[side])) == count, side
 
 
 @pytest.mark.parametrize("domain", DOMAINS)
 def test_no_two_sides_share_a_template(domain: str) -> None:
-    made = {
+    by_side = {
         side: support.make_rows(support.read_source(), side)
         if domain == "support"
         else dates.make_rows(dates.read_source(), side)
         for side in SIDES
     }
 
-    used = {side: {row.template for row in rows} for side, rows in made.items()}
+    used = {side: {row.template for row in rows} for side, rows in by_side.items()}
 
-    for one, other in combinations(SIDES, 2):
-        assert not used[one] & used[other], (one, other)
-    for side, rows in made.items():
+    for first, second in combinations(SIDES, 2):
+        assert not used[first] & used[second], (first, second)
+    for side, rows in by_side.items():
         assert len(used[side]) >= 12, side
         assert [(row.prompt, row.answer) for row in rows] == read(domain, side)
 
@@ -109,10 +109,10 @@ def pools(domain: str) -> list[dict[Side, list[str]]]:
     """Return every set of templates, openings or closings by its side, whether a row uses it or not."""
     if domain == "dates":
         languages = (dates.read_source().english, dates.read_source().spanish)
-        return [{side: getattr(one, side) for side in SIDES} for one in languages]
+        return [{side: getattr(language, side) for side in SIDES} for language in languages]
     source = support.read_source()
     frames = (source.openings, source.closings, source.openings_es, source.closings_es)
-    return [{side: getattr(one, side) for side in SIDES} for one in frames] + [
+    return [{side: getattr(frame, side) for side in SIDES} for frame in frames] + [
         {side: intent.pool(side, spanish=spanish) for side in SIDES}
         for intent in source.intents.values()
         for spanish in (False, True)
@@ -126,8 +126,8 @@ def test_templates_openings_and_closings_each_serve_one_side(domain: str) -> Non
         for side in SIDES
     }
 
-    for one, other in combinations(SIDES, 2):
-        assert not by_side[one] & by_side[other], (one, other)
+    for first, second in combinations(SIDES, 2):
+        assert not by_side[first] & by_side[second], (first, second)
 
 
 def runs(text: str, length: int) -> set[tuple[str, ...]]:
@@ -147,8 +147,8 @@ def test_no_two_sides_share_six_words_in_a_row(domain: str) -> None:
 
     known = {side: set().union(*(runs(text, 6) for text in rows)) for side, rows in texts.items()}
 
-    for one, other in combinations(SIDES, 2):
-        assert not known[one] & known[other], (one, other)
+    for first, second in combinations(SIDES, 2):
+        assert not known[first] & known[second], (first, second)
 
 
 @pytest.mark.slow
@@ -178,8 +178,8 @@ def test_counting_words_does_not_solve_the_routing_task() -> None:
 def test_no_day_occurs_on_two_sides() -> None:
     days = {side: {answer for _, answer in read("dates", side)} for side in SIDES}
 
-    for one, other in combinations(SIDES, 2):
-        assert not days[one] & days[other], (one, other)
+    for first, second in combinations(SIDES, 2):
+        assert not days[first] & days[second], (first, second)
     assert all(re.fullmatch(r"202[4-9]-\d\d-\d\d", day) for side in SIDES for day in days[side])
 
 
@@ -224,9 +224,13 @@ def test_each_domain_begins_with_its_own_cue() -> None:
 
 
 def test_the_pages_of_a_pdf_are_read_as_they_were_written() -> None:
-    written = {one.name: one for one in documents.read_source() if one.name.endswith(".pdf")}
+    written = {
+        document.name: document
+        for document in documents.read_source()
+        if document.name.endswith(".pdf")
+    }
 
-    assert {len(one.sections) for one in written.values()} == {2, 3}
+    assert {len(document.sections) for document in written.values()} == {2, 3}
     for name, document in written.items():
         reader = pypdf.PdfReader(DATA / "documents" / name, strict=True)
         assert reader.metadata is not None

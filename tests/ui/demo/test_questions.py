@@ -19,7 +19,9 @@ from ui.demo.run import DATA, ingest_documents
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 NATURAL = BENCHMARKS / "answers" / "natural_questions.jsonl"
-DEVELOPMENT = {one.name: one / "questions.jsonl" for one in (BENCHMARKS / "development").iterdir()}
+DEVELOPMENT = {
+    folder.name: folder / "questions.jsonl" for folder in (BENCHMARKS / "development").iterdir()
+}
 FOLDERS = {
     sets.QUESTIONS: DATA / "documents",
     NATURAL: DATA / "documents",
@@ -82,7 +84,7 @@ def test_one_sentence_or_row_tells_what_a_right_answer_holds_and_no_other_does(p
             name
             for name, texts in documents.items()
             for text in texts
-            if asked.is_told_by(text) and asked.is_right(text)
+            if asked.is_answered_in(text) and asked.is_right(text)
         ]
         assert telling == list(asked.relevant), asked.question
 
@@ -108,8 +110,11 @@ def test_a_question_of_the_other_language_is_told_from_one_of_its_documents(path
 
 def test_the_sets_have_the_sizes_that_they_are_said_to_have() -> None:
     demo, natural = read_natural(), read_natural(NATURAL)
-    languages = Counter(one.language for one in demo)
-    kinds, others = Counter(one.kind for one in demo), Counter(one.kind for one in natural)
+    languages = Counter(question.language for question in demo)
+    kinds, others = (
+        Counter(question.kind for question in demo),
+        Counter(question.kind for question in natural),
+    )
 
     assert (len(demo), languages["en"], languages["es"]) == (60, 30, 30)
     assert (kinds["table"], kinds["absent"]) == (15, 12)
@@ -125,9 +130,9 @@ def test_the_sets_have_the_sizes_that_they_are_said_to_have() -> None:
 def test_no_question_stands_in_two_sets_or_twice() -> None:
     asked = {path: [fold(q.question) for q in read_natural(path)] for path in FOLDERS}
 
-    assert all(len(set(one)) == len(one) for one in asked.values())
-    for one, other in combinations(asked.values(), 2):
-        assert not set(one) & set(other)
+    assert all(len(set(questions)) == len(questions) for questions in asked.values())
+    for first, second in combinations(asked.values(), 2):
+        assert not set(first) & set(second)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ def test_only_a_refusal_is_right_where_there_is_no_answer(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"right": []}, "what a right answer holds are missing"),
         ({"right": [[]]}, "what a right answer holds are missing"),
@@ -169,12 +174,12 @@ def test_only_a_refusal_is_right_where_there_is_no_answer(answer: str) -> None:
     ],
 )
 def test_a_line_that_cannot_be_judged_by_is_named(
-    tmp_path: Path, change: dict[str, object], said: str
+    tmp_path: Path, change: dict[str, object], message: str
 ) -> None:
     path = tmp_path / "q.jsonl"
     path.write_text(json.dumps({**OPENING.model_dump(), **change}), encoding="utf-8")
 
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=message):
         read_natural(path)
 
 
@@ -204,8 +209,10 @@ def test_a_report_counts_by_language_and_kind_and_shows_the_wrong_ones_as_wrong(
     assert (counts["questions"], counts["right"], counts["share"]) == (4, 2, 0.5)
     assert (counts["answerable"], counts["falsely_refused"], counts["well_cited"]) == (3, 1, 1)
     assert list(report.groups()) == [("en", "text"), ("en", "absent")]
-    assert report.as_json()["wrong"] == [one.as_json() for one in report.wrong]
-    assert [one.answer for one in report.wrong] == [one.answer for one in report.answers[2:]]
+    assert report.as_json()["wrong"] == [answer.as_json() for answer in report.wrong]
+    assert [answer.answer for answer in report.wrong] == [
+        answer.answer for answer in report.answers[2:]
+    ]
     assert "2 of 4 answers are wrong" in text
     assert "wrong: Sorry, the passages do not say.   [nothing cited]" in text
     assert "right: “8:00” or “eight” and “opens” in hours.txt" in text
@@ -222,22 +229,22 @@ def ctx(tmp_path_factory: pytest.TempPathFactory) -> Context:
 
 @pytest.mark.slow
 def test_questions_are_asked_each_by_itself_or_in_one_conversation_a_language(ctx: Context) -> None:
-    asked = [one for one in read_natural() if one.kind == "text"][::8]
+    asked = [question for question in read_natural() if question.kind == "text"][::8]
 
     apart = ask_natural(ctx, asked)
     together = ask_natural(ctx, asked, together=True)
 
-    assert {one.language for one in asked} == {"en", "es"}
+    assert {question.language for question in asked} == {"en", "es"}
     for report in (apart, together):
-        assert [one.question for one in report.answers] == asked
-        assert all(one.answer for one in report.answers)
+        assert [answer.question for answer in report.answers] == asked
+        assert all(answer.answer for answer in report.answers)
         documents = {path.name for path in (DATA / "documents").iterdir()}
-        assert {name for one in report.answers for name in one.documents} <= documents
-    assert any(one.documents for one in apart.answers)
+        assert {name for answer in report.answers for name in answer.documents} <= documents
+    assert any(answer.documents for answer in apart.answers)
     lengths = [
         len(ctx.feedback.turns(session, user=USER)) for session, _ in ctx.feedback.sessions(USER)
     ]
-    by_language = Counter(one.language for one in asked)
+    by_language = Counter(question.language for question in asked)
     assert sorted(lengths) == sorted([1] * len(asked) + list(by_language.values()))
 
 
@@ -256,14 +263,14 @@ def test_the_command_prints_shares_and_the_wrong_answers_and_ends_well(
 
     with pytest.raises(SystemExit) as shown:
         main(["--workspace", workspace, "demo", "--questions"])
-    text, said = capsys.readouterr()
+    text, messages = capsys.readouterr()
     with pytest.raises(SystemExit) as given:
         main(["--workspace", workspace, "demo", "--questions", "--json"])
-    told = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
 
     assert (shown.value.code, given.value.code) == (0, 0)
-    assert told["questions"] == len(lines) == 4
-    assert {(one["language"], one["kind"]) for one in told["groups"]} >= {("en", "text")}
-    assert f"{len(told['wrong'])} of 4 answers are wrong" in text
-    assert all(one["answer"] in text for one in told["wrong"])
-    assert "ask" in said
+    assert printed["questions"] == len(lines) == 4
+    assert {(group["language"], group["kind"]) for group in printed["groups"]} >= {("en", "text")}
+    assert f"{len(printed['wrong'])} of 4 answers are wrong" in text
+    assert all(answer["answer"] in text for answer in printed["wrong"])
+    assert "ask" in messages

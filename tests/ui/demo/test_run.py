@@ -1,4 +1,4 @@
-"""The whole way once, with a few seconds of training: that every step is there and hangs together, not how good it gets."""
+"""Everything once, with a few seconds of training: that every step is there and hangs together, not how good it gets."""
 
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -47,14 +47,14 @@ def test_every_model_is_measured_on_both_domains_and_each_merge_keeps_its_line(
 ) -> None:
     ctx, report = demo
 
-    told = report.as_json()["scoreboard"]
+    scoreboard = report.as_json()["scoreboard"]
 
-    assert isinstance(told, dict)
+    assert isinstance(scoreboard, dict)
     models = {"starter", *(a.reference for a in (*report.adapters, *report.merges))}
-    assert set(told) == models
+    assert set(scoreboard) == models
     for merged in report.merges:
         stored = ctx.registry.get(merged.reference).card.metrics["tasks"]
-        assert stored == told[merged.reference]
+        assert stored == scoreboard[merged.reference]
     assert "support" in report.closing()
     assert str(report.merges[0].path) in report.closing()
 

@@ -186,13 +186,13 @@ def test_what_a_reader_should_know_of_an_answer_stands_under_it(app: App) -> Non
     notice = "Nothing in your documents is near this question."
     known = {**EMPTY_ACCOUNT, "notices": [notice], "removed_citations": 2}
     app.ctx.feedback.begin_turn(Turn("t1", session_id, "me", "q", "a"), account=known)
-    one = {
+    account = {
         **EMPTY_ACCOUNT,
         "removed_citations": 1,
         "unsupported_citations": [2],
         "corrected_citations": [[1, 3]],
     }
-    app.ctx.feedback.begin_turn(Turn("t2", session_id, "me", "q", "a"), account=one)
+    app.ctx.feedback.begin_turn(Turn("t2", session_id, "me", "q", "a"), account=account)
 
     app.page.session_state["conversation"] = session_id
     app.run()
@@ -203,9 +203,10 @@ def test_what_a_reader_should_know_of_an_answer_stands_under_it(app: App) -> Non
     assert "1 of the answer's citations points to no passage and was removed." in removed[1]
     captions = [re.sub("[\\\\\u2060]", "", caption.value) for caption in app.page.caption]
     assert any(
-        "1 sentence lost its citation: passage 2 does not say it." in one for one in captions
+        "1 sentence lost its citation: passage 2 does not say it." in caption
+        for caption in captions
     )
-    assert any("the sentence stands in passage 3, not in 1." in one for one in captions)
+    assert any("the sentence stands in passage 3, not in 1." in caption for caption in captions)
 
 
 def test_a_follow_up_question_is_shown_as_it_was_searched(app: App) -> None:
@@ -219,7 +220,9 @@ def test_a_follow_up_question_is_shown_as_it_was_searched(app: App) -> None:
     app.run()
 
     captions = [caption.value.replace("\\", "") for caption in app.page.caption]
-    assert [one for one in captions if "searched" in one] == [f"searched for: {searched}"]
+    assert [caption for caption in captions if "searched" in caption] == [
+        f"searched for: {searched}"
+    ]
 
 
 def test_with_documents_switched_off_no_passage_is_in_the_prompt(app: App, tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "contracts"
-    made.mkdir()
-    (made / "vault.txt").write_text("The vault opens with the word zanzibar at midnight.")
-    (made / "hours.md").write_text("# Hours\n\nThe office opens at nine.")
-    return made
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    (contracts / "vault.txt").write_text("The vault opens with the word zanzibar at midnight.")
+    (contracts / "hours.md").write_text("# Hours\n\nThe office opens at nine.")
+    return contracts
 
 
 @pytest.fixture
@@ -35,13 +35,13 @@ def shown(app: App, folder: Path) -> App:
 def everything(app: App) -> str:
     """Return all that the page says."""
     kinds = ("text", "markdown", "caption", "info", "error", "warning", "html")
-    said = [
+    texts = [
         str(element.value) for kind in kinds for element in app.page.get(kind) if kind != "html"
     ]
-    said += [str(element.proto) for element in app.page.get("html")]
-    said += [str(table.value) for table in app.page.dataframe]
-    said += [str(box.options) for box in app.page.selectbox]
-    return "\n".join(said)
+    texts += [str(element.proto) for element in app.page.get("html")]
+    texts += [str(table.value) for table in app.page.dataframe]
+    texts += [str(box.options) for box in app.page.selectbox]
+    return "\n".join(texts)
 
 
 def test_the_owner_sees_documents_and_searches_them(shown: App) -> None:
@@ -56,13 +56,13 @@ def test_the_owner_sees_documents_and_searches_them(shown: App) -> None:
 
 def test_another_user_sees_nothing_of_it_on_any_page(shown: App) -> None:
     shown.be("eve")
-    said = [everything(shown)]
+    pages = [everything(shown)]
     for view in ("views/chat.py", "views/models.py", "views/documents.py"):
         shown.page.switch_page(view)
         shown.run()
-        said.append(everything(shown))
+        pages.append(everything(shown))
 
-    assert not any("contracts" in one or "vault" in one or "zanzibar" in one for one in said)
+    assert not any("contracts" in page or "vault" in page or "zanzibar" in page for page in pages)
     assert collections(shown.ctx, user="eve") == []
 
 
@@ -75,8 +75,10 @@ def test_an_earlier_version_is_brought_back_on_the_page(shown: App, folder: Path
     shown.page.button(key="back-contracts-1").click()
     shown.run()
 
-    found = open_collection(shown.ctx, "contracts", user="bo").search("When does the office open?")
-    assert "at nine" in found[0].chunk.text
+    passages = open_collection(shown.ctx, "contracts", user="bo").search(
+        "When does the office open?"
+    )
+    assert "at nine" in passages[0].chunk.text
 
 
 def test_who_may_read_is_changed_on_the_page(shown: App) -> None:
@@ -117,4 +119,4 @@ def test_files_that_are_given_are_read_in_the_background_for_their_user_alone(ap
     assert "rule" not in str(ended.result)
     assert collections(app.ctx, user="bo") == ["mine"]
     assert collections(app.ctx, user="eve") == []
-    assert not any("reading documents" in str(one.value) for one in app.page.caption)
+    assert not any("reading documents" in str(caption.value) for caption in app.page.caption)

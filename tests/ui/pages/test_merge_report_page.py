@@ -37,7 +37,7 @@ def test_a_merge_below_the_base_is_shown_and_not_promoted(app: App, tmp_path: Pa
 
     (verdict,) = app.page.error
     assert verdict.value.startswith("WORSE than the base on dates")
-    assert not any("](http" in one.value for one in (*app.page.error, *app.page.markdown))
+    assert not any("](http" in element.value for element in (*app.page.error, *app.page.markdown))
     assert app.page.button(key="promote-merged@1").disabled
     tables = [frame.value for frame in app.page.dataframe]
     assert any("own adapter" in table and table["base"].tolist() == [0.5] for table in tables)

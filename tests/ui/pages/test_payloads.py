@@ -56,19 +56,19 @@ def context(tmp_path: Path) -> Iterator[Context]:
 def assert_inert(shell: Shell, *words: object, harmless: set[str] | None = None) -> None:
     """Run a command in every way and insist that nothing which it prints acts on a terminal."""
     piped = shell(*words)
-    told = shell(*words, "--json")
+    as_json = shell(*words, "--json")
     seen = shell(*words, on_terminal=True)
     assert controls(piped.all) == set()
-    assert controls(told.all) == set()
-    assert isinstance(json.loads(told.out), dict)
-    styles = {one for one in controls(seen.out) if re.fullmatch(r"\x1b\[[0-9;]*m", one)}
+    assert controls(as_json.all) == set()
+    assert isinstance(json.loads(as_json.out), dict)
+    styles = {control for control in controls(seen.out) if re.fullmatch(r"\x1b\[[0-9;]*m", control)}
     assert controls(seen.out) - styles <= (harmless or set())
 
 
-def passages(found: list[str]) -> list[Passage]:
+def passages(strings: list[str]) -> list[Passage]:
     return [
         Passage(Chunk(text, text, "r", text, page=1, heading=text), 0.5, {"dense": 0.5})
-        for text in found
+        for text in strings
     ]
 
 
@@ -81,8 +81,8 @@ def test_search_shows_documents_headings_and_passages(
 
     assert_inert(shell, "search", "x", "--collection", "c")
 
-    told = json.loads(shell("search", "x", "--collection", "c", "--json").out)
-    assert [p["text"] for p in told["passages"]] == texts()
+    printed = json.loads(shell("search", "x", "--collection", "c", "--json").out)
+    assert [p["text"] for p in printed["passages"]] == texts()
     lines = shell("search", "x", "--collection", "c").out.splitlines()
     assert not any(line.startswith("error") for line in lines)
     piped = "".join("".join(lines).split())
@@ -91,18 +91,18 @@ def test_search_shows_documents_headings_and_passages(
     assert r"\u001b[31mred" in piped
 
 
-def fake_answer(found: list[str]) -> Generation:
+def fake_answer(strings: list[str]) -> Generation:
     """Return an answer, of real values, that ended; every piece, label and message of it is a payload."""
     pieces = tuple(
-        ContextPiece(p.chunk.chunk_id, p.chunk.text, p.label, passage=p) for p in passages(found)
+        ContextPiece(p.chunk.chunk_id, p.chunk.text, p.label, passage=p) for p in passages(strings)
     )
     account = tuple(
         AccountEntry("documents", p.piece_id, p.label, p.text, 0.5, kept=True, number=n)
         for n, p in enumerate(pieces, start=1)
     )
-    messages = (Message("system", "\n".join(found)), Message("user", "\n".join(found)))
+    messages = (Message("system", "\n".join(strings)), Message("user", "\n".join(strings)))
     generation = Generation("t", Prompt(messages, pieces, account, 1, 2, 0, 0))
-    for text in found:
+    for text in strings:
         generation.append(text + "\n")
     generation.end(generation.text, "done")
     return generation
@@ -115,8 +115,8 @@ def test_chat_shows_the_answer_and_its_sources(
 
     assert_inert(shell, "chat", "--once", "x")
 
-    told = json.loads(shell("chat", "--once", "x", "--json").out)
-    assert told["answer"] == "".join(f"{text}\n" for text in texts())
+    printed = json.loads(shell("chat", "--once", "x", "--json").out)
+    assert printed["answer"] == "".join(f"{text}\n" for text in texts())
     sources = [line for line in shell("chat", "--once", "x").err.splitlines() if "  [" in line]
     assert sum(bool(re.match(r"  \[\d+\] ", line)) for line in sources) == len(texts())
 
@@ -139,7 +139,7 @@ def test_a_conversation_shows_answer_prompt_and_errors(
     piped, seen = talk(on_terminal=False), talk(on_terminal=True)
 
     assert controls(piped.all) == set()
-    assert {one for one in controls(seen.out) if not one.endswith("m")} == set()
+    assert {control for control in controls(seen.out) if not control.endswith("m")} == set()
     assert "[system] " in piped.err
     assert not re.search(r"^error: the disk is full", piped.err, re.MULTILINE)
 
@@ -156,8 +156,8 @@ def test_feedback_shows_what_was_asked_answered_and_corrected(
 
     assert_inert(shell, "feedback", "list")
 
-    told = json.loads(shell("feedback", "list", "--json").out)["feedback"]
-    assert {row["question"] for row in told} == set(texts())
+    printed = json.loads(shell("feedback", "list", "--json").out)["feedback"]
+    assert {row["question"] for row in printed} == set(texts())
 
 
 @pytest.mark.slow
@@ -202,17 +202,17 @@ def test_jobs_show_titles_and_errors(shell: Shell, context: Context) -> None:
 def test_ingest_shows_names_reasons_and_progress(
     shell: Shell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fake(found: list[str]) -> Callable[..., IngestReport]:
+    def fake(strings: list[str]) -> Callable[..., IngestReport]:
         def ingest(
             *_: object, progress: Callable[[ProgressEvent], None], **__: object
         ) -> IngestReport:
-            for text in found:
+            for text in strings:
                 progress(ProgressEvent(text, detail=text))
                 progress(ProgressEvent("read", 1, 2, detail=text))
-            for text in found[:20]:
+            for text in strings[:20]:
                 progress(ProgressEvent(text, 1, 2, detail=text))
             return IngestReport(
-                added=found, failed=[(t, t) for t in found], skipped=[(t, t) for t in found]
+                added=strings, failed=[(t, t) for t in strings], skipped=[(t, t) for t in strings]
             )
 
         return ingest
@@ -240,12 +240,12 @@ def test_an_error_that_quotes_a_file_is_one_line(
 
     monkeypatch.setattr("ui.actions.documents.search", search)
 
-    said = shell("search", "x", "--collection", "c", "--json")
+    result = shell("search", "x", "--collection", "c", "--json")
 
-    assert said.code == 2
-    assert controls(said.all) == set()
-    assert len(said.err.splitlines()) == 1
-    assert set(json.loads(said.out)) == {"error"}
+    assert result.code == 2
+    assert controls(result.all) == set()
+    assert len(result.err.splitlines()) == 1
+    assert set(json.loads(result.out)) == {"error"}
 
 
 @pytest.mark.slow
@@ -257,9 +257,9 @@ def test_words_that_the_shell_passes_on_are_quoted_safely(shell: Shell) -> None:
                 ("models", text),
                 ("search", "x", "--collection", text),
             ):
-                said = shell(*words)
-                assert said.code == 2, text
-                assert controls(said.all) == set(), text
+                result = shell(*words)
+                assert result.code == 2, text
+                assert controls(result.all) == set(), text
 
 
 @pytest.mark.slow
@@ -283,12 +283,12 @@ def test_a_traceback_and_a_library_s_warning_are_shown_safely(tmp_path: Path) ->
         timeout=120,
     )
 
-    said = ended.stderr.decode()
+    stderr = ended.stderr.decode()
     assert ended.returncode == 1
-    assert "Traceback" in said
-    assert r"ValueError: page \u001b]0;x\u0007 \u009b \u202e" in said
-    assert r"object \u001b]0;x\u0007 \u202e" in said
-    assert controls(said) == set()
+    assert "Traceback" in stderr
+    assert r"ValueError: page \u001b]0;x\u0007 \u009b \u202e" in stderr
+    assert r"object \u001b]0;x\u0007 \u202e" in stderr
+    assert controls(stderr) == set()
 
 
 def test_a_console_reads_no_markup_in_cells_and_titles() -> None:

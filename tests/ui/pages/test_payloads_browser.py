@@ -71,7 +71,7 @@ class Watched:
 
     def shown(self, selector: str) -> list[str]:
         """Return the texts of all elements that a selector finds, as a reader sees them."""
-        return [one.replace(JOINER, "") for one in self.page.evaluate(SHOWN, selector)]
+        return [text.replace(JOINER, "") for text in self.page.evaluate(SHOWN, selector)]
 
     def everything(self) -> str:
         return squeezed(self.page.evaluate("document.body.innerText"))
@@ -138,15 +138,15 @@ def watched(browser: Browser, address: str) -> Iterator[Watched]:
     context.close()
 
 
-def account_of(found: list[str]) -> dict[str, JsonValue]:
+def account_of(strings: list[str]) -> dict[str, JsonValue]:
     """Return an account in which every text stands as a passage, a message and a notice."""
     pieces: list[JsonValue] = [
         {"source": text, "piece_id": text, "label": text, "text": f"{text}\n{text}", "score": 0.5}
         | {"kept": True, "number": number, "why": text}
-        for number, text in enumerate(found, start=1)
+        for number, text in enumerate(strings, start=1)
     ]
-    messages: list[JsonValue] = [{"role": "user", "content": text} for text in found]
-    notices: list[JsonValue] = list(found)
+    messages: list[JsonValue] = [{"role": "user", "content": text} for text in strings]
+    notices: list[JsonValue] = list(strings)
     return {
         **EMPTY_ACCOUNT,
         "pieces": pieces,
@@ -156,23 +156,23 @@ def account_of(found: list[str]) -> dict[str, JsonValue]:
     }
 
 
-def joined(found: list[str]) -> str:
+def joined(strings: list[str]) -> str:
     """Return texts as one; what is stored loses blanks and controls at its ends, so the ends are words."""
-    return "\n\n".join(["First.", *found, "Last."])
+    return "\n\n".join(["First.", *strings, "Last."])
 
 
-def store(ctx: Context, session_id: str, turn_id: str, found: list[str], *, user: str) -> None:
-    together = joined(found)
-    turn = Turn(turn_id, session_id, user, together, together, model=together, adapter=found[0])
-    ctx.feedback.begin_turn(turn, account=account_of(found))
+def store(ctx: Context, session_id: str, turn_id: str, strings: list[str], *, user: str) -> None:
+    together = joined(strings)
+    turn = Turn(turn_id, session_id, user, together, together, model=together, adapter=strings[0])
+    ctx.feedback.begin_turn(turn, account=account_of(strings))
     ctx.feedback.rate(turn_id, user=user, comment=together, correction=together)
 
 
 @needs_browser
 def test_a_conversation_of_payloads_is_text(watched: Watched, ctx: Context) -> None:
     session_id = ctx.feedback.new_session("eve")
-    found = texts()
-    batches = [found[n : n + TURN] for n in range(0, len(found), TURN)]
+    strings = texts()
+    batches = [strings[n : n + TURN] for n in range(0, len(strings), TURN)]
     for number, batch in enumerate(batches):
         store(ctx, session_id, f"t{number}", batch, user="eve")
 
@@ -181,17 +181,17 @@ def test_a_conversation_of_payloads_is_text(watched: Watched, ctx: Context) -> N
 
     watched.assert_inert()
     bodies = [squeezed(printable(joined(batch))) for batch in batches]
-    seen = [squeezed(one) for one in watched.shown('[data-testid="stText"]')]
+    seen = [squeezed(text) for text in watched.shown('[data-testid="stText"]')]
     assert [seen.count(body) for body in bodies] == [3] * len(
         bodies
     )  # question, answer, correction
     buttons = [
-        squeezed(one) for one in watched.shown('[data-testid="stPopoverButton"]') if "·" in one
+        squeezed(text) for text in watched.shown('[data-testid="stPopoverButton"]') if "·" in text
     ]
-    for text, button in zip(found, buttons, strict=True):
+    for text, button in zip(strings, buttons, strict=True):
         assert squeezed(sentence(text)) in button, text
-    notices = [squeezed(one) for one in watched.shown('[data-testid="stAlert"]')]
-    for text, notice in zip(found, notices, strict=True):
+    notices = [squeezed(text) for text in watched.shown('[data-testid="stAlert"]')]
+    for text, notice in zip(strings, notices, strict=True):
         assert squeezed(sentence(text)) in notice, text
     page = watched.everything()
     for batch in batches:
@@ -221,7 +221,7 @@ def test_a_passage_and_a_prompt_of_payloads_open_as_text(watched: Watched, ctx: 
     watched.page.get_by_text("What went into this prompt").click()
     watched.page.get_by_test_id("stCode").nth(len(texts()) - 1).wait_for()
     watched.assert_inert()
-    codes = [squeezed(one) for one in watched.shown('[data-testid="stCode"] code')]
+    codes = [squeezed(text) for text in watched.shown('[data-testid="stCode"] code')]
     assert codes == [squeezed(printable(text)) for text in texts()]
 
 
@@ -240,7 +240,7 @@ def test_titles_of_payloads_are_text(watched: Watched, ctx: Context) -> None:
 
     watched.assert_inert()
     shown = watched.shown('[class*="st-key-open-"] button')
-    assert [squeezed(one) for one in shown] == [squeezed(sentence(title)) for title in titles]
+    assert [squeezed(text) for text in shown] == [squeezed(sentence(title)) for title in titles]
 
 
 @needs_browser

@@ -44,9 +44,9 @@ def test_nothing_in_a_passage_becomes_an_element(long: str) -> None:
 
         assert elements.tags <= {"div", "mark", "details", "summary"}, payload.name
         assert elements.attributes <= {"style", "dir"}, payload.name
-        found = squeezed(elements.text)
-        assert squeezed(printable(payload.text)) in found, payload.name
-        assert HOST not in payload.text or HOST in found, payload.name
+        rendered = squeezed(elements.text)
+        assert squeezed(printable(payload.text)) in rendered, payload.name
+        assert HOST not in payload.text or HOST in rendered, payload.name
 
 
 def test_a_stored_passage_knows_its_document_and_page() -> None:

@@ -45,27 +45,38 @@ def list_documents(
     if not collection:
         shown = table("", "collection", "version", "documents", "parked", "who may read it")
         rows = []
-        for one in opened:
-            counts = len(one.documents()), len(one.parked())
-            shown.add_row(one.name, str(one.version), *map(str, counts), one.access.describe())
-            access = one.access.model_dump(mode="json")
-            row = {"collection": one.name, "version": one.version, "access": access}
+        for opened_collection in opened:
+            counts = len(opened_collection.documents()), len(opened_collection.parked())
+            shown.add_row(
+                opened_collection.name,
+                str(opened_collection.version),
+                *map(str, counts),
+                opened_collection.access.describe(),
+            )
+            access = opened_collection.access.model_dump(mode="json")
+            row = {
+                "collection": opened_collection.name,
+                "version": opened_collection.version,
+                "access": access,
+            }
             rows.append({**row, "documents": counts[0], "parked": counts[1]})
         output.result(
             {"collections": rows}, shown if opened else "none yet; adapt ingest makes one"
         )
         return
-    (one,) = opened
+    (opened_collection,) = opened
     shown = table("", "document", "pages", "chunks", "title", "warnings")
-    for name, entry in one.documents().items():
+    for name, entry in opened_collection.documents().items():
         missing = " ".join(entry.warnings)
         shown.add_row(name, str(entry.pages), str(entry.chunks), entry.title, missing)
-    for name, parked in one.parked().items():
+    for name, parked in opened_collection.parked().items():
         shown.add_row(name, "", "", "", parked.reason)
     data = {
-        "collection": one.name,
-        "documents": [{"document": n, **e.model_dump()} for n, e in one.documents().items()],
-        "parked": [{"file": n, **e.model_dump()} for n, e in one.parked().items()],
+        "collection": opened_collection.name,
+        "documents": [
+            {"document": n, **e.model_dump()} for n, e in opened_collection.documents().items()
+        ],
+        "parked": [{"file": n, **e.model_dump()} for n, e in opened_collection.parked().items()],
     }
     output.result(data, shown)
 
@@ -77,19 +88,21 @@ def versions(ctx: typer.Context, collection: CollectionOption, user: UserOption 
 
     output: Output = ctx.obj
     context = output.open(create=False)
-    found = open_collection(context, collection, user=acting_user(context, user)).versions()
+    manifests = open_collection(context, collection, user=acting_user(context, user)).versions()
     shown = table("", "version", "made", "documents", "chunks", "")
-    for number, one in enumerate(found):
-        counts = str(len(one.documents)), str(one.chunks)
-        shown.add_row(str(one.version), one.made_at, *counts, "" if number else "seen now")
+    for number, manifest in enumerate(manifests):
+        counts = str(len(manifest.documents)), str(manifest.chunks)
+        shown.add_row(
+            str(manifest.version), manifest.made_at, *counts, "" if number else "seen now"
+        )
     rows = [
         {
-            "version": one.version,
-            "made_at": one.made_at,
-            "documents": len(one.documents),
-            "chunks": one.chunks,
+            "version": manifest.version,
+            "made_at": manifest.made_at,
+            "documents": len(manifest.documents),
+            "chunks": manifest.chunks,
         }
-        for one in found
+        for manifest in manifests
     ]
     output.result({"collection": collection, "versions": rows}, shown)
 
@@ -147,8 +160,8 @@ def remove(
     turns = remove_documents(context, collection, documents, user=acting_user(context, user))
     output.result(
         {"collection": collection, "removed": documents, "turns": turns},
-        f"{collection}: {len(documents)} removed for good; {turns} stored prompts had their text, it is gone "
-        "there too; answers stay as they were given",
+        f"{collection}: {len(documents)} removed for good, their text also from {turns} stored prompts; "
+        "answers stay as they were given",
     )
 
 

@@ -106,13 +106,13 @@ def _show_report(
 ) -> None:
     from ui.actions.documents import open_collection
 
-    for word, told in (
+    for word, notes in (
         ("skipped", report.skipped),
         ("not read", report.failed),
         ("still not read", report.parked),
         ("warning", report.warnings),
     ):
-        for name, reason in told:
+        for name, reason in notes:
             output.say(f"{word}: {name}: {reason}")
     name = request.collection
     parked = f", {len(report.parked)} parked" if report.parked else ""
@@ -122,6 +122,10 @@ def _show_report(
         f"{len(report.failed)} failed{parked}; {report.chunks} chunks embedded in {report.seconds:.1f} s"
     )
     target = open_collection(context, name, user=request.user)
-    made = {"artifact": f"{name}@{target.version}", "path": str(target.folder), "collection": name}
+    artifact = {
+        "artifact": f"{name}@{target.version}",
+        "path": str(target.folder),
+        "collection": name,
+    }
     access = target.access.model_dump(mode="json")
-    output.result({**made, "access": access, **asdict(report)}, text)
+    output.result({**artifact, "access": access, **asdict(report)}, text)

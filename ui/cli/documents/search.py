@@ -223,9 +223,9 @@ def questions(
     context = output.open(create=False)
     asking = Asking(collection, acting_user(context, user), count, model)
     with output.progress() as progress:
-        made = make_questions(context, out, asking, progress=progress)
+        written = make_questions(context, out, asking, progress=progress)
     by = f"by {model}" if model else "from headings"
     output.result(
-        {"path": str(out), "questions": made, "made_by": model or "headings"},
-        f"{out}: {made} questions made {by}; they make a search look too good, since they share its documents' words",
+        {"path": str(out), "questions": written, "made_by": model or "headings"},
+        f"{out}: {written} questions made {by}; they make a search look too good, since they share its documents' words",
     )

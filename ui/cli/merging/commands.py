@@ -114,7 +114,7 @@ def by_flags(
     ] = None,
     normalize: Annotated[
         bool | None,
-        typer.Option(help="Divide sums by the weights; TIES does so unless told otherwise."),
+        typer.Option(help="Divide sums by the weights; TIES does so by default."),
     ] = None,
     parameter: Annotated[
         list[str] | None,
@@ -134,7 +134,7 @@ def by_flags(
 ) -> None:
     """Build a recipe from flags and run it."""
     from merge.recipes.from_flags import recipe_from_flags
-    from ui.actions.merging import held_by
+    from ui.actions.merging import plan_of
 
     recipe = recipe_from_flags(
         adapter,
@@ -148,8 +148,8 @@ def by_flags(
         calibration=dict(pairs_of("--calibration", calibration)),
     )
     settings = search_of(validation, search_minutes, search_trials)
-    held = _held(test, validation, settings, joint, controls=controls).over(held_by(recipe))
-    _run(ctx.obj, recipe, form, held, rank=rank, max_error=max_error)
+    plan = _plan(test, validation, settings, joint, controls=controls).over(plan_of(recipe))
+    _run(ctx.obj, recipe, form, plan, rank=rank, max_error=max_error)
 
 
 @merge_app.command("run")
@@ -168,16 +168,16 @@ def run_recipe(
 ) -> None:
     """Merge by a recipe in YAML (mergekit's schema as a subset, plus `adapter: NAME@v`)."""
     from merge.recipes.recipe import Recipe, read_recipe
-    from ui.actions.merging import held_by
+    from ui.actions.merging import plan_of
 
     read = read_recipe(recipe)
     settings = search_of(validation, search_minutes, search_trials)
-    held = _held(test, validation, settings, joint, controls=controls)
+    plan = _plan(test, validation, settings, joint, controls=controls)
     if isinstance(read, Recipe):
-        held = held.over(held_by(read))
-        _run(ctx.obj, read, form, held, rank=rank, max_error=max_error)
+        plan = plan.over(plan_of(read))
+        _run(ctx.obj, read, form, plan, rank=rank, max_error=max_error)
     else:
-        _run_by_mergekit(ctx.obj, read, held)
+        _run_by_mergekit(ctx.obj, read, plan)
 
 
 @merge_app.command("check")
@@ -191,8 +191,8 @@ def check_recipe(
     output: Output = ctx.obj
     read = read_recipe(recipe)
     if not isinstance(read, Recipe):
-        told = check_mergekit(output.open(), read)
-        output.result(asdict(told), mergekit_text(told))
+        checked = check_mergekit(output.open(), read)
+        output.result(asdict(checked), mergekit_text(checked))
         return
     report = check_merge(output.open(), read)
     shown = table("", "adapter", "parameters", "ranks", "tensors")
@@ -247,7 +247,7 @@ def _run(
     output: Output,
     recipe: "Recipe",
     form: Form,
-    held: "MeasurePlan",
+    plan: "MeasurePlan",
     *,
     rank: int | None,
     max_error: float | None,
@@ -261,24 +261,24 @@ def _run(
     limits = AdapterLimits(rank, max_error)
     with output.progress() as progress:
         artifact = merge(
-            output.open(), recipe, form=written, held=held, limits=limits, progress=progress
+            output.open(), recipe, form=written, plan=plan, limits=limits, progress=progress
         )
-    told = [report_text(artifact), f"{artifact.reference}: {artifact.card.summary}", artifact.path]
-    output.artifact(artifact, "\n".join(str(part) for part in told if str(part)).strip())
+    lines = [report_text(artifact), f"{artifact.reference}: {artifact.card.summary}", artifact.path]
+    output.artifact(artifact, "\n".join(str(part) for part in lines if str(part)).strip())
 
 
-def _run_by_mergekit(output: Output, recipe: "MergekitRecipe", held: "MeasurePlan") -> None:
+def _run_by_mergekit(output: Output, recipe: "MergekitRecipe", plan: "MeasurePlan") -> None:
     from ui.actions.merging import run_by_mergekit, tests_of
 
-    if held.search or held.validation:
+    if plan.search or plan.validation:
         raise typer.BadParameter("a search is for merges of adapters; mergekit runs this recipe")
-    tests = held.tests or tests_of(recipe)
+    tests = plan.tests or tests_of(recipe)
     with output.progress() as progress:
         artifact = run_by_mergekit(output.open(), recipe, tests=tests, progress=progress)
     output.artifact(artifact, f"{artifact.reference}: {artifact.card.summary}\n{artifact.path}")
 
 
-def _held(
+def _plan(
     test: list[str] | None,
     validation: list[str] | None,
     settings: "SearchSettings | None",

@@ -75,8 +75,14 @@ def export(
         private=not public,
     )
     with output.progress() as progress:
-        made = write(output.open(create=False), references, out, request, progress=progress)
-    for warning in (*made.licences.conflicts, *made.licences.warnings, *made.licences.asks):
+        exported = write(output.open(create=False), references, out, request, progress=progress)
+    for warning in (
+        *exported.licences.conflicts,
+        *exported.licences.warnings,
+        *exported.licences.asks,
+    ):
         output.say(f"licences: {warning}")
-    named = ", ".join(made.artifacts)
-    output.result(made.as_json(), f"{named} → {made.path}\n{made.verification.said}")
+    named = ", ".join(exported.artifacts)
+    output.result(
+        exported.as_json(), f"{named} → {exported.path}\n{exported.verification.sentence}"
+    )

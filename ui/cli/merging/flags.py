@@ -31,16 +31,16 @@ def parameters_of(given: Sequence[str] | None) -> "dict[str, Value]":
     """Return PARAMETER=VALUE pairs; a value is read as YAML reads it, so `true` is a flag and `0.5` a number."""
     import yaml
 
-    found: dict[str, Value] = {}
+    parameters: dict[str, Value] = {}
     for text in given or ():
         name, equals, value = text.partition("=")
         if not equals or not name or not value:
             raise typer.BadParameter(f"--set takes PARAMETER=VALUE, not '{text}'")
         try:
-            found[name] = yaml.safe_load(value)
+            parameters[name] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise typer.BadParameter(f"--set {name}: '{value}' is no value") from error
-    return found
+    return parameters
 
 
 def tasks_of(flag: str, given: Sequence[str] | None) -> "list[Task]":

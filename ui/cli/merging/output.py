@@ -22,16 +22,18 @@ def methods_table() -> "tuple[dict[str, object], Table]":
     rows: list[dict[str, object]] = []
     for spec in SPECS.values():
         parameters: list[dict[str, object]] = []
-        for place, one in enumerate(spec.parameters):
-            allowed = ", ".join(one.choices) if one.choices else one.range
-            if isinstance(one.default, bool):
+        for place, parameter in enumerate(spec.parameters):
+            allowed = ", ".join(parameter.choices) if parameter.choices else parameter.range
+            if isinstance(parameter.default, bool):
                 allowed = "true, false"
-            each = " (each model)" if one.per_source else ""
+            each = " (each model)" if parameter.per_source else ""
             name = spec.name if not place else spec.paper if place == 1 else ""
-            shown.add_row(name, one.name + each, allowed, str(one.default), one.help)
+            shown.add_row(
+                name, parameter.name + each, allowed, str(parameter.default), parameter.help
+            )
             parameters.append(
-                {"name": one.name, "range": allowed, "default": one.default, "help": one.help,
-                 "per_source": one.per_source}
+                {"name": parameter.name, "range": allowed, "default": parameter.default, "help": parameter.help,
+                 "per_source": parameter.per_source}
             )  # fmt: skip
         rows.append({"method": spec.name, "paper": spec.paper, "parameters": parameters})
     return {"methods": rows}, shown
@@ -75,7 +77,7 @@ def _numbers(means: object) -> list[tuple[str, float]]:
 def analysis_text(analysis: "Analysis", advised: "Advised | None") -> str:
     """Return the advice where there is one, and the cosine and the share of opposed signs of each pair, by layer."""
     lines = [advised.line] if advised else [
-        "not measured: what the weights alone tell; --validation ADAPTER=FILE says whether to merge"
+        "not measured: from the weights alone; --validation ADAPTER=FILE says whether to merge"
     ]  # fmt: skip
     for first in range(len(analysis.adapters)):
         for second in range(first + 1, len(analysis.adapters)):

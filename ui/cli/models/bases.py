@@ -61,21 +61,21 @@ def list_known(ctx: typer.Context) -> None:
         "context",
         "languages",
     )
-    for one in listed:
-        known = one.known
+    for entry in listed:
+        known = entry.known
         shown.add_row(
             known.id,
-            "here" if one.here else "",
+            "here" if entry.here else "",
             known.licence + (" (gated)" if known.gated else ""),
             _gigabytes(known.disk_bytes),
             _gigabytes(known.chat_bytes),
-            one.fits_chat,
+            entry.fits_chat,
             _gigabytes(known.training_bytes),
-            one.fits_training,
+            entry.fits_training,
             f"{known.context:,}",
             known.languages,
         )
-    output.result({"bases": [one.as_json() for one in listed]}, shown)
+    output.result({"bases": [entry.as_json() for entry in listed]}, shown)
     if not output.as_json:
         output.say(
             "fetch one with: adapt bases fetch ID; then: adapt chat --model ID, adapt finetune … --base ID"
@@ -103,8 +103,8 @@ def fetch(
     for note in fetched.notes:
         output.say(f"note: {note}")
     output.result(
-        base_actions.told(fetched),
-        f"{fetched.base.id} is here and whole: {_gigabytes(fetched.bytes)} in {fetched.base.path}, licence "
+        base_actions.fetched_json(fetched),
+        f"{fetched.base.id} is here and complete: {_gigabytes(fetched.bytes)} in {fetched.base.path}, licence "
         f"{fetched.licence or 'not stated'}; use it with --base {fetched.base.id} or --model {fetched.base.id}",
     )
 

@@ -60,9 +60,13 @@ def evaluate(
             report=lambda what, done, total: progress(ProgressEvent(what, done, total)),
         )
     shown = table("ability", "value", "95 % interval", "n", "goal")
-    for one in figures:
-        goal = "" if one.goal is None else f"{one.goal:.2f}"
+    for figure in figures:
+        goal = "" if figure.goal is None else f"{figure.goal:.2f}"
         shown.add_row(
-            one.name, f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}", str(one.n), goal
+            figure.name,
+            f"{figure.value:.3f}",
+            f"{figure.low:.3f} to {figure.high:.3f}",
+            str(figure.n),
+            goal,
         )
-    output.result({"model": model, "figures": [one.model_dump() for one in figures]}, shown)
+    output.result({"model": model, "figures": [figure.model_dump() for figure in figures]}, shown)

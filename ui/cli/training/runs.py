@@ -56,8 +56,8 @@ def train_all(
         output.job(actions.start_finetune_all(ctx, requests))
         return
     with output.progress() as progress:
-        made = actions.finetune_all(ctx, requests, on=on, progress=progress)
-    output.artifacts(made, "\n".join(map(summary, made)))
+        artifacts = actions.finetune_all(ctx, requests, on=on, progress=progress)
+    output.artifacts(artifacts, "\n".join(map(summary, artifacts)))
 
 
 def go_on(
@@ -78,14 +78,14 @@ def go_on(
         return
     with output.progress() as progress:
         if several:
-            made = actions.resume_all(ctx, run_ids, on=on, progress=progress)
+            artifacts = actions.resume_all(ctx, run_ids, on=on, progress=progress)
         else:
-            made = [actions.resume(ctx, run_ids[0], progress=progress)]
-    text = "\n".join(map(summary, made))
+            artifacts = [actions.resume(ctx, run_ids[0], progress=progress)]
+    text = "\n".join(map(summary, artifacts))
     if several:
-        output.artifacts(made, text)
+        output.artifacts(artifacts, text)
     elif is_first():
-        output.artifact(made[0], text)
+        output.artifact(artifacts[0], text)
 
 
 def summary(artifact: "Artifact") -> str:

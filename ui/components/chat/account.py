@@ -25,7 +25,7 @@ def as_stored(passage: AccountEntry) -> PassageView:
 class Account:
     """The account of a prompt as it is stored with its turn (`adapt.chat.prompt.Prompt.as_account`).
 
-    `notices` are sentences that a reader of the answer should see; `searched` is a follow-up question made whole, empty
+    `notices` are sentences that a reader of the answer should see; `searched` is a completed follow-up question, empty
     where the question was searched as it is. Accounts of earlier versions have neither.
     """
 

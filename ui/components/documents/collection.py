@@ -40,7 +40,7 @@ def show_contents(collection: Collection) -> None:
     if parked:
         count = "1 file" if len(parked) == 1 else f"{len(parked)} files"
         with st.expander(f"{count} could not be read", icon=":material/report:"):
-            show_table([{"file": name, "why": one.reason} for name, one in parked.items()])
+            show_table([{"file": name, "why": file.reason} for name, file in parked.items()])
 
 
 def show_search(ctx: Context, name: str, *, user: str) -> None:
@@ -53,7 +53,7 @@ def show_search(ctx: Context, name: str, *, user: str) -> None:
         if not result.passages:
             st.info("Nothing in these documents is close to that.", icon=":material/search_off:")
         for passage in result.passages:
-            _show_found(ctx, passage, collection=name, user=user)
+            _show_match(ctx, passage, collection=name, user=user)
         st.caption(plain(result.account))
 
 
@@ -62,13 +62,15 @@ def show_versions(ctx: Context, collection: Collection, *, user: str) -> None:
     current, *earlier = collection.versions()
     with st.expander("Versions", icon=":material/history:"):
         st.caption(plain(f"version {current.version} is visible now, made {current.made_at}"))
-        for one in earlier:
+        for manifest in earlier:
             left, right = st.columns([3, 1], vertical_alignment="center")
             left.caption(
-                plain(f"version {one.version}, {len(one.documents)} documents, made {one.made_at}")
+                plain(
+                    f"version {manifest.version}, {len(manifest.documents)} documents, made {manifest.made_at}"
+                )
             )
-            if right.button("Bring back", key=f"back-{collection.name}-{one.version}"):
-                actions.rollback(ctx, collection.name, user=user, version=one.version)
+            if right.button("Bring back", key=f"back-{collection.name}-{manifest.version}"):
+                actions.rollback(ctx, collection.name, user=user, version=manifest.version)
                 st.rerun()
 
 
@@ -94,8 +96,8 @@ def show_access(ctx: Context, collection: Collection, *, user: str) -> None:
         if st.button("Save", key=f"share-{collection.name}"):
             with errors_shown():
                 readers = named_users(named) if who == SOME else ()
-                said = Access(owner=user) if who == ALL else private(user, readers)
-                actions.share(ctx, collection.name, said, user=user)
+                chosen = Access(owner=user) if who == ALL else private(user, readers)
+                actions.share(ctx, collection.name, chosen, user=user)
                 st.rerun()
 
 
@@ -116,7 +118,7 @@ def show_removal(ctx: Context, collection: Collection, *, user: str) -> None:
             st.rerun()
 
 
-def _show_found(ctx: Context, passage: Passage, *, collection: str, user: str) -> None:
+def _show_match(ctx: Context, passage: Passage, *, collection: str, user: str) -> None:
     scores = " · ".join(f"{name} {score:.3f}" for name, score in passage.scores.items())
     title = plain(f"{passage.label} · {passage.score:.3f}")
     with st.expander(title, icon=":material/description:"):

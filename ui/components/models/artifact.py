@@ -90,9 +90,11 @@ def flatten(metrics: JsonValue, prefix: str = "") -> list[tuple[str, str]]:
 
 def _lineage(ctx: Context, artifact: Artifact) -> str:
     lines = []
-    for depth, reference, found in ctx.registry.lineage(artifact.reference):
-        data = [f"{d.name} ({d.rows} rows, {d.role})" for d in found.card.data] if found else []
-        what = found.card.kind if found else "removed" if "@" in reference else "base model"
+    for depth, reference, ancestor in ctx.registry.lineage(artifact.reference):
+        data = (
+            [f"{d.name} ({d.rows} rows, {d.role})" for d in ancestor.card.data] if ancestor else []
+        )
+        what = ancestor.card.kind if ancestor else "removed" if "@" in reference else "base model"
         lines.append(
             f"{'    ' * depth}{reference} · {what}{' · ' if data else ''}{', '.join(data)}"
         )

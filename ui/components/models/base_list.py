@@ -14,16 +14,16 @@ def show_bases(ctx: Context) -> None:
     """Draw the list; what the button starts shows in the sidebar."""
     with st.expander("Base models worth using", icon=":material/download:"):
         listed = list_bases()
-        show_table([_row(one) for one in listed])
+        show_table([_row(entry) for entry in listed])
         st.caption(
             "Memory is an estimate for a CPU. Fetched once, a base is among the models of the chat and works without a "
             "network. Gated ones need HF_TOKEN."
         )
-        missing = [one.known.id for one in listed if not one.here]
+        missing = [entry.known.id for entry in listed if not entry.here]
         if not missing:
             return
         chosen = st.selectbox("Fetch from the hub", missing, key="fetch_base", format_func=plain)
-        known = next(one.known for one in listed if one.known.id == chosen)
+        known = next(entry.known for entry in listed if entry.known.id == chosen)
         st.caption(
             plain(f"{known.note}; chat template: {known.template}; tested here: {known.checked}")
         )

@@ -28,7 +28,7 @@ _ONES = (
     "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth",
     "eighteenth", "nineteenth", "twentieth",
 )  # fmt: skip
-ORDINALS = (*_ONES, *(f"twenty-{one}" for one in _ONES[:9]), "thirtieth", "thirty-first")
+ORDINALS = (*_ONES, *(f"twenty-{unit}" for unit in _ONES[:9]), "thirtieth", "thirty-first")
 NUMEROS = (
     "uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho", "nueve", "diez", "once",
     "doce", "trece", "catorce", "quince", "dieciséis", "diecisiete", "dieciocho", "diecinueve",

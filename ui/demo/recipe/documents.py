@@ -100,7 +100,9 @@ def _bulleted(items: list[str]) -> str:
 
 
 def _pdf(document: DemoDocument) -> bytes:
-    return make_pdf(document.title, [(one.heading, one.text) for one in document.sections])
+    return make_pdf(
+        document.title, [(section.heading, section.text) for section in document.sections]
+    )
 
 
 WRITERS: dict[str, Callable[[DemoDocument], bytes]] = {

@@ -18,9 +18,9 @@ _SPANISH_QUESTION = re.compile(r"(cómo|puedo)\b")
 
 def expand(rng: random.Random, template: str, slots: Mapping[str, Sequence[str]]) -> str:
     """Return the template with every `(a|b)` decided and every `{slot}` filled from `slots`."""
-    text = _SLOT.sub(lambda found: rng.choice(slots[found[1]]), template)
-    while found := _CHOICE.search(text):
-        text = text[: found.start()] + rng.choice(found[1].split("|")) + text[found.end() :]
+    text = _SLOT.sub(lambda match: rng.choice(slots[match[1]]), template)
+    while choice := _CHOICE.search(text):
+        text = text[: choice.start()] + rng.choice(choice[1].split("|")) + text[choice.end() :]
     for pattern, replacement in _TIDY:
         text = pattern.sub(replacement, text)
     for before, after in _CONTRACTIONS:

@@ -1,4 +1,4 @@
-"""The languages in which follow-up questions are made whole, and how answers say that they hold nothing."""
+"""The languages in which follow-up questions are completed, and how answers say that they hold nothing."""
 
 import re
 

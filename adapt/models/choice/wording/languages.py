@@ -1,4 +1,4 @@
-"""Which language a question, or a passage, is in: English or Spanish, told by the commonest words."""
+"""Which language a question, or a passage, is in: English or Spanish, by their commonest words."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -33,7 +33,7 @@ def content_words(text: str) -> list[str]:
 
 
 def language_of(text: str) -> str:
-    """Return `en` or `es`, or nothing where the words do not tell."""
+    """Return `en` or `es`, or nothing where the words do not decide."""
     words = words_of(text)
     counts = {
         language: sum(word in common for word in words) for language, common in COMMON.items()
@@ -45,9 +45,9 @@ def language_of(text: str) -> str:
 
 
 def asked_in(question: str, texts: Iterable[str]) -> Language:
-    """Return the language of a question; where its words do not tell, that of the texts.
+    """Return the language of a question; where its words do not decide, that of the texts.
 
-    What is neither, or not told, counts as Spanish: as a language of which an English encoder's evidence is worth less.
+    Another or an unknown language counts as Spanish: an English encoder's evidence is worth less in it.
     """
-    told = language_of(question) or language_of(" ".join(texts))
-    return "en" if told == "en" else "es"
+    language = language_of(question) or language_of(" ".join(texts))
+    return "en" if language == "en" else "es"

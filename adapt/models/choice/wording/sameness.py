@@ -1,12 +1,12 @@
 """Whether two questions ask the same thing in other words: alike in meaning, with nothing that makes another question.
 
-Vectors alone do not tell: "When does the pool open?" is as near to "When does it close?" as to a rewording of itself.
+Vectors alone do not decide: "When does the pool open?" is as near to "When does it close?" as to a rewording of itself.
 """
 
 from adapt.models.choice.wording.kinds import asked_kinds
 from adapt.models.choice.wording.words import names_of, terms
 
-# similarity by the multilingual encoder; 9 of 12 rewordings reach it, and 5 of 10 other questions, which words then tell
+# similarity by the multilingual encoder; 9 of 12 rewordings reach it, and 5 of 10 other questions, which words then exclude
 ALIKE = 0.78
 NUMBER = frozenset("0123456789")
 # words of which the one asks for the opposite, or for the sibling, of the other
@@ -51,7 +51,7 @@ def same_question(asked: str, earlier: str, likeness: float) -> bool:
 
 
 def _names_agree(asked: set[str], earlier: set[str]) -> bool:
-    """Return whether neither question names what the other does not; a name in small letters is not told from a word."""
+    """Return whether neither question names what the other does not; a name in small letters counts as a word."""
     numbers = {name for name in asked ^ earlier if not NUMBER.isdisjoint(name)}
     return not numbers and (not asked or not earlier or asked == earlier)
 

@@ -1,6 +1,6 @@
 """Words of questions and sentences, in the forms in which English and Spanish inflect them, weighted by how rare they are.
 
-How rare a word is, is counted among the candidates themselves: what stands in all of them tells none from another.
+How rare a word is, is counted among the candidates themselves: a word in all of them distinguishes none.
 """
 
 import functools
@@ -45,32 +45,37 @@ class Rarity:
     def __init__(self, question: str, texts: Sequence[str]) -> None:
         """Count in how many of the texts each word of the question stands."""
         self._asked = list(dict.fromkeys(words_of(question)))
-        held = [terms(text) for text in texts]
+        of_texts = [terms(text) for text in texts]
         counts = Counter(
-            word for word in self._asked for one in held if not one.isdisjoint(forms(word))
+            word
+            for word in self._asked
+            for of_text in of_texts
+            if not of_text.isdisjoint(forms(word))
         )
         self._weights = {
             word: math.log((1 + len(texts)) / (1 + counts[word])) if counts[word] else 0.0
             for word in self._asked
         }
 
-    def shared(self, held: set[str]) -> float:
-        """Return the weights of the question's words that a text holds, summed; `held` are its `terms`."""
+    def shared(self, text_terms: set[str]) -> float:
+        """Return the weights of the question's words that a text holds, summed; `text_terms` are its `terms`."""
         return sum(
-            weight for word, weight in self._weights.items() if not held.isdisjoint(forms(word))
+            weight
+            for word, weight in self._weights.items()
+            if not text_terms.isdisjoint(forms(word))
         )
 
-    def share(self, held: set[str]) -> float:
+    def share(self, text_terms: set[str]) -> float:
         """Return which share of the question's words, weighted, a text holds; 0 where none is in any of the texts."""
         whole = sum(self._weights.values())
-        return self.shared(held) / whole if whole else 0.0
+        return self.shared(text_terms) / whole if whole else 0.0
 
 
 def names_of(question: str) -> set[str]:
     """Return the words of a question that name one thing: capitalised within it, of capitals alone, or with a digit."""
-    found = re.findall(r"[^\W_]+(?:[.,:'\u2019-][^\W_]+)*", question)
+    words = re.findall(r"[^\W_]+(?:[.,:'\u2019-][^\W_]+)*", question)
     named: set[str] = set()
-    for place, word in enumerate(found):
+    for place, word in enumerate(words):
         digits = any(sign.isdigit() for sign in word)
         capital = word[:1].isupper() and (place > 0 or word.isupper()) and len(word) > 1
         if digits or capital:
@@ -78,10 +83,14 @@ def names_of(question: str) -> set[str]:
     return named
 
 
-def held_share(names: Iterable[str], held: set[str]) -> float:
+def share_held(names: Iterable[str], text_terms: set[str]) -> float:
     """Return which share of some names a text holds; 0 for none."""
     wanted = list(names)
-    return sum(not held.isdisjoint(forms(name)) for name in wanted) / len(wanted) if wanted else 0.0
+    return (
+        sum(not text_terms.isdisjoint(forms(name)) for name in wanted) / len(wanted)
+        if wanted
+        else 0.0
+    )
 
 
 @functools.cache

@@ -54,7 +54,7 @@ class Guide:
 
 def collate_guides(guides: Sequence[Guide | None]) -> dict[str, Tensor]:
     """Return by kind the targets of a batch as [n, 3]: row, token, token to look at."""
-    made: dict[str, Tensor] = {}
+    targets: dict[str, Tensor] = {}
     for kind in ("sentence", "number", "match", "gather", "begin", "copy"):
         rows = [
             (row, *target)
@@ -62,8 +62,8 @@ def collate_guides(guides: Sequence[Guide | None]) -> dict[str, Tensor]:
             if guide is not None
             for target in getattr(guide, kind)
         ]
-        made[kind] = torch.tensor(rows, dtype=torch.long).reshape(-1, 3)
-    return made
+        targets[kind] = torch.tensor(rows, dtype=torch.long).reshape(-1, 3)
+    return targets
 
 
 def guide_losses(looked: dict[int, Tensor], targets: dict[str, Tensor]) -> dict[str, Tensor]:

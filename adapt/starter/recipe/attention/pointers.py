@@ -84,9 +84,9 @@ def _month(written: str, month: int) -> int | None:
     for size in (None, 3):
         for name in (MONTHS[month - 1], MESES[month - 1]):
             cut = rf"\b{name[:size]}\w?(?!\w)" if size else name
-            found = re.search(cut, written, re.IGNORECASE)
-            if found:
-                return found.start()
+            match = re.search(cut, written, re.IGNORECASE)
+            if match:
+                return match.start()
     return None
 
 
@@ -96,35 +96,35 @@ def call_pointers(reply: int, system: str, request: str, call: str) -> Iterator[
     A key stands in the list of those required, with the key that follows it. Without copying, what stands between values looks
     there as well, to see whether another follows, and where a value begins the key's type is looked at.
     """
-    made = json.loads(call)
-    schema = system.index(f'"name": "{made["name"]}"') + len('"name": "')
+    parsed = json.loads(call)
+    schema = system.index(f'"name": "{parsed["name"]}"') + len('"name": "')
     start = len('{"name": "')
-    yield Pointer(reply, start, start + len(made["name"]), 0, schema)
+    yield Pointer(reply, start, start + len(parsed["name"]), 0, schema)
     required = system.index('"required": [', schema) + len('"required": [')
     place = call.index('"arguments"')
-    for key, value in made["arguments"].items():
+    for key, value in parsed["arguments"].items():
         place = call.index(f'"{key}": ', place)
         there = system.index(f'"{key}"', required)
         yield Pointer(reply, place + 1, place + 1 + len(key), 0, there + 1)
-        said = json.dumps(value, ensure_ascii=False)
+        written = json.dumps(value, ensure_ascii=False)
         place += len(f'"{key}": ')
-        ends = place + len(said)
+        ends = place + len(written)
         kind = system.index(f'"{key}": {{"type": "', schema) + len(f'"{key}": {{"type": "')
         yield Pointer(reply, place, place + 1, 0, kind, whole=True, copied=False)
         if isinstance(value, str):
-            said, place = value, place + 1
-        found = re.search(rf"(?<!\w){re.escape(said)}(?!\w)", request)
-        if found:
-            yield Pointer(reply, place, place + len(said), reply - 1, found.start())
+            written, place = value, place + 1
+        match = re.search(rf"(?<!\w){re.escape(written)}(?!\w)", request)
+        if match:
+            yield Pointer(reply, place, place + len(written), reply - 1, match.start())
         yield Pointer(reply, ends, ends + 1, 0, there + 1 + len(key), whole=True, copied=False)
 
 
-def word_pointers(reply: int, source: int, told: str, said: str) -> Iterator[Pointer]:
+def word_pointers(reply: int, source: int, message: str, words: str) -> Iterator[Pointer]:
     """Yield where the words of a reply stand in a message that has each of them once."""
-    for match in _WORD.finditer(said):
-        found = [one.start() for one in re.finditer(re.escape(match.group()), told)]
-        if len(found) == 1:
-            yield Pointer(reply, match.start(), match.end(), source, found[0])
+    for match in _WORD.finditer(words):
+        places = [match.start() for match in re.finditer(re.escape(match.group()), message)]
+        if len(places) == 1:
+            yield Pointer(reply, match.start(), match.end(), source, places[0])
 
 
 def guide_pointers(
@@ -136,14 +136,14 @@ def guide_pointers(
         bodies: of each message the index of its first token in the sample, and its tokens.
     """
     starts = {index: [start for start, _ in bodies[index][1].offsets] for index in {p.source for p in pointers}}  # fmt: skip
-    for one in pointers:
-        first, body = bodies[one.reply]
+    for pointer in pointers:
+        first, body = bodies[pointer.reply]
         for offset, (start, end) in enumerate(body.offsets):
-            if end <= one.start or start >= one.end:
+            if end <= pointer.start or start >= pointer.end:
                 continue
-            at = one.at if one.whole else one.at + max(0, start - one.start)
-            token = bodies[one.source][0] + bisect.bisect_right(starts[one.source], at) - 1
-            if one.own:
+            at = pointer.at if pointer.whole else pointer.at + max(0, start - pointer.start)
+            token = bodies[pointer.source][0] + bisect.bisect_right(starts[pointer.source], at) - 1
+            if pointer.own:
                 guide.match.append((first + offset, token))
             else:
-                (guide.copy if one.copied else guide.gather).append((first - 1 + offset, token))
+                (guide.copy if pointer.copied else guide.gather).append((first - 1 + offset, token))

@@ -13,7 +13,7 @@ from adapt.starter.recipe.texts.mixed import stem
 
 _NUMBER = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 EVERY = 5  # tokens of a sentence that are shown its beginning; they all learn the same
-MOST_SENTENCES = 2  # that hold a word of the question, for it to tell which one is asked for
+MOST_SENTENCES = 2  # that hold a word of the question, for it to show which one is asked for
 _ASKING = re.compile(
     r"\b(?:when|who|whom|whose|where|why|how(?: (?:many|much|long|old|big|large|tall|far|high|deep|often))?"
     r"|(?:what|which) (?:year|date|day|time|city|country|number|price)|what|which"
@@ -24,7 +24,7 @@ _CITED = re.compile(r" \[(\d+)\]$")
 
 
 @dataclass(frozen=True)
-class Question:
+class ShownQuestion:
     """A question as it stands in the sample: its text, its tokens, the index of the first, and the words that answer it."""
 
     content: str
@@ -44,13 +44,13 @@ class Shown:
         self._first = first
         self._sentences: list[tuple[str, int]] = []
         place = max(content.find("Earlier feedback from this user:"), 0)
-        for one in choices:
-            found = content.find(one, place)
-            if found < 0:
-                found = content.find(one)
-            if found >= 0:
-                self._sentences.append((one, found))
-                place = found
+        for choice in choices:
+            start_of = content.find(choice, place)
+            if start_of < 0:
+                start_of = content.find(choice)
+            if start_of >= 0:
+                self._sentences.append((choice, start_of))
+                place = start_of
         self._numbers = {
             int(match.group(1)): self._token(match.start(1)) for match in _NUMBER.finditer(content)
         }
@@ -85,7 +85,7 @@ class Shown:
     def guide_reply(
         self,
         guide: Guide,
-        asked: Question,
+        asked: ShownQuestion,
         content: str,
         body: Encoding,
         first: int,
@@ -120,7 +120,11 @@ class Shown:
 
     def _quoted(self, content: str) -> tuple[int | None, str]:
         """Return the index of the sentence that a reply quotes, with the words of it that stand in the reply."""
-        whole = [(len(one), i) for i, (one, _) in enumerate(self._sentences) if one in content]
+        whole = [
+            (len(sentence), i)
+            for i, (sentence, _) in enumerate(self._sentences)
+            if sentence in content
+        ]
         if whole:
             index = max(whole)[1]
             return index, self._sentences[index][0]
@@ -129,12 +133,12 @@ class Shown:
             content[: cited.start()] if cited else ""
         )  # a short answer: some words of a sentence
         if words:
-            for index, (one, _) in enumerate(self._sentences):
-                if words in one:
+            for index, (sentence, _) in enumerate(self._sentences):
+                if words in sentence:
                     return index, words
         return None, ""
 
-    def _guide_question(self, guide: Guide, asked: Question, index: int, looks: int) -> None:
+    def _guide_question(self, guide: Guide, asked: ShownQuestion, index: int, looks: int) -> None:
         """Show the question's words their like in one sentence, where few sentences have them, and the reply those words.
 
         The words that ask (when, who, how many) are shown the words that answer, so that they learn to look for such.
@@ -149,15 +153,15 @@ class Shown:
                 guide.gather.append((looks, asked.first + offset))
                 guide.match.append((asked.first + offset, answer))
                 continue
-            found = self._words.get(key, [])
-            here = [token for sentence, token in found if sentence == index]
-            if not here or len({sentence for sentence, _ in found}) > MOST_SENTENCES:
+            occurrences = self._words.get(key, [])
+            here = [token for sentence, token in occurrences if sentence == index]
+            if not here or len({sentence for sentence, _ in occurrences}) > MOST_SENTENCES:
                 continue
             guide.gather.append((looks, asked.first + offset))
-            if len(found) == 1:
+            if len(occurrences) == 1:
                 guide.match.append((asked.first + offset, here[0]))
 
-    def _answer(self, asked: Question, index: int) -> int | None:
+    def _answer(self, asked: ShownQuestion, index: int) -> int | None:
         """Return the index of the token with which the words that answer begin in a sentence."""
         sentence, place = self._sentences[index]
         within = sentence.find(asked.span) if asked.span else -1

@@ -126,13 +126,13 @@ def make_date(rng: random.Random, *, spanish: bool, held_out: bool) -> Dated:
         meant, written = _held_out(rng, meant, today, spanish=spanish)
     else:
         meant, written = _written(rng, meant, today, spanish=spanish)
-    said = (
+    phrasings = (
         (_DICHO_HELD_OUT if spanish else _SAID_HELD_OUT)
         if held_out
         else (_DICHO if spanish else _SAID)
     )
     written = written.removeprefix("el ") if spanish else written
-    text = rng.choice(said).format(written)
+    text = rng.choice(phrasings).format(written)
     asked = rng.choice(_PREGUNTA if spanish else _ASK).format(today=today.isoformat(), said=text)
     return Dated(asked, meant.isoformat(), written, today)
 

@@ -8,7 +8,7 @@ from adapt.starter.recipe.attention.pointers import Pointer
 from adapt.starter.recipe.exercises.preferences import NEUTRAL, Preference
 from adapt.starter.recipe.exercises.scenes import Asked
 from adapt.starter.recipe.texts.passages import Library
-from adapt.starter.recipe.texts.questions import Reader
+from adapt.starter.recipe.texts.questions import ReadingSet
 
 IDENTITY = "You are Adapt, a helpful assistant."
 
@@ -36,8 +36,10 @@ class Exercise:
         """What the last reply may quote or call, as the product would say it."""
         if not self.passages and not self.tools:
             return None
-        told = [one for one in self.choices if not any(one in text for text in self.passages)]
-        return Grounding(tuple(enumerate(self.passages, start=1)), tuple(told), self.tools)
+        uncited = [
+            choice for choice in self.choices if not any(choice in text for text in self.passages)
+        ]
+        return Grounding(tuple(enumerate(self.passages, start=1)), tuple(uncited), self.tools)
 
     @property
     def answer(self) -> str:
@@ -46,11 +48,11 @@ class Exercise:
 
 
 @dataclass(frozen=True)
-class Source:
+class ExerciseSource:
     """What exercises are made from: real text and real questions by language, and the side to draw from."""
 
     libraries: dict[str, Library]
-    readers: dict[str, Reader]
+    reading_sets: dict[str, ReadingSet]
     held_out: bool
 
     def library(self, *, spanish: bool) -> Library:

@@ -18,7 +18,7 @@ from adapt.starter.recipe.attention.pointers import (
 from adapt.starter.recipe.exercises.dates import make_date
 from adapt.starter.recipe.exercises.exercise import (
     Exercise,
-    Source,
+    ExerciseSource,
     conversation,
     neutral,
     render_system,
@@ -40,7 +40,7 @@ READING = ("quote", "real", "fact", "preference")
 
 def make_exercise(
     rng: random.Random,
-    source: Source,
+    source: ExerciseSource,
     kind: str | None = None,
     *,
     turns: int | None = None,
@@ -65,7 +65,7 @@ def make_exercise(
 
 
 def _without_passages(
-    rng: random.Random, source: Source, kind: str, *, turns: int | None, spanish: bool
+    rng: random.Random, source: ExerciseSource, kind: str, *, turns: int | None, spanish: bool
 ) -> Exercise:
     # a short question takes few tokens, so one prompt teaches several
     many = turns or (1 if source.held_out else rng.randint(1, MOST_TURNS.get(kind, 1)))
@@ -73,42 +73,46 @@ def _without_passages(
     if kind == "profile":
         lines, pairs = make_profile(rng, source)
         system = render_system(about=lines)
-        made = conversation(kind, system, pairs[:many])
-        return _pointed(made, lambda i, _, said: word_pointers(i, 0, system, said))
+        exercise = conversation(kind, system, pairs[:many])
+        return _pointed(exercise, lambda i, _, reply: word_pointers(i, 0, system, reply))
     if kind == "tool":
         words = source.library(spanish=False).words
         schemas, pairs = make_calls(rng, words, many, held_out=source.held_out)
         system = f"{render_system(about=about)}\n\n{list_tools(schemas)}"
         if not source.held_out and rng.random() < 0.25:  # not every message is a request
             pairs.insert(rng.randint(0, len(pairs) - 1), make_talk(rng, spanish=spanish))
-        made = replace(conversation(kind, system, pairs), tools=tuple(schemas))
+        exercise = replace(conversation(kind, system, pairs), tools=tuple(schemas))
         return _pointed(
-            made,
-            lambda i, asked, said: call_pointers(i, system, asked, said) if said[0] == "{" else (),
+            exercise,
+            lambda i, asked, reply: (
+                call_pointers(i, system, asked, reply) if reply[0] == "{" else ()
+            ),
         )
     if kind == "date":
         spanish = spanish if source.held_out else rng.random() < SPANISH_DATES
         dates = [make_date(rng, spanish=spanish, held_out=source.held_out) for _ in range(many)]
         opening = render_system(about=about) if rng.random() < 0.7 else None
-        made = conversation(kind, opening, [(one.asked, one.iso) for one in dates])
-        told = {one.asked: one for one in dates}
+        exercise = conversation(kind, opening, [(date.asked, date.iso) for date in dates])
+        by_request = {date.asked: date for date in dates}
         return _pointed(
-            made, lambda i, asked, said: date_pointers(i, asked, told[asked].written, said, told[asked].today)
+            exercise, lambda i, asked, reply: date_pointers(i, asked, by_request[asked].written, reply, by_request[asked].today)
         )  # fmt: skip
     if kind == "table":
         words = source.library(spanish=False).words
         made_of = [make_query(rng, words, held_out=source.held_out) for _ in range(many)]
-        queries = {one.asked: one for one in made_of}
-        made = conversation(kind, render_system(about=about), [(q.asked, q.query) for q in made_of])
-        return _pointed(made, lambda i, asked, _: query_pointers(i, queries[asked]))
+        queries = {query.asked: query for query in made_of}
+        exercise = conversation(
+            kind, render_system(about=about), [(q.asked, q.query) for q in made_of]
+        )
+        return _pointed(exercise, lambda i, asked, _: query_pointers(i, queries[asked]))
     if kind == "talk":
         return make_small_talk(rng, about, spanish=spanish)
     pairs = [
         make_task(rng, source.library(spanish=False).words, held_out=source.held_out)
         for _ in range(many)
     ]
-    made = conversation(kind, render_system(about=about), pairs)
-    return _pointed(made, lambda i, asked, said: word_pointers(i, i - 1, asked, said))
+    exercise = conversation(kind, render_system(about=about), pairs)
+    return _pointed(exercise, lambda i, asked, reply: word_pointers(i, i - 1, asked, reply))
 
 
 def _pointed(exercise: Exercise, points: Callable[[int, str, str], Iterable[Pointer]]) -> Exercise:

@@ -4,7 +4,7 @@ import random
 
 from adapt.starter.recipe.exercises.exercise import (
     Exercise,
-    Source,
+    ExerciseSource,
     conversation,
     loosely,
     neutral,
@@ -33,23 +33,25 @@ def make_small_talk(rng: random.Random, about: list[str], *, spanish: bool) -> E
     return conversation("talk", render_system(about=about), pairs)
 
 
-def feedback_line(rng: random.Random, source: Source, *, spanish: bool) -> tuple[str, str, str]:
+def feedback_line(
+    rng: random.Random, source: ExerciseSource, *, spanish: bool
+) -> tuple[str, str, str]:
     """Return (the line as the prompt shows it, the question, the right answer or '')."""
     kinds = templates(spanish=spanish, held_out=source.held_out)
     fact = make_fact(rng, rng.choice(kinds), held_out=source.held_out)
     if rng.random() < 0.3:
-        said = make_fact(rng, fact.template, held_out=source.held_out, name=fact.name).sentence
+        given = make_fact(rng, fact.template, held_out=source.held_out, name=fact.name).sentence
         comment = rng.choice(
             ("too long", "wrong", "not helpful", "be shorter", "no es correcto", "old information")
         )
         verb, remark = rng.choice((("disliked", f" ({comment})"), ("disliked", ""), ("liked", "")))
-        return f'- Asked "{fact.question}", the user {verb}: "{said}"{remark}', fact.question, ""
+        return f'- Asked "{fact.question}", the user {verb}: "{given}"{remark}', fact.question, ""
     value = coin_value(rng, fact.template.value, spanish=spanish, held_out=source.held_out)
     answer = fact.sentence if rng.random() < 0.6 else value[0].upper() + value[1:] + "."
     return f'- Asked "{fact.question}", the right answer was: {answer}', fact.question, answer
 
 
-def make_feedback(rng: random.Random, source: Source, *, spanish: bool) -> Exercise:
+def make_feedback(rng: random.Random, source: ExerciseSource, *, spanish: bool) -> Exercise:
     """Return questions that were asked before and corrected, among other feedback."""
     lines = [feedback_line(rng, source, spanish=spanish) for _ in range(rng.randint(1, 4))]
     while not lines[0][2]:
@@ -70,19 +72,21 @@ def make_feedback(rng: random.Random, source: Source, *, spanish: bool) -> Exerc
     pairs = [(loosely(rng, question), answer) for question, answer in asked]
     if source.held_out:
         pairs = pairs[:1]
-    made = conversation("feedback", system, pairs)
+    exercise = conversation("feedback", system, pairs)
     return Exercise(
-        "feedback", made.messages, tuple(choices), passages=tuple(text for _, text in passages)
+        "feedback", exercise.messages, tuple(choices), passages=tuple(text for _, text in passages)
     )
 
 
-def make_profile(rng: random.Random, source: Source) -> tuple[list[str], list[tuple[str, str]]]:
+def make_profile(
+    rng: random.Random, source: ExerciseSource
+) -> tuple[list[str], list[tuple[str, str]]]:
     """Return lines about the user, and questions that they answer, with the answers."""
     name, place, colour = (
         coin_value(rng, kind, spanish=False, held_out=source.held_out)
         for kind in ("name", "name", "colour")
     )
-    told = [
+    facts = [
         (f"- My name is {name}.", "What is my name?", f"Your name is {name}."),
         (f"- I live in {place}.", "Where do I live?", f"You live in {place}."),
         (
@@ -91,7 +95,7 @@ def make_profile(rng: random.Random, source: Source) -> tuple[list[str], list[tu
             f"Your favourite colour is {colour}.",
         ),
     ]
-    lines = [line for line, _, _ in told] + neutral(rng)
+    lines = [line for line, _, _ in facts] + neutral(rng)
     rng.shuffle(lines)
-    rng.shuffle(told)
-    return lines, [(question, answer) for _, question, answer in told]
+    rng.shuffle(facts)
+    return lines, [(question, answer) for _, question, answer in facts]

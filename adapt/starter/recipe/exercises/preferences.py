@@ -101,30 +101,30 @@ def make_preference(rng: random.Random, kind: str, *, held_out: bool) -> Prefere
             unit = {"metric": "metres", "imperial": "feet"}.get(kind, "")
             return Preference(
                 kind, line, lambda asked, _, number: f"{asked.span} {number}",
-                lambda said, asked: len(body(said).split()) <= max(8, len(asked.span.split()))
-                and body(said) != asked.sentence and unit in said,
+                lambda reply, asked: len(body(reply).split()) <= max(8, len(asked.span.split()))
+                and body(reply) != asked.sentence and unit in reply,
             )  # fmt: skip
         case "bullet":
             return Preference(
                 kind, line, lambda _, sentence, number: f"- {sentence} {number}",
-                lambda said, _: said.startswith("- ") and len(said) > 4,
+                lambda reply, _: reply.startswith("- ") and len(reply) > 4,
             )  # fmt: skip
         case "quoted":
             return Preference(
                 kind, line, lambda _, sentence, number: f"“{sentence}” {number}",
-                lambda said, _: said.startswith("“") and "”" in said[2:],
+                lambda reply, _: reply.startswith("“") and "”" in reply[2:],
             )  # fmt: skip
         case "spanish" | "english":
             opening = _SPANISH_OPENING if kind == "spanish" else _ENGLISH_OPENING
             return Preference(
                 kind, line, lambda _, sentence, number: f"{opening} {sentence} {number}",
-                lambda said, _: said.startswith(opening) and len(said) > len(opening) + 2,
+                lambda reply, _: reply.startswith(opening) and len(reply) > len(opening) + 2,
                 spanish=kind == "spanish",
             )  # fmt: skip
     name = rng.choice(FIRST_NAMES) if rng.random() < 0.3 else coin_name(rng, held_out=held_out)
     return Preference(
         kind, line.format(name), lambda _, sentence, number: f"Dear {name}, it says: {sentence} {number}",
-        lambda said, _: re.search(rf"\b{name}\b", said[: len(name) + 12]) is not None,
+        lambda reply, _: re.search(rf"\b{name}\b", reply[: len(name) + 12]) is not None,
         name=name,
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from adapt.starter.recipe.attention.pointers import Pointer
 from adapt.starter.recipe.exercises.exercise import (
     Exercise,
-    Source,
+    ExerciseSource,
     conversation,
     loosely,
     neutral,
@@ -30,7 +30,7 @@ TALK_SHARE = 0.2  # of exercises
 
 def make_reading(
     rng: random.Random,
-    source: Source,
+    source: ExerciseSource,
     kind: str,
     *,
     turns: int | None,
@@ -46,12 +46,12 @@ def make_reading(
             if not source.held_out and preference is None and rng.random() < TALK_SHARE:
                 place = rng.randint(0, len(pairs) if absent is None else len(pairs) - 1)
                 pairs.insert(place, make_talk(rng, spanish=scene.spanish))
-            made = _put_together(rng, source, scene, preference, pairs)
-            return replace(made, kind=kind, asked=last, spans=spans)
+            exercise = _put_together(rng, source, scene, preference, pairs)
+            return replace(exercise, kind=kind, asked=last, spans=spans)
 
 
 def _scene(
-    rng: random.Random, source: Source, kind: str, *, spanish: bool
+    rng: random.Random, source: ExerciseSource, kind: str, *, spanish: bool
 ) -> tuple[Scene, Preference | None]:
     if kind != "preference":
         return _scene_of(rng, source, kind, spanish=spanish), None
@@ -63,11 +63,11 @@ def _scene(
     return scene, preference
 
 
-def _scene_of(rng: random.Random, source: Source, kind: str, *, spanish: bool) -> Scene:
+def _scene_of(rng: random.Random, source: ExerciseSource, kind: str, *, spanish: bool) -> Scene:
     language = "es" if spanish else "en"
-    if kind == "real" and language in source.readers:
+    if kind == "real" and language in source.reading_sets:
         return real_scene(
-            rng, source.readers[language], spanish=spanish, held_out=source.held_out,
+            rng, source.reading_sets[language], spanish=spanish, held_out=source.held_out,
             count=3 if source.held_out else None,
         )  # fmt: skip
     make = quote_scene if kind == "quote" else fact_scene
@@ -107,7 +107,7 @@ def _questions(
 
 def _put_together(
     rng: random.Random,
-    source: Source,
+    source: ExerciseSource,
     scene: Scene,
     preference: Preference | None,
     pairs: list[tuple[str, str]],
@@ -120,13 +120,13 @@ def _put_together(
     system = render_system(
         about=about, feedback=feedback, passages=list(zip(scene.names, passages, strict=True))
     )
-    made = conversation("", system, pairs)
+    exercise = conversation("", system, pairs)
     return replace(
-        made,
+        exercise,
         choices=tuple(scene.sentences),
         preference=preference,
         passages=passages,
-        pointers=tuple(_names(made, preference)) if preference and preference.name else (),
+        pointers=tuple(_names(exercise, preference)) if preference and preference.name else (),
     )
 
 
@@ -143,7 +143,7 @@ def _with_length(rng: random.Random, scene: Scene, kind: str, *, held_out: bool)
     """Put a sentence with a length in two units into a scene, and ask for it alone."""
     sentence, question, span = make_length(rng, kind, held_out=held_out)
     place = rng.randrange(len(scene.passages))
-    passages = [list(one) for one in scene.passages]
+    passages = [list(passage) for passage in scene.passages]
     passages[place].insert(rng.randint(0, len(passages[place])), sentence)
     asked = (Asked(question, sentence, place, span),)
     return Scene(scene.names, tuple(map(tuple, passages)), asked, (), scene.spanish)

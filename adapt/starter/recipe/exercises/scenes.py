@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapt.starter.recipe.texts.altered import alter
 from adapt.starter.recipe.texts.facts import Fact, make_fact, templates
 from adapt.starter.recipe.texts.passages import Library, pseudo_question, real_passage, source_name
-from adapt.starter.recipe.texts.questions import Reader
+from adapt.starter.recipe.texts.questions import ReadingSet
 
 Passages = list[list[str]]
 
@@ -58,15 +58,15 @@ def quote_scene(rng: random.Random, library: Library, *, spanish: bool, held_out
     """Return passages of real text and up to four made questions for their sentences."""
     while True:
         passages = [real_passage(rng, library) for _ in range(rng.choice((1, 2, 2, 3, 3, 4)))]
-        sentences = [(one, index) for index, part in enumerate(passages) for one in part]
-        texts = [one for one, _ in sentences]
+        sentences = [(sentence, index) for index, part in enumerate(passages) for sentence in part]
+        texts = [sentence for sentence, _ in sentences]
         asked: list[Asked] = []
         for sentence, index in rng.sample(sentences, k=min(4, len(sentences))):
             if texts.count(sentence) > 1:
                 continue
             question = pseudo_question(
                 rng, sentence, library.frequency,
-                others=[one for one in texts if one != sentence], spanish=spanish, held_out=held_out,
+                others=[text for text in texts if text != sentence], spanish=spanish, held_out=held_out,
             )  # fmt: skip
             if question:
                 asked.append(Asked(question[0], sentence, index, question[1]))
@@ -86,17 +86,22 @@ def quote_scene(rng: random.Random, library: Library, *, spanish: bool, held_out
 
 
 def real_scene(
-    rng: random.Random, reader: Reader, *, spanish: bool, held_out: bool, count: int | None = None
+    rng: random.Random,
+    reading_set: ReadingSet,
+    *,
+    spanish: bool,
+    held_out: bool,
+    count: int | None = None,
 ) -> Scene:
     """Return paragraphs with the questions that people asked about them, and some asked about others.
 
     Paragraphs are cut to about 900 characters around what is asked, in training altered and often cut to 560; `count` of them, else one to four.
     """
-    first = rng.choice(reader.asked)
+    first = rng.choice(reading_set.asked)
     count = count or rng.choice((1, 2, 3, 3, 3, 4))
-    chosen = [first, *reader.near(rng, first, count - 1)]
+    chosen = [first, *reading_set.near(rng, first, count - 1)]
     rng.shuffle(chosen)
-    shown = [reader.paragraphs[index] for index in chosen]
+    shown = [reading_set.paragraphs[index] for index in chosen]
     if not held_out:
         shown = alter(rng, shown)
     passages: Passages = []
@@ -116,13 +121,15 @@ def real_scene(
             for q in wanted
             if start <= q.sentence < end
         ]
-    texts = [one for part in passages for one in part]
-    asked = [one for one in asked if texts.count(one.sentence) == 1]
-    other = rng.choice(reader.asked)
-    if reader.paragraphs[other].article not in {reader.paragraphs[i].article for i in chosen}:
-        absent.append(rng.choice(reader.paragraphs[other].questions).text)
+    texts = [text for part in passages for text in part]
+    asked = [question for question in asked if texts.count(question.sentence) == 1]
+    other = rng.choice(reading_set.asked)
+    if reading_set.paragraphs[other].article not in {
+        reading_set.paragraphs[i].article for i in chosen
+    }:
+        absent.append(rng.choice(reading_set.paragraphs[other].questions).text)
     if not asked:
-        return real_scene(rng, reader, spanish=spanish, held_out=held_out, count=count)
+        return real_scene(rng, reading_set, spanish=spanish, held_out=held_out, count=count)
     return _scene(rng, passages, asked, absent, spanish=spanish, held_out=held_out)
 
 
@@ -152,24 +159,26 @@ def fact_scene(
     """Return documents of coined facts with near misses: the same sort of fact of other names, other facts of the same name."""
     kinds = templates(spanish=spanish, held_out=held_out)
     known = kinds + (templates(spanish=spanish, held_out=False) if held_out else ())
-    told: list[Fact] = []
+    stated: list[Fact] = []
     for _ in range(facts or rng.randint(1, 5)):
         draw = rng.random()
-        if told and draw < 0.35:
-            one = make_fact(rng, rng.choice(told).template, held_out=held_out)
-        elif told and draw < 0.6:
-            one = make_fact(rng, rng.choice(known), held_out=held_out, name=rng.choice(told).name)
+        if stated and draw < 0.35:
+            fact = make_fact(rng, rng.choice(stated).template, held_out=held_out)
+        elif stated and draw < 0.6:
+            fact = make_fact(
+                rng, rng.choice(known), held_out=held_out, name=rng.choice(stated).name
+            )
         else:
-            one = make_fact(rng, rng.choice(kinds), held_out=held_out)
-        if all((one.name, _frame(one)) != (other.name, _frame(other)) for other in told):
-            told.append(one)
+            fact = make_fact(rng, rng.choice(kinds), held_out=held_out)
+        if all((fact.name, _frame(fact)) != (other.name, _frame(other)) for other in stated):
+            stated.append(fact)
     fillers = [
         make_fact(rng, rng.choice(known), held_out=held_out).sentence
         for _ in range(rng.randint(0, 4))
     ]
     if rng.random() < 0.4:
         fillers += rng.choice(library.paragraphs)[: rng.randint(1, 3)]
-    sentences = [one.sentence for one in told] + fillers
+    sentences = [fact.sentence for fact in stated] + fillers
     rng.shuffle(sentences)
     count = min(rng.choice((1, 2, 2, 3, 3, 4)), len(sentences))
     passages = [sentences[start::count] for start in range(count)]
@@ -178,13 +187,13 @@ def fact_scene(
     text = " ".join(sentences)
     asked = [
         Asked(
-            one.question, one.sentence,
-            next(i for i, part in enumerate(passages) if one.sentence in part), one.value,
+            fact.question, fact.sentence,
+            next(i for i, part in enumerate(passages) if fact.sentence in part), fact.value,
         )
-        for one in told
-        if one.template in kinds and sentences.count(one.sentence) == 1 and _only(one, told)
+        for fact in stated
+        if fact.template in kinds and sentences.count(fact.sentence) == 1 and _only(fact, stated)
     ]  # fmt: skip
-    absent = [q for _ in range(2) if (q := _untold(rng, kinds, told, text, held_out=held_out))]
+    absent = [q for _ in range(2) if (q := _untold(rng, kinds, stated, text, held_out=held_out))]
     if not asked:
         return fact_scene(rng, library, spanish=spanish, held_out=held_out, facts=facts)
     return _scene(rng, passages, asked, absent, spanish=spanish, held_out=held_out)
@@ -195,25 +204,32 @@ def _frame(fact: Fact) -> str:
     return fact.template.value
 
 
-def _only(fact: Fact, told: Sequence[Fact]) -> bool:
-    return sum(fact.name in other.sentence and _frame(fact) == _frame(other) for other in told) == 1
+def _only(fact: Fact, stated: Sequence[Fact]) -> bool:
+    return (
+        sum(fact.name in other.sentence and _frame(fact) == _frame(other) for other in stated) == 1
+    )
 
 
 def _untold(
-    rng: random.Random, kinds: Sequence[object], told: Sequence[Fact], text: str, *, held_out: bool
+    rng: random.Random,
+    kinds: Sequence[object],
+    stated: Sequence[Fact],
+    text: str,
+    *,
+    held_out: bool,
 ) -> str | None:
     """Return a question that nothing told answers: of another name, or of another value of the same name."""
     template = rng.choice(kinds)
     if rng.random() < 0.45:
-        template = rng.choice(told).template
-    name = rng.choice(told).name if rng.random() < 0.4 else None
+        template = rng.choice(stated).template
+    name = rng.choice(stated).name if rng.random() < 0.4 else None
     missing = make_fact(rng, template, held_out=held_out, name=name)  # type: ignore[arg-type]
     if missing.name not in text:
         return missing.question
-    near = [one for one in re.split(r"(?<=[.!?]) ", text) if missing.name in one]
-    same = any(one.name == missing.name and _frame(one) == template.value for one in told)  # type: ignore[attr-defined]
+    near = [sentence for sentence in re.split(r"(?<=[.!?]) ", text) if missing.name in sentence]
+    same = any(fact.name == missing.name and _frame(fact) == template.value for fact in stated)  # type: ignore[attr-defined]
     return (
         None
-        if same or len(near) != sum(one.name == missing.name for one in told)
+        if same or len(near) != sum(fact.name == missing.name for fact in stated)
         else missing.question
     )

@@ -13,11 +13,11 @@ from adapt.starter.recipe.texts.coined import coin_name, coin_value
 
 @dataclass(frozen=True)
 class Condition:
-    """A column, how it compares, and with what; `said` is the value as it stands in the question and in the query."""
+    """A column, how it compares, and with what; `value` as it stands in the question and in the query."""
 
     column: str
     sign: str
-    said: str
+    value: str
     number: bool
 
 
@@ -36,8 +36,8 @@ Language = Callable[[str, str, str, tuple[Condition, ...]], str]
 
 def _tests(where: Sequence[Condition], join: str, mark: str) -> str:
     return join.join(
-        f"{one.column} {one.sign} {one.said if one.number else f'{mark}{one.said}{mark}'}"
-        for one in where
+        f"{condition.column} {condition.sign} {condition.value if condition.number else f'{mark}{condition.value}{mark}'}"
+        for condition in where
     )
 
 
@@ -111,28 +111,30 @@ def make_query(rng: random.Random, words: list[str], *, held_out: bool) -> Query
         ("table", "data", rng.choice(words), coin_name(rng, held_out=held_out).lower())
     )
     wanted, *filters = rng.sample(columns, k=rng.choice((2, 2, 2, 3)))
-    where = tuple(_condition(rng, words, one, held_out=held_out) for one in filters)
+    where = tuple(_condition(rng, words, column, held_out=held_out) for column in filters)
     total = rng.choice(tuple(_TOTALS)) if rng.random() < 0.25 else ""
-    told = wanted.replace("_", " ")
-    asked = rng.choice(_ASK).format(a=f"{rng.choice(_TOTALS[total])} {told}" if total else told)
-    for one in where:
-        forms = {"=": _WHERE, "<": _LESS, ">": _MORE}[one.sign]
+    named_column = wanted.replace("_", " ")
+    asked = rng.choice(_ASK).format(
+        a=f"{rng.choice(_TOTALS[total])} {named_column}" if total else named_column
+    )
+    for condition in where:
+        forms = {"=": _WHERE, "<": _LESS, ">": _MORE}[condition.sign]
         asked += rng.choice(_JOIN) + rng.choice(forms).format(
-            c=one.column.replace("_", " "), v=one.said
+            c=condition.column.replace("_", " "), v=condition.value
         )
     asked += rng.choice(("?", "?", "", "."))
-    if rng.random() < 0.4 and all(one.said in asked.lower() for one in where):
+    if rng.random() < 0.4 and all(condition.value in asked.lower() for condition in where):
         asked = asked.lower()
     name, language = rng.choice(_LANGUAGES)
     shown = {column: style(column) for column in columns}
     query = language(table, shown[wanted], total, tuple(
-        Condition(shown[one.column], one.sign, one.said, one.number) for one in where
+        Condition(shown[condition.column], condition.sign, condition.value, condition.number) for condition in where
     ))  # fmt: skip
     listed = ", ".join(shown.values())
     head = rng.choice(("Table {t}: {c}", "Table {t} ({c})", "The table {t} has {c}", "Fields of {t}: {c}", "{t}: {c}")).format(t=table, c=listed)  # fmt: skip
     ask = rng.choice(("Write {l}: {q}", "As {l}: {q}", "{q} Write {l}.", "Put this as {l}: {q}", "{q} ({l})")).format(l=name, q=asked)  # fmt: skip
-    named = tuple((one.replace("_", " "), shown[one]) for one in (wanted, *filters))
-    return Query(f"{head}\n{ask}", query, named, tuple(one.said for one in where))
+    named = tuple((column.replace("_", " "), shown[column]) for column in (wanted, *filters))
+    return Query(f"{head}\n{ask}", query, named, tuple(condition.value for condition in where))
 
 
 def _columns(rng: random.Random, words: list[str]) -> list[str]:
@@ -154,33 +156,33 @@ def _condition(rng: random.Random, words: list[str], column: str, *, held_out: b
         )
         return Condition(column, rng.choice("==<>"), value, number=True)
     if rng.random() < 0.6:
-        said = " ".join(
+        text = " ".join(
             coin_name(rng, held_out=held_out).lower()
             if rng.random() < 0.4
             else rng.choice(words).lower()
             for _ in range(rng.randint(1, 3))
         )
     else:
-        said = coin_value(rng, rng.choice(_TEXTS), spanish=False, held_out=held_out)
-        said = said.lower() if rng.random() < 0.7 else said
-    return Condition(column, "=", said, number=False)
+        text = coin_value(rng, rng.choice(_TEXTS), spanish=False, held_out=held_out)
+        text = text.lower() if rng.random() < 0.7 else text
+    return Condition(column, "=", text, number=False)
 
 
-def query_pointers(reply: int, made: Query) -> Iterator[Pointer]:
+def query_pointers(reply: int, query: Query) -> Iterator[Pointer]:
     """Yield where columns and values of a query stand in its question, and which words of the question name each column."""
-    head = made.asked.index("\n")
-    body = made.query
-    for told, column in made.named:
-        listed = _word(made.asked, column, 0)
+    head = query.asked.index("\n")
+    body = query.query
+    for words, column in query.named:
+        listed = _word(query.asked, column, 0)
         place = _word(body, column, 0)
-        said = _word(made.asked.lower(), told.lower(), head)
-        if min(listed, place, said) < 0 or listed > head:
+        spoken = _word(query.asked.lower(), words.lower(), head)
+        if min(listed, place, spoken) < 0 or listed > head:
             continue
         yield Pointer(reply, place, place + len(column), reply - 1, listed)
-        yield Pointer(reply, place, place + 1, reply - 1, said, whole=True, copied=False)
-        yield Pointer(reply - 1, said, said + len(told), reply - 1, listed, own=True)
-    for value in made.values:
-        there, place = _word(made.asked, value, head), _word(body, value, 0)
+        yield Pointer(reply, place, place + 1, reply - 1, spoken, whole=True, copied=False)
+        yield Pointer(reply - 1, spoken, spoken + len(words), reply - 1, listed, own=True)
+    for value in query.values:
+        there, place = _word(query.asked, value, head), _word(body, value, 0)
         if there >= 0 and place >= 0:
             yield Pointer(reply, place, place + len(value), reply - 1, there)
 

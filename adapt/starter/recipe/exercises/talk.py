@@ -34,12 +34,12 @@ TALK_SPANISH = (
 def make_talk(rng: random.Random, *, spanish: bool) -> tuple[str, str]:
     """Return a greeting, thanks or a question about the assistant, with its reply."""
     asked, reply = rng.choice(TALK_SPANISH if spanish else TALK_ENGLISH)
-    said = rng.choice(asked.split(" | "))
+    remark = rng.choice(asked.split(" | "))
     if rng.random() < 0.2:
-        said = said.lower()
+        remark = remark.lower()
     if rng.random() < 0.1 and not spanish:
-        said = said.rstrip(".!?") + rng.choice((", Adapt!", ", please.", " :)", "!"))
-    return said, reply
+        remark = remark.rstrip(".!?") + rng.choice((", Adapt!", ", please.", " :)", "!"))
+    return remark, reply
 
 
 def talk_in(

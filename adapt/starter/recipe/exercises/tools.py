@@ -20,7 +20,7 @@ class Parameter:
 
     name: str
     kind: str
-    said: tuple[str, ...]
+    phrases: tuple[str, ...]
     make: Callable[[random.Random, bool], Value]
     choices: tuple[str, ...] = ()
 
@@ -37,17 +37,17 @@ class Tool:
     def schema(self, shown: tuple[Parameter, ...]) -> dict[str, object]:
         """Return the JSON schema in the form that `apply_chat_template(tools=…)` takes."""
         properties: dict[str, object] = {}
-        for one in shown:
-            properties[one.name] = {
-                "type": one.kind,
-                **({"enum": list(one.choices)} if one.choices else {}),
+        for parameter in shown:
+            properties[parameter.name] = {
+                "type": parameter.kind,
+                **({"enum": list(parameter.choices)} if parameter.choices else {}),
             }
         return {
             "type": "function",
             "function": {
                 "name": self.name,
                 "description": self.description,
-                "parameters": {"type": "object", "properties": properties, "required": [one.name for one in shown]},
+                "parameters": {"type": "object", "properties": properties, "required": [parameter.name for parameter in shown]},
             },
         }  # fmt: skip
 
@@ -68,8 +68,8 @@ def _of(kind: str) -> Callable[[random.Random, bool], Value]:
     return lambda rng, held_out: coin_value(rng, kind, spanish=False, held_out=held_out)
 
 
-def _choice(name: str, said: tuple[str, ...], choices: tuple[str, ...]) -> Parameter:
-    return Parameter(name, "string", said, lambda rng, _: rng.choice(choices), choices)
+def _choice(name: str, phrases: tuple[str, ...], choices: tuple[str, ...]) -> Parameter:
+    return Parameter(name, "string", phrases, lambda rng, _: rng.choice(choices), choices)
 
 
 def _tenth(rng: random.Random, _: bool) -> Value:
@@ -141,7 +141,11 @@ _PARAMETERS_HELD_OUT = (
     Parameter("hour", "string", ("at {}",), _of("time")),
     _choice("size", ("in size {}",), ("small", "medium", "large")),
 )  # fmt: skip
-_NAMES_HELD_OUT = {*_VERBS_HELD_OUT, *_THINGS_HELD_OUT, *(one.name for one in _PARAMETERS_HELD_OUT)}
+_NAMES_HELD_OUT = {
+    *_VERBS_HELD_OUT,
+    *_THINGS_HELD_OUT,
+    *(parameter.name for parameter in _PARAMETERS_HELD_OUT),
+}
 _POLITE = ("{}", "Please {}.", "{}, please", "Can you {}?", "I want to {}.", "{}!", "Could you {}?")
 
 
@@ -177,7 +181,7 @@ def make_tool(rng: random.Random, words: list[str], *, held_out: bool) -> Tool:
     verb = rng.choice(_VERBS_HELD_OUT if held_out else _VERBS)
     thing = rng.choice(_THINGS_HELD_OUT if held_out else _THINGS)
     if coined:
-        verb, thing = (_any(rng, words) if rng.random() < 0.8 else one for one in (verb, thing))
+        verb, thing = (_any(rng, words) if rng.random() < 0.8 else word for word in (verb, thing))
     pool = _PARAMETERS_HELD_OUT if held_out else _PARAMETERS
     parameters = rng.sample(pool, k=rng.choice((1, 1, 2, 2, 3)))
     if coined:
@@ -197,31 +201,32 @@ def _coin_parameters(
     rng: random.Random, words: list[str], parameters: list[Parameter]
 ) -> list[Parameter]:
     """Return as many parameters, some of them of any words; a value is told without its key where no other is like it."""
-    made: dict[str, Parameter] = {}
+    coined: dict[str, Parameter] = {}
     kinds = [
         rng.choice(("string", "string", "integer", "number", "choice", "known")) for _ in parameters
     ]
     for kind, known in zip(kinds, parameters, strict=True):
         if kind == "known":
-            made[known.name] = known
+            coined[known.name] = known
             continue
         key = "_".join(_any(rng, words) for _ in range(rng.choice((1, 1, 1, 2))))
-        told = key.replace("_", " ")
+        words_of_key = key.replace("_", " ")
         alone = kinds.count(kind) == 1 and "known" not in kinds
-        said = tuple(
-            one.format(key=told) for one in _KEYED + (_COUNTED if kind == "integer" else ())
+        phrases = tuple(
+            phrase.format(key=words_of_key)
+            for phrase in _KEYED + (_COUNTED if kind == "integer" else ())
         )
-        said = (*said, *_BARE) if alone else said
+        phrases = (*phrases, *_BARE) if alone else phrases
         if kind == "choice":
-            made[key] = _choice(
-                key, said, tuple({_any(rng, words): None for _ in range(rng.randint(2, 4))})
+            coined[key] = _choice(
+                key, phrases, tuple({_any(rng, words): None for _ in range(rng.randint(2, 4))})
             )
         elif kind == "string":
-            made[key] = Parameter(key, kind, said, rng.choice(_STRINGS))
+            coined[key] = Parameter(key, kind, phrases, rng.choice(_STRINGS))
         else:
             value = _tenth if kind == "number" else _whole(1, rng.choice((20, 100, 9000)))
-            made[key] = Parameter(key, kind, said, value)
-    return list(made.values())
+            coined[key] = Parameter(key, kind, phrases, value)
+    return list(coined.values())
 
 
 _STRINGS: tuple[Callable[[random.Random, bool], Value], ...] = (
@@ -236,10 +241,10 @@ def make_calls(
     tools: list[Tool] = []
     while len(tools) < rng.choice((1, 2, 2, 3)):
         tool = make_tool(rng, words, held_out=held_out)
-        if tool.name not in {one.name for one in tools}:
+        if tool.name not in {shown.name for shown in tools}:
             tools.append(tool)
     pairs = [_request(rng, rng.choice(tools), held_out=held_out) for _ in range(count)]
-    return [one.schema(one.parameters) for one in tools], pairs
+    return [shown.schema(shown.parameters) for shown in tools], pairs
 
 
 def _request(rng: random.Random, tool: Tool, *, held_out: bool) -> tuple[str, str]:
@@ -248,13 +253,13 @@ def _request(rng: random.Random, tool: Tool, *, held_out: bool) -> tuple[str, st
     request = rng.choice(tool.asked)
     order = list(tool.parameters)
     rng.shuffle(order)
-    for one in order:
-        value = one.make(rng, held_out)
-        arguments[one.name] = value
-        request += " " + rng.choice(one.said).format(value)
+    for parameter in order:
+        value = parameter.make(rng, held_out)
+        arguments[parameter.name] = value
+        request += " " + rng.choice(parameter.phrases).format(value)
     request = rng.choice(_POLITE).format(request)
     call = {
         "name": tool.name,
-        "arguments": {one.name: arguments[one.name] for one in tool.parameters},
+        "arguments": {parameter.name: arguments[parameter.name] for parameter in tool.parameters},
     }
     return request[0].upper() + request[1:], json.dumps(call, ensure_ascii=False)

@@ -108,7 +108,7 @@ def write_card(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     text = _HEAD.format(
         parameters=record.parameters,
-        minutes=sum(one.spent.seconds for one in (record, *record.earlier()) if one.spent) / 60,
+        minutes=sum(run.spent.seconds for run in (record, *record.earlier()) if run.spent) / 60,
         layers=config["num_hidden_layers"],
         hidden=config["hidden_size"],
         heads=config["num_attention_heads"],
@@ -137,20 +137,24 @@ def write_card(folder: Path) -> None:
 
 
 def _continued(record: RunRecord) -> str:
-    earlier = [one.spent for one in record.earlier() if one.spent]
+    earlier = [run.spent for run in record.earlier() if run.spent]
     if not earlier:
         return ""
-    told = ", ".join(f"{one.tokens:,} tokens in {one.seconds / 60:.0f} minutes" for one in earlier)
-    return f"\nThis run went on from the weights of earlier ones ({told}) with fresh exercises.\n"
+    amounts = ", ".join(
+        f"{spent.tokens:,} tokens in {spent.seconds / 60:.0f} minutes" for spent in earlier
+    )
+    return (
+        f"\nThis run went on from the weights of earlier ones ({amounts}) with fresh exercises.\n"
+    )
 
 
 def _measured(figures: list[Figure]) -> str:
     if not figures:
         return "\n## Measured\n\nThis is an early export in the middle of training; nothing was measured on it.\n"
     rows = "\n".join(
-        f"| {one.name} | {one.value:.3f} | {one.low:.3f} to {one.high:.3f} | {one.n} | "
-        f"{'' if one.goal is None else f'{one.goal:.2f}'} |"
-        for one in figures
+        f"| {figure.name} | {figure.value:.3f} | {figure.low:.3f} to {figure.high:.3f} | {figure.n} | "
+        f"{'' if figure.goal is None else f'{figure.goal:.2f}'} |"
+        for figure in figures
     )
     return _MEASURED + rows + "\n"
 

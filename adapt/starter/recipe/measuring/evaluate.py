@@ -18,10 +18,10 @@ from adapt.evaluation.general_text import PASSAGES
 from adapt.models.runtime import GenerationSettings, ModelRuntime
 from adapt.records import Message
 from adapt.registry.bases.find import Base, find_base
-from adapt.starter.recipe.exercises.exercise import Source
+from adapt.starter.recipe.exercises.exercise import ExerciseSource
 from adapt.starter.recipe.measuring.card import write_card
 from adapt.starter.recipe.measuring.measures import (
-    Item,
+    MeasuredItem,
     fitting,
     measure_natural,
     measure_reading,
@@ -63,29 +63,29 @@ def evaluate(
     runtime = ModelRuntime(base, GenerationSettings(grounding="sentences"))
     part = itertools.count(1)
 
-    def answer(items: Sequence[Item], grounded: bool) -> list[str]:
+    def answer(items: Sequence[MeasuredItem], grounded: bool) -> list[str]:
         what = f"part {next(part)}, {'held to the passages' if grounded else 'free'}"
         if not grounded:
             return runtime.generate_batch(
-                [one.messages for one in items], max_new_tokens=MAX_NEW_TOKENS, batch_size=BATCH,
+                [item.messages for item in items], max_new_tokens=MAX_NEW_TOKENS, batch_size=BATCH,
                 on_batch=lambda done: report(what, done, len(items)),
             )  # fmt: skip
-        said: list[str] = []
-        for one in items:
-            said.append(
+        replies: list[str] = []
+        for item in items:
+            replies.append(
                 runtime.generate(
-                    one.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=one.grounding
+                    item.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=item.grounding
                 )
             )
-            report(what, len(said), len(items))
-        return said
+            report(what, len(replies), len(items))
+        return replies
 
     folders = list(data)
     corpus = read_corpus(folders) if folders else Corpus()
     source = make_source(corpus, held_out=True)
     if not source.libraries:
         library = build_library(PASSAGES.values())
-        source = Source({"en": library, "es": library}, source.readers, held_out=True)
+        source = ExerciseSource({"en": library, "es": library}, source.reading_sets, held_out=True)
 
     def fits(messages: Sequence[Message]) -> bool:
         return runtime.count_tokens(messages) + MAX_NEW_TOKENS <= runtime.context_length
@@ -101,14 +101,14 @@ def evaluate(
 def table(figures: Iterable[Figure]) -> str:
     """Return the figures as lines of text."""
     lines = []
-    for one in figures:
+    for figure in figures:
         goal = (
             ""
-            if one.goal is None
-            else f"  goal {one.goal:.2f} {'reached' if one.value >= one.goal else 'missed'}"
+            if figure.goal is None
+            else f"  goal {figure.goal:.2f} {'reached' if figure.value >= figure.goal else 'missed'}"
         )
         lines.append(
-            f"{one.value:7.3f}  [{one.low:.3f}, {one.high:.3f}]  n={one.n:<4} {one.name}{goal}"
+            f"{figure.value:7.3f}  [{figure.low:.3f}, {figure.high:.3f}]  n={figure.n:<4} {figure.name}{goal}"
         )
     return "\n".join(lines)
 
@@ -128,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as nowhere:
             base = find_base(str(chosen.model), Workspace(Path(nowhere) / "workspace"))
         figures = evaluate(base, chosen.data, count=chosen.count, report=_say)
-        write_json(chosen.model / "figures.json", [one.model_dump() for one in figures])
+        write_json(chosen.model / "figures.json", [figure.model_dump() for figure in figures])
         write_card(chosen.model)
     except AdaptError as error:
         print(error, file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import Any
 from adapt.errors import ModelError
 from adapt.evaluation.general_text import PASSAGES
 from adapt.records import Grounding, Message
-from adapt.starter.recipe.exercises.exercise import Exercise, Source, render_system
+from adapt.starter.recipe.exercises.exercise import Exercise, ExerciseSource, render_system
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.exercises.talk import TALK_ENGLISH, TALK_SPANISH
@@ -22,7 +22,7 @@ _CITED = re.compile(r" ?\[(\d+)\]$")
 
 
 @dataclass(frozen=True)
-class Item:
+class MeasuredItem:
     """One thing to answer: the messages before the reply, what it may quote, and the reply that is asked for."""
 
     messages: tuple[Message, ...]
@@ -31,7 +31,7 @@ class Item:
 
 
 # answers every item, held to its grounding or not
-Answer = Callable[[Sequence[Item], bool], list[str]]
+Answer = Callable[[Sequence[MeasuredItem], bool], list[str]]
 DRAWS = 100
 # makes the exercises of a measurement: those that the model can read whole
 Draw = Callable[..., Exercise]
@@ -40,11 +40,11 @@ Draw = Callable[..., Exercise]
 def fitting(fits: Callable[[Sequence[Message]], bool]) -> Draw:
     """Return `make_exercise`, drawing again where the messages do not fit; the app, too, leaves out what does not."""
 
-    def draw(rng: random.Random, source: Source, kind: str, **wanted: Any) -> Exercise:
+    def draw(rng: random.Random, source: ExerciseSource, kind: str, **wanted: Any) -> Exercise:
         for _ in range(DRAWS):
-            made = make_exercise(rng, source, kind, **wanted)
-            if fits(item(made).messages):
-                return made
+            exercise = make_exercise(rng, source, kind, **wanted)
+            if fits(item(exercise).messages):
+                return exercise
         raise ModelError(
             f"{DRAWS} exercises of kind '{kind}' are too long for this model's context"
         )
@@ -63,14 +63,14 @@ def share(name: str, outcomes: Sequence[bool], goal: float | None = None) -> Fig
     )  # fmt: skip
 
 
-def item(exercise: Exercise) -> Item:
+def item(exercise: Exercise) -> MeasuredItem:
     """Return an exercise's last question as an item."""
     messages = tuple(Message(role, content) for role, content in exercise.messages[:-1])  # type: ignore[arg-type]
-    return Item(messages, exercise.grounding, exercise.answer)
+    return MeasuredItem(messages, exercise.grounding, exercise.answer)
 
 
 def measure_reading(
-    answer: Answer, source: Source, *, count: int, seed: int, draw: Draw = make_exercise
+    answer: Answer, source: ExerciseSource, *, count: int, seed: int, draw: Draw = make_exercise
 ) -> list[Figure]:
     """Return the figures of quoting and citing, and of saying that the passages do not say, free and held to them."""
     figures: list[Figure] = []
@@ -78,23 +78,25 @@ def measure_reading(
         ("fact", "own held-out documents", 0.9),
         ("quote", "sentences of unseen textbooks", None),
     ]
-    if "en" in source.readers:
+    if "en" in source.reading_sets:
         kinds.insert(0, ("real", "held-out TyDiQA questions, 3 passages", 0.6))
     for kind, words, goal in kinds:
         rng = random.Random(f"evaluate:{kind}:{seed}")
         english = False if kind == "real" else None
-        made = [
+        exercises = [
             draw(rng, source, kind, turns=1, absent=False, spanish=english) for _ in range(count)
         ]
-        items = [item(one) for one in made]
-        for way, held in (("free", False), ("held to the passages", True)):
-            said = answer(items, held)
+        items = [item(exercise) for exercise in exercises]
+        for way, grounded in (("free", False), ("held to the passages", True)):
+            answers = answer(items, grounded)
             outcomes = {
-                "sentence and citation": [a == b.right for a, b in zip(said, items, strict=True)],
-                "citation number": [
-                    number(a) == number(b.right) for a, b in zip(said, items, strict=True)
+                "sentence and citation": [
+                    a == b.right for a, b in zip(answers, items, strict=True)
                 ],
-                "wrongly said not to be there": [a in NOT_SAID.values() for a in said],
+                "citation number": [
+                    number(a) == number(b.right) for a, b in zip(answers, items, strict=True)
+                ],
+                "wrongly said not to be there": [a in NOT_SAID.values() for a in answers],
             }
             for name, values in outcomes.items():
                 figures.append(
@@ -108,20 +110,20 @@ def measure_reading(
 
 
 def _measure_absent(
-    answer: Answer, source: Source, *, count: int, seed: int, draw: Draw
+    answer: Answer, source: ExerciseSource, *, count: int, seed: int, draw: Draw
 ) -> list[Figure]:
     """Return how often a model tells what the passages say from what they do not, on as many of either."""
     rng = random.Random(f"evaluate:absent:{seed}")
-    kinds = ("fact", "real") if "en" in source.readers else ("fact",)
-    made: list[Exercise] = []
+    kinds = ("fact", "real") if "en" in source.reading_sets else ("fact",)
+    exercises: list[Exercise] = []
     for index in range(count):
         kind = kinds[(index // 2) % len(kinds)]
-        made.append(draw(rng, source, kind, turns=1, absent=index % 2 == 0))
-    items = [item(one) for one in made]
+        exercises.append(draw(rng, source, kind, turns=1, absent=index % 2 == 0))
+    items = [item(exercise) for exercise in exercises]
     figures: list[Figure] = []
-    for way, held in (("free", False), ("held to the passages", True)):
-        said = answer(items, held)
-        refused = [one in NOT_SAID.values() for one in said]
+    for way, grounded in (("free", False), ("held to the passages", True)):
+        answers = answer(items, grounded)
+        refused = [reply in NOT_SAID.values() for reply in answers]
         absent = [index % 2 == 0 for index in range(count)]
         right = [a == b for a, b in zip(refused, absent, strict=True)]
         figures.append(share(f"said or not said, even mix: told apart, {way}", right, 0.85))
@@ -132,24 +134,24 @@ def _measure_absent(
 
 
 def measure_skills(
-    answer: Answer, source: Source, *, count: int, seed: int, draw: Draw = make_exercise
+    answer: Answer, source: ExerciseSource, *, count: int, seed: int, draw: Draw = make_exercise
 ) -> list[Figure]:
     """Return the figures on preferences, dates, tools, feedback, the user's profile and short tasks."""
     figures: list[Figure] = []
     rng = random.Random(f"evaluate:preference:{seed}")
-    made = [draw(rng, source, "preference", turns=1, absent=False) for _ in range(count)]
-    said = answer([item(one) for one in made], False)
+    exercises = [draw(rng, source, "preference", turns=1, absent=False) for _ in range(count)]
+    answers = answer([item(exercise) for exercise in exercises], False)
     obeyed = [
-        one.preference is not None
-        and one.asked is not None
-        and one.preference.obeyed(reply, one.asked)
-        for one, reply in zip(made, said, strict=True)
+        exercise.preference is not None
+        and exercise.asked is not None
+        and exercise.preference.obeyed(reply, exercise.asked)
+        for exercise, reply in zip(exercises, answers, strict=True)
     ]
     figures.append(share("stated preference obeyed (by rule)", obeyed, 0.9))
     figures.append(
         share(
             "stated preference: whole answer right",
-            [a == b.answer for a, b in zip(said, made, strict=True)],
+            [a == b.answer for a, b in zip(answers, exercises, strict=True)],
         )
     )
     for language, spanish in (("English", False), ("Spanish", True)):
@@ -157,10 +159,10 @@ def measure_skills(
             _dates(answer, source, language, spanish=spanish, count=count // 2, seed=seed)
         )
     rng = random.Random(f"evaluate:tool:{seed}")
-    made = [draw(rng, source, "tool") for _ in range(count)]
-    for way, held in (("free", False), ("held to the schemas", True)):
-        said = answer([item(one) for one in made], held)
-        pairs = list(zip(said, made, strict=True))
+    exercises = [draw(rng, source, "tool") for _ in range(count)]
+    for way, grounded in (("free", False), ("held to the schemas", True)):
+        answers = answer([item(exercise) for exercise in exercises], grounded)
+        pairs = list(zip(answers, exercises, strict=True))
         figures.append(share(f"tool call: valid JSON for its schema, {way}", [valid_call(a, b) for a, b in pairs], 0.95))  # fmt: skip
         figures.append(share(f"tool call: exactly right, {way}", [a == b.answer for a, b in pairs]))
     for kind, words in (
@@ -170,15 +172,17 @@ def measure_skills(
         ("table", "queries over made tables, in SQL and others: exact"),
     ):
         rng = random.Random(f"evaluate:{kind}:{seed}")
-        made = [draw(rng, source, kind) for _ in range(count)]
-        said = answer([item(one) for one in made], kind == "feedback")
-        figures.append(share(words, [a == b.answer for a, b in zip(said, made, strict=True)]))
+        exercises = [draw(rng, source, kind) for _ in range(count)]
+        answers = answer([item(exercise) for exercise in exercises], kind == "feedback")
+        figures.append(
+            share(words, [a == b.answer for a, b in zip(answers, exercises, strict=True)])
+        )
     return figures
 
 
 def _dates(
     answer: Answer,
-    source: Source,
+    source: ExerciseSource,
     language: str,
     *,
     spanish: bool,
@@ -186,16 +190,16 @@ def _dates(
     seed: int,
 ) -> Figure:
     rng = random.Random(f"evaluate:date:{language}:{seed}")
-    made = [make_exercise(rng, source, "date", spanish=spanish) for _ in range(count)]
-    said = answer([item(one) for one in made], False)
-    right = [a == b.answer for a, b in zip(said, made, strict=True)]
+    exercises = [make_exercise(rng, source, "date", spanish=spanish) for _ in range(count)]
+    answers = answer([item(exercise) for exercise in exercises], False)
+    right = [a == b.answer for a, b in zip(answers, exercises, strict=True)]
     return share(f"date to ISO, unseen ways of writing, {language}", right, 0.85)
 
 
-def valid_call(said: str, exercise: Exercise) -> bool:
+def valid_call(reply: str, exercise: Exercise) -> bool:
     """Return whether a reply is a JSON object that names a tool shown and gives its parameters in their types."""
     try:
-        call = json.loads(said)
+        call = json.loads(reply)
     except json.JSONDecodeError:
         return False
     if not isinstance(call, dict) or set(call) != {"name", "arguments"}:
@@ -223,28 +227,28 @@ def valid_call(said: str, exercise: Exercise) -> bool:
 def measure_natural(answer: Answer, *, seed: int) -> list[Figure]:
     """Return the figures on hand-written questions, with small talk as it stands in the exercises."""
     rng = random.Random(f"natural:{seed}")
-    items = [_natural(rng, asked, told) for asked, told in QUESTIONS]
+    items = [_natural(rng, asked, sentence) for asked, sentence in QUESTIONS]
     absent = [_natural(rng, asked, None) for asked in UNANSWERED]
     talk = [
-        Item((Message("system", render_system()), Message("user", asked)), None, reply)
+        MeasuredItem((Message("system", render_system()), Message("user", asked)), None, reply)
         for questions, reply in TALK_ENGLISH + TALK_SPANISH
         for asked in questions.split(" | ")
     ]
     figures: list[Figure] = []
-    for way, held in (("free", False), ("held to the passages", True)):
-        said = answer(items, held)
+    for way, grounded in (("free", False), ("held to the passages", True)):
+        answers = answer(items, grounded)
         figures += [
-            share(f"hand-written questions: sentence and citation, {way}", [a == b.right for a, b in zip(said, items, strict=True)]),
-            share(f"hand-written questions: citation number, {way}", [number(a) == number(b.right) for a, b in zip(said, items, strict=True)]),
-            share(f"hand-written questions without an answer: said so, {way}", [a in NOT_SAID.values() for a in answer(absent, held)]),
+            share(f"hand-written questions: sentence and citation, {way}", [a == b.right for a, b in zip(answers, items, strict=True)]),
+            share(f"hand-written questions: citation number, {way}", [number(a) == number(b.right) for a, b in zip(answers, items, strict=True)]),
+            share(f"hand-written questions without an answer: said so, {way}", [a in NOT_SAID.values() for a in answer(absent, grounded)]),
         ]  # fmt: skip
     replies = answer(talk, False)
     figures.append(share("small talk (seen in training): reply as taught", [a == b.right for a, b in zip(replies, talk, strict=True)]))  # fmt: skip
     return figures
 
 
-def _natural(rng: random.Random, asked: str, told: str | None) -> Item:
-    right = [name for name, text in PASSAGES.items() if told is not None and told in text]
+def _natural(rng: random.Random, asked: str, sentence: str | None) -> MeasuredItem:
+    right = [name for name, text in PASSAGES.items() if sentence is not None and sentence in text]
     others = rng.sample([name for name in PASSAGES if name not in right], 3 - len(right))
     names = right + others
     rng.shuffle(names)
@@ -253,10 +257,12 @@ def _natural(rng: random.Random, asked: str, told: str | None) -> Item:
     grounding = Grounding(
         tuple((index, PASSAGES[name]) for index, name in enumerate(names, start=1))
     )
-    return Item((Message("system", system), Message("user", asked)), grounding, f"{told} [{place}]")
+    return MeasuredItem(
+        (Message("system", system), Message("user", asked)), grounding, f"{sentence} [{place}]"
+    )
 
 
 def number(text: str) -> int | None:
     """Return the number that a text cites at its end."""
-    found = _CITED.search(text)
-    return int(found.group(1)) if found else None
+    match = _CITED.search(text)
+    return int(match.group(1)) if match else None

@@ -82,5 +82,5 @@ def _look_up(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the value of each wanted key, 0 where it is not known, and whether it is."""
     places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    found = known[places] == wanted
-    return np.where(found, values[places], 0.0), found
+    is_known = known[places] == wanted
+    return np.where(is_known, values[places], 0.0), is_known

@@ -63,6 +63,6 @@ def _training_ids(runtime: ModelRuntime, corpus: Corpus) -> list[int]:
 def _mean(name: str, values: Sequence[float]) -> Figure:
     mean = sum(values) / len(values)
     half = 1.96 * math.sqrt(
-        sum((one - mean) ** 2 for one in values) / (len(values) - 1) / len(values)
+        sum((value - mean) ** 2 for value in values) / (len(values) - 1) / len(values)
     )
     return Figure(name=name, value=mean, n=len(values), low=mean - half, high=mean + half)

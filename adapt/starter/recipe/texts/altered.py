@@ -18,38 +18,45 @@ _DATES = {*MONTHS, *DAYS}
 
 def alter(rng: random.Random, paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
     """Return the paragraphs of one prompt, some of their names replaced by coined ones, some sentences left out that nobody asks for."""
-    altered = [_dropped(rng, one) if rng.random() < DROPPED else one for one in paragraphs]
+    altered = [
+        _dropped(rng, paragraph) if rng.random() < DROPPED else paragraph
+        for paragraph in paragraphs
+    ]
     return _renamed(rng, altered) if rng.random() < RENAMED else altered
 
 
 def _dropped(rng: random.Random, paragraph: Paragraph) -> Paragraph:
-    wanted = {one.sentence for one in paragraph.questions} or {0}
+    wanted = {question.sentence for question in paragraph.questions} or {0}
     kept = [i for i in range(len(paragraph.sentences)) if i in wanted or rng.random() > 0.35]
     places = {old: new for new, old in enumerate(kept)}
-    questions = tuple(replace(one, sentence=places[one.sentence]) for one in paragraph.questions)
+    questions = tuple(
+        replace(question, sentence=places[question.sentence]) for question in paragraph.questions
+    )
     sentences = tuple(paragraph.sentences[i] for i in kept)
     return replace(paragraph, sentences=sentences, questions=questions)
 
 
 def _renamed(rng: random.Random, paragraphs: Sequence[Paragraph]) -> list[Paragraph]:
     texts = [
-        text for one in paragraphs for text in (*one.sentences, *(q.text for q in one.questions))
+        text
+        for paragraph in paragraphs
+        for text in (*paragraph.sentences, *(q.text for q in paragraph.questions))
     ]
-    told = sorted({name for text in texts for name in _NAME.findall(text)} - _DATES)
-    names = {name: coin_name(rng, held_out=False) for name in told if rng.random() < 0.6}
+    mentioned = sorted({name for text in texts for name in _NAME.findall(text)} - _DATES)
+    names = {name: coin_name(rng, held_out=False) for name in mentioned if rng.random() < 0.6}
     if not names:
         return list(paragraphs)
-    found = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+    pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
 
     def renamed(text: str) -> str:
-        return found.sub(lambda match: names[match.group()], text)
+        return pattern.sub(lambda match: names[match.group()], text)
 
     return [
         replace(
-            one,
-            sentences=tuple(map(renamed, one.sentences)),
-            questions=tuple(Question(renamed(q.text), q.sentence, renamed(q.span)) for q in one.questions),
-            unanswered=tuple(map(renamed, one.unanswered)),
+            paragraph,
+            sentences=tuple(map(renamed, paragraph.sentences)),
+            questions=tuple(Question(renamed(q.text), q.sentence, renamed(q.span)) for q in paragraph.questions),
+            unanswered=tuple(map(renamed, paragraph.unanswered)),
         )
-        for one in paragraphs
+        for paragraph in paragraphs
     ]  # fmt: skip

@@ -216,6 +216,8 @@ _VALUES: dict[str, Callable[[random.Random, bool, bool], str]] = {
     "code": _code,
     "email": _email,
     "phone": lambda rng, _, __: " ".join(str(rng.randint(100, 999)) for _ in range(3)),
-    "person": lambda rng, _, held: f"{rng.choice(FIRST_NAMES)} {coin_name(rng, held_out=held)}",
-    "name": lambda rng, _, held: coin_name(rng, held_out=held),
+    "person": lambda rng, _, held_out: (
+        f"{rng.choice(FIRST_NAMES)} {coin_name(rng, held_out=held_out)}"
+    ),
+    "name": lambda rng, _, held_out: coin_name(rng, held_out=held_out),
 }

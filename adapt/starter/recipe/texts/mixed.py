@@ -60,8 +60,8 @@ def make_mixed(
 
 def _telling(text: str) -> list[str]:
     """Return the longer words of a text and its numbers, each once."""
-    found = dict.fromkeys(_WORD.findall(text))
-    return [word for word in found if len(word) > 3 or not word.islower()]
+    words = dict.fromkeys(_WORD.findall(text))
+    return [word for word in words if len(word) > 3 or not word.islower()]
 
 
 def _shares_most(
@@ -71,8 +71,8 @@ def _shares_most(
     weights = {stem(word): math.log(total / (1 + frequency[word.lower()])) for word in words}
 
     def shared(text: str) -> float:
-        held = {stem(word) for word in _WORD.findall(text)}
-        return sum(weight for word, weight in weights.items() if word in held)
+        stems = {stem(word) for word in _WORD.findall(text)}
+        return sum(weight for word, weight in weights.items() if word in stems)
 
     return shared(sentence) > _MARGIN * max(map(shared, others), default=0.0)
 
@@ -82,13 +82,13 @@ def _worded(rng: random.Random, words: list[str], *, spanish: bool) -> str:
     if rng.random() < 0.6:
         rng.shuffle(words)
     small = rng.random() < 0.25
-    said: list[str] = []
+    words_asked: list[str] = []
     for word in words:
         if rng.random() < 0.35:
-            said.append(rng.choice(_PEQUEÑAS if spanish else _SMALL))
+            words_asked.append(rng.choice(_PEQUEÑAS if spanish else _SMALL))
         bent = _bent(rng, word, spanish=spanish) if rng.random() < 0.25 else word
-        said.append(bent.lower() if small else bent)
-    asked = f"{rng.choice(_PREGUNTAS if spanish else _ASKS)} {' '.join(said)}?"
+        words_asked.append(bent.lower() if small else bent)
+    asked = f"{rng.choice(_PREGUNTAS if spanish else _ASKS)} {' '.join(words_asked)}?"
     return f"¿{asked}" if spanish else asked
 
 

@@ -98,8 +98,8 @@ def pseudo_question(
         if mixed:
             return mixed, ""
     known = {word.lower() for text in others for word in _WORD.findall(text)}
-    found = list(dict.fromkeys(_WORD.findall(sentence)))
-    rare = [word for word in found if word.lower() not in known]
+    words = list(dict.fromkeys(_WORD.findall(sentence)))
+    rare = [word for word in words if word.lower() not in known]
     if not rare:
         return None
     rare.sort(key=lambda word: frequency[word.lower()])
@@ -109,8 +109,8 @@ def pseudo_question(
     if draw < 0.35:  # the word with its neighbour, as people ask
         match = re.match(r"\S*\s[\w'-]+", sentence[place:])
         subject = match.group(0) if match else subject
-    elif draw < 0.65 and len(found) > 1:
-        more = [word for word in found if word != subject][:12]
+    elif draw < 0.65 and len(words) > 1:
+        more = [word for word in words if word != subject][:12]
         several = [subject, *rng.sample(more, k=min(len(more), rng.randint(1, 3)))]
         rng.shuffle(several)
         subject = (

@@ -38,7 +38,7 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Reader:
+class ReadingSet:
     """Paragraphs of one set of questions, with those of the same article side by side."""
 
     paragraphs: list[Paragraph]
@@ -48,24 +48,26 @@ class Reader:
     def near(self, rng: random.Random, index: int, count: int) -> list[int]:
         """Return other paragraphs to read beside one: from the same article half the time, if there are any."""
         same = [i for i in self.articles[self.paragraphs[index].article] if i != index]
-        found: list[int] = []
-        while len(found) < min(count, len(self.paragraphs) - 1):
+        others: list[int] = []
+        while len(others) < min(count, len(self.paragraphs) - 1):
             pool = same if same and rng.random() < 0.5 else range(len(self.paragraphs))
             other = rng.choice(pool)
-            if other != index and other not in found:
-                found.append(other)
+            if other != index and other not in others:
+                others.append(other)
             elif pool is same:
-                same = [i for i in same if i not in found]
-        return found
+                same = [i for i in same if i not in others]
+        return others
 
 
-def build_reader(paragraphs: Iterable[Paragraph]) -> Reader:
+def build_reading_set(paragraphs: Iterable[Paragraph]) -> ReadingSet:
     """Index paragraphs by article."""
     kept = list(paragraphs)
     articles: dict[str, list[int]] = defaultdict(list)
-    for index, one in enumerate(kept):
-        articles[one.article].append(index)
-    return Reader(kept, [i for i, one in enumerate(kept) if one.questions], dict(articles))
+    for index, paragraph in enumerate(kept):
+        articles[paragraph.article].append(index)
+    return ReadingSet(
+        kept, [i for i, paragraph in enumerate(kept) if paragraph.questions], dict(articles)
+    )
 
 
 def is_held_out(context: str) -> bool:
@@ -99,15 +101,17 @@ def _paragraph(context: str, asked: Sequence[dict[str, object]], title: str) -> 
     sentences = [sentence for sentence, _ in spans]
     questions: list[Question] = []
     unanswered: list[str] = []
-    for one in asked:
-        text = _SPACE.sub(" ", str(one["question"])).strip()
-        answers = one.get("answers")
-        if one.get("is_impossible") or not isinstance(answers, list) or not answers:
+    for entry in asked:
+        text = _SPACE.sub(" ", str(entry["question"])).strip()
+        answers = entry.get("answers")
+        if entry.get("is_impossible") or not isinstance(answers, list) or not answers:
             unanswered.append(text)
             continue
         start, span = int(answers[0]["answer_start"]), clean(str(answers[0]["text"]))
         began = max((begin for _, begin in spans if begin <= start), default=spans[0][1])
-        there = [i for i, (one, begin) in enumerate(spans) if begin == began and span in one]
+        there = [
+            i for i, (sentence, begin) in enumerate(spans) if begin == began and span in sentence
+        ]
         if span and there:
             questions.append(Question(text, there[0], span))
     if not questions and not unanswered:
@@ -120,11 +124,11 @@ def _clean_spans(context: str) -> list[tuple[str, int]]:
 
     Without its reference marks, what was one sentence may read as two.
     """
-    found: list[tuple[str, int]] = []
+    spans: list[tuple[str, int]] = []
     for start, end in sentence_spans(context):
         text = clean(context[start:end])
-        found += [(text[a:b], start) for a, b in sentence_spans(text)]
-    return found
+        spans += [(text[a:b], start) for a, b in sentence_spans(text)]
+    return spans
 
 
 def clean(text: str) -> str:

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from adapt.starter.recipe.attention.guides import Guide, collate_guides
 from adapt.starter.recipe.attention.pointers import guide_pointers
-from adapt.starter.recipe.attention.shown import Question, Shown
-from adapt.starter.recipe.exercises.exercise import Exercise, Source
+from adapt.starter.recipe.attention.shown import Shown, ShownQuestion
+from adapt.starter.recipe.exercises.exercise import Exercise, ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.texts.corpus import Corpus
 from adapt.starter.recipe.texts.passages import build_library
-from adapt.starter.recipe.texts.questions import build_reader
+from adapt.starter.recipe.texts.questions import build_reading_set
 
 POOL = 256  # exercises drawn together, so that a batch holds samples of like length
 LENGTHS = (128, 256, 384, 512, 704, 1024)  # few, since each is compiled for itself
@@ -67,11 +67,12 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
         coded = [(next(encodings), next(encodings)) for _ in exercise.messages]
         openings = _openings(exercise)
         choices = {
-            one: [next(encodings).ids for _ in _alternatives(exercise, one)] for one in openings
+            opening: [next(encodings).ids for _ in _alternatives(exercise, opening)]
+            for opening in openings
         }
         sample = Sample([], [])
         shown: Shown | None = None
-        asked: Question | None = None
+        asked: ShownQuestion | None = None
         bodies: list[tuple[int, Encoding]] = []
         for index, ((role, content), (head, body)) in enumerate(
             zip(exercise.messages, coded, strict=True)
@@ -83,14 +84,16 @@ def encode_exercises(tokenizer: Tokenizer, exercises: Sequence[Exercise]) -> lis
             if role == "assistant":
                 if shown and asked:
                     pointed = [
-                        (one.start, one.end) for one in exercise.pointers if one.reply == index
+                        (pointer.start, pointer.end)
+                        for pointer in exercise.pointers
+                        if pointer.reply == index
                     ]
                     shown.guide_reply(sample.guide, asked, content, body, first, pointed=pointed)
                 _add_reply(sample, body.ids, choices.get(_opening(exercise, content), []))
                 continue
             sample.ids.extend(body.ids)
             sample.weights.extend([0.0] * len(body.ids))
-            asked = Question(content, body, first, exercise.spans.get(content, ""))
+            asked = ShownQuestion(content, body, first, exercise.spans.get(content, ""))
             if role == "system" and exercise.choices:
                 shown = Shown(content, body, first, exercise.choices)
                 shown.guide_passages(sample.guide)
@@ -103,7 +106,9 @@ def _openings(exercise: Exercise) -> list[str]:
     """Return what the replies of an exercise that quotes begin with, each once."""
     replies = [content for role, content in exercise.messages if role == "assistant"]
     return (
-        list(dict.fromkeys(_opening(exercise, one) for one in replies)) if exercise.choices else []
+        list(dict.fromkeys(_opening(exercise, reply) for reply in replies))
+        if exercise.choices
+        else []
     )
 
 
@@ -111,19 +116,19 @@ def _opening(exercise: Exercise, reply: str) -> str:
     """Return what a reply says before the sentence that it quotes (nothing, or what the user prefers), or all of one that quotes none."""
     if reply in NOT_SAID.values():
         return ""
-    quoted = max((one for one in exercise.choices if one in reply), key=len, default=None)
+    quoted = max((choice for choice in exercise.choices if choice in reply), key=len, default=None)
     return reply[: reply.index(quoted)] if quoted else reply
 
 
 def _alternatives(exercise: Exercise, opening: str) -> list[str]:
     """Return what a reply with this opening might have been: any sentence that the prompt shows, with it or without, or a refusal."""
-    begun = [f"{opening}{one} " for one in exercise.choices]
-    plain = [f"{one} " for one in exercise.choices] if opening else []
-    return begun + plain + [f"{one}<|end|>" for one in NOT_SAID.values()]
+    begun = [f"{opening}{choice} " for choice in exercise.choices]
+    plain = [f"{choice} " for choice in exercise.choices] if opening else []
+    return begun + plain + [f"{refusal}<|end|>" for refusal in NOT_SAID.values()]
 
 
 def _add_reply(sample: Sample, body: list[int], choices: list[list[int]]) -> None:
-    """Add a reply; where it quotes, the tokens that tell its sentence from the others are decisions."""
+    """Add a reply; where it quotes, the tokens that distinguish its sentence from the others are decisions."""
     start = len(sample.ids)
     alive = choices
     copied = 0
@@ -140,14 +145,14 @@ def _add_reply(sample: Sample, body: list[int], choices: list[list[int]]) -> Non
     sample.weights.extend([COPYING_WEIGHT] * copied + [1.0] * (len(body) - copied - 1) + [0.0])
 
 
-def make_source(corpus: Corpus, *, held_out: bool) -> Source:
+def make_source(corpus: Corpus, *, held_out: bool) -> ExerciseSource:
     """Return what exercises are made from, of one side of the corpus."""
     passages = corpus.passages_valid if held_out else corpus.passages_train
     asked = corpus.questions_valid if held_out else corpus.questions_train
-    return Source(
+    return ExerciseSource(
         libraries={language: build_library(texts) for language, texts in passages.items()},
-        readers={
-            language: build_reader(itertools.chain.from_iterable(folders.values()))
+        reading_sets={
+            language: build_reading_set(itertools.chain.from_iterable(folders.values()))
             for language, folders in asked.items()
         },
         held_out=held_out,
@@ -189,15 +194,17 @@ class Stream:
         by_length: dict[int, list[Sample]] = {length: [] for length in LENGTHS}
         for sample in encode_exercises(self.tokenizer, exercises):
             if len(sample.ids) <= most:
-                by_length[next(one for one in LENGTHS if len(sample.ids) <= one)].append(sample)
+                by_length[next(limit for limit in LENGTHS if len(sample.ids) <= limit)].append(
+                    sample
+                )
         batches: list[Batch] = []
-        for length, made in by_length.items():
+        for length, fitting in by_length.items():
             rows = max(1, self._batch_tokens // length)
-            texts = round(len(made) * TEXT_SHARE / (1 - TEXT_SHARE))
-            if length == LENGTHS[1] and not made:
+            texts = round(len(fitting) * TEXT_SHARE / (1 - TEXT_SHARE))
+            if length == LENGTHS[1] and not fitting:
                 texts = rows
-            missing = -(len(made) + texts) % rows  # text fills the last batch
-            samples = [self._filled(rng, one, length) for one in made]
+            missing = -(len(fitting) + texts) % rows  # text fills the last batch
+            samples = [self._filled(rng, sample, length) for sample in fitting]
             samples += [self._text(rng, length) for _ in range(texts + missing)]
             rng.shuffle(samples)
             starts = range(0, len(samples), rows)
@@ -230,8 +237,12 @@ def collate(samples: Sequence[Sample], length: int) -> Batch:
     """Return samples as one batch of this length; padding weighs nothing, nor does the first token, which nothing predicts."""
     ids = torch.zeros(len(samples), length, dtype=torch.long)
     weights = torch.zeros(len(samples), length)
-    decisions = [(row, *one) for row, sample in enumerate(samples) for one in sample.decisions]
-    allowed = torch.full((len(decisions), max((len(one) for *_, one in decisions), default=1)), -1)
+    decisions = [
+        (row, *decision) for row, sample in enumerate(samples) for decision in sample.decisions
+    ]
+    allowed = torch.full(
+        (len(decisions), max((len(decision) for *_, decision in decisions), default=1)), -1
+    )
     for row, sample in enumerate(samples):
         ids[row, : len(sample.ids)] = torch.tensor(sample.ids)
         weights[row, 1 : len(sample.ids)] = torch.tensor(sample.weights[1:])

@@ -7,7 +7,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from adapt.starter.recipe.exercises.exercise import Exercise, Source
+from adapt.starter.recipe.exercises.exercise import Exercise, ExerciseSource
 from adapt.starter.recipe.exercises.exercises import make_exercise
 from adapt.starter.recipe.exercises.preferences import NOT_SAID
 from adapt.starter.recipe.training.batches import encode_exercises
@@ -22,7 +22,9 @@ class CopyProbe:
     where each token is the likeliest among those with which a sentence of the passages, or saying that they do not say, could go on.
     """
 
-    def __init__(self, tokenizer: Tokenizer, source: Source, *, count: int, seed: int) -> None:
+    def __init__(
+        self, tokenizer: Tokenizer, source: ExerciseSource, *, count: int, seed: int
+    ) -> None:
         self._tokenizer = tokenizer
         self._rows: list[tuple[str, Exercise, list[int], list[int]]] = []
         for kind in KINDS:
@@ -37,27 +39,30 @@ class CopyProbe:
     def measure(self, model: LlamaForCausalLM) -> dict[str, float]:
         """Return, by kind, the shares of answers exact, chosen rightly, and of copied tokens right."""
         model.train(mode=False)
-        found: dict[str, list[float]] = {}
+        shares: dict[str, list[float]] = {}
         for kind, exercise, ids, answer in self._rows:
             with torch.autocast("cpu", dtype=torch.bfloat16):
                 logits = model(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
-            said = logits[len(ids) - len(answer) - 1 : len(ids) - 1].float()
-            right = [int(row.argmax()) == token for row, token in zip(said, answer, strict=True)]
-            found.setdefault(f"{kind}_exact", []).append(float(all(right)))
+            logits_of_answer = logits[len(ids) - len(answer) - 1 : len(ids) - 1].float()
+            right = [
+                int(row.argmax()) == token
+                for row, token in zip(logits_of_answer, answer, strict=True)
+            ]
+            shares.setdefault(f"{kind}_exact", []).append(float(all(right)))
             if exercise.choices and kind in ("real", "quote", "fact", "missing"):
-                found.setdefault(f"{kind}_chosen", []).append(
-                    float(self._chosen(exercise, said, answer))
+                shares.setdefault(f"{kind}_chosen", []).append(
+                    float(self._chosen(exercise, logits_of_answer, answer))
                 )
-                found.setdefault(f"{kind}_token", []).append(sum(right) / len(right))
+                shares.setdefault(f"{kind}_token", []).append(sum(right) / len(right))
         model.train()
-        return {name: sum(values) / len(values) for name, values in found.items()}
+        return {name: sum(values) / len(values) for name, values in shares.items()}
 
-    def _chosen(self, exercise: Exercise, said: torch.Tensor, answer: Sequence[int]) -> bool:
-        allowed = [f"{one} " for one in exercise.choices] + [
-            f"{one}<|end|>" for one in NOT_SAID.values()
+    def _chosen(self, exercise: Exercise, logits: torch.Tensor, answer: Sequence[int]) -> bool:
+        allowed = [f"{choice} " for choice in exercise.choices] + [
+            f"{refusal}<|end|>" for refusal in NOT_SAID.values()
         ]
-        alive = [self._tokenizer.encode(one).ids for one in allowed]
-        for place, (row, token) in enumerate(zip(said, answer, strict=True)):
+        alive = [self._tokenizer.encode(text).ids for text in allowed]
+        for place, (row, token) in enumerate(zip(logits, answer, strict=True)):
             following = sorted({ids[place] for ids in alive if place < len(ids)})
             if token not in following:
                 return True  # past the sentence: only its citation is left
@@ -67,7 +72,7 @@ class CopyProbe:
         return True
 
 
-def probe_exercise(rng: random.Random, source: Source, kind: str) -> Exercise:
+def probe_exercise(rng: random.Random, source: ExerciseSource, kind: str) -> Exercise:
     """Return a held-out exercise with one question of a kind; `missing` draws from all kinds of passages."""
     if kind == "missing":
         return make_exercise(

@@ -21,7 +21,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
-class Progress:
+class RunProgress:
     """Where a run stands: the next batch, and what was spent so far."""
 
     step: int
@@ -60,7 +60,7 @@ def export_model(model: LlamaForCausalLM, tokenizer: Tokenizer, folder: Path) ->
 
 
 def save_checkpoint(
-    model: LlamaForCausalLM, optimisers: Optimisers, progress: Progress, folder: Path
+    model: LlamaForCausalLM, optimisers: Optimisers, progress: RunProgress, folder: Path
 ) -> None:
     """Write weights, optimiser state and progress as one safetensors file."""
     tensors: dict[str, Tensor] = {}
@@ -77,7 +77,7 @@ def save_checkpoint(
     staged.replace(folder / CHECKPOINT)
 
 
-def load_checkpoint(model: LlamaForCausalLM, optimisers: Optimisers, folder: Path) -> Progress:
+def load_checkpoint(model: LlamaForCausalLM, optimisers: Optimisers, folder: Path) -> RunProgress:
     """Put weights and optimiser state back and return the progress.
 
     Raises:
@@ -97,7 +97,7 @@ def load_checkpoint(model: LlamaForCausalLM, optimisers: Optimisers, folder: Pat
                 for key in ("step", "exp_avg", "exp_avg_sq", "momentum_buffer"):
                     if f"{key}.{name}" in known:
                         state[key] = stored.get_tensor(f"{key}.{name}")
-            return Progress(**json.loads(stored.metadata()["progress"]))
+            return RunProgress(**json.loads(stored.metadata()["progress"]))
     except (SafetensorError, RuntimeError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: damaged, or the checkpoint of another model; run without --resume"

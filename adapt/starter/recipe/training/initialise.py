@@ -2,7 +2,7 @@
 
 Tokens begin with vectors in which those that occur in like company are alike (`embeddings.py`), and so are
 those that differ only in case or in the space before them. Queries and keys begin alike in the rotary pairs that turn slowly, so
-that a token first looks at its like, wherever that stands (mimetic initialisation: Trockman and Kolter 2023,
+that a token first attends to similar ones, wherever they stand (mimetic initialisation: Trockman and Kolter 2023,
 arXiv:2305.09828); values and outputs of the upper layers begin as each other's transpose, so that what is looked at is copied.
 """
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from adapt.errors import DataError
 from adapt.starter.recipe.texts.corpus import SourceFile
-from adapt.starter.recipe.training.files import Progress
+from adapt.starter.recipe.training.files import RunProgress
 from adapt.starter.recipe.training.train import TrainSettings
 
 
@@ -22,7 +22,7 @@ class RunRecord(BaseModel):
     initialisation: str
     parameters: int
     versions: dict[str, str]
-    spent: Progress | None = None
+    spent: RunProgress | None = None
     notes: str = ""
     continues: "RunRecord | None" = None
 

@@ -15,7 +15,7 @@ from adapt.starter.recipe.attention.guides import COPY, HEADS, guide_losses
 from adapt.starter.recipe.training.batches import Batch, Stream
 from adapt.starter.recipe.training.copying import CopyProbe
 from adapt.starter.recipe.training.files import (
-    Progress,
+    RunProgress,
     export_model,
     load_checkpoint,
     save_checkpoint,
@@ -24,7 +24,7 @@ from adapt.starter.recipe.training.forward import Passed, forward
 from adapt.starter.recipe.training.optimise import Optimisers, schedule
 
 NAMED = 512  # tokens of a batch, about
-BEGINNING = Progress(step=0, pool=0, index=0, tokens=0, seconds=0.0)
+BEGINNING = RunProgress(step=0, pool=0, index=0, tokens=0, seconds=0.0)
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def train(
     *,
     probe: CopyProbe | None,
     out: Path,
-    begin: Progress | None = BEGINNING,
-) -> Progress:
+    begin: RunProgress | None = BEGINNING,
+) -> RunProgress:
     """Train until the budget is spent; write checkpoint, model folder and `log.jsonl` into `out`.
 
     Args:
@@ -86,7 +86,7 @@ def train(
             decay_share=settings.decay_share,
         )
         optimisers.step(factor)
-        progress = Progress(
+        progress = RunProgress(
             step=progress.step + 1,
             pool=pool,
             index=index + 1,
@@ -117,7 +117,7 @@ def _compile(compiled: bool) -> Any:
     return torch.compile(forward, dynamic=False)
 
 
-def _share(progress: Progress, settings: TrainSettings) -> float:
+def _share(progress: RunProgress, settings: TrainSettings) -> float:
     if settings.tokens is not None:
         return progress.tokens / settings.tokens
     return progress.seconds / (60 * settings.minutes)
@@ -184,7 +184,7 @@ def _means(rows: list[dict[str, float]]) -> dict[str, float]:
     """Return the mean of each loss over the batches that had it."""
     names = {name for row in rows for name in row}
     values = {name: [row[name] for row in rows if name in row] for name in sorted(names)}
-    return {name: sum(found) / len(found) for name, found in values.items()}
+    return {name: sum(losses) / len(losses) for name, losses in values.items()}
 
 
 def read_probes(out: Path) -> list[dict[str, float]]:
@@ -194,7 +194,7 @@ def read_probes(out: Path) -> list[dict[str, float]]:
     return [row for row in map(json.loads, lines) if "loss" not in row]
 
 
-def _log(out: Path, progress: Progress, row: dict[str, float]) -> None:
+def _log(out: Path, progress: RunProgress, row: dict[str, float]) -> None:
     head = {
         "minutes": round(progress.seconds / 60, 2),
         "step": progress.step,

@@ -145,10 +145,10 @@ def _build(segment: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     ) as child:
-        told = b"" if child.stderr is None else child.stderr.read()
+        output = b"" if child.stderr is None else child.stderr.read()
         code = child.wait()
     if code:
-        lines = told.decode("utf-8", "replace").split("\n")
+        lines = output.decode("utf-8", "replace").split("\n")
         why = next((line for line in reversed(lines) if line.strip()), f"it ended with {code}")
         raise WorkspaceError(
             f"{segment / FOLDER}: cannot be made ({why[:200]}); ingest again, or set collections.store to 'exact' in "

@@ -9,7 +9,7 @@ from retrieval.index.filters import Filter
 from retrieval.index.k_largest import best
 from retrieval.index.segment_index import SegmentIndex
 from retrieval.index.stores.store import Near
-from retrieval.index.vectors import Mask, Rows, Vectors, nearest, similarities
+from retrieval.index.vectors import Mask, Rows, Vectors, dot_products, nearest
 
 # (a segment's name, it, place of the embedder, vector, how many) → ids of its chunks; None where it is not held
 Propose = Callable[[str, SegmentIndex, int, Vectors, int], list[str] | None]
@@ -20,15 +20,15 @@ def near_proposed(propose: Propose, segments: Mapping[str, SegmentIndex], near: 
 
     A segment that is not held is compared whole.
     """
-    held = [
+    proposed = [
         _rows(propose, name, segment, near, mask)
         for (name, segment), mask in zip(segments.items(), near.masks, strict=True)
     ]
     close = [
-        similarities(one.near[near.embedder].vectors.take(rows, axis=0), near.vector)
-        for one, rows in zip(segments.values(), held, strict=True)
+        dot_products(segment.near[near.embedder].vectors.take(rows, axis=0), near.vector)
+        for segment, rows in zip(segments.values(), proposed, strict=True)
     ]
-    return [rows[at] for rows, at in zip(held, best(close, near.count), strict=True)]
+    return [rows[at] for rows, at in zip(proposed, best(close, near.count), strict=True)]
 
 
 def _rows(
@@ -46,7 +46,7 @@ def _rows(
         ids = propose(name, segment, near.embedder, near.vector, asked)
         if ids is None:
             return nearest([segment.near[near.embedder]], near.vector, [counts], near.count)[0]
-        places = (segment.words.row(one) for one in ids)
+        places = (segment.words.row(chunk_id) for chunk_id in ids)
         rows = [row for row in places if row is not None and (counts is None or counts[row])]
         if len(rows) >= wanted or asked == total:
             return np.array(sorted(rows), np.int32)

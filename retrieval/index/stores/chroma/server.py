@@ -77,12 +77,12 @@ class ChromaServer:
         """Return the ids of the chunks of a segment that the server finds nearest to a vector of an embedder."""
         self.send(name, segment, embedder)
         with self._guarded():
-            found = self._known[name, embedder].query(
+            answer = self._known[name, embedder].query(
                 query_embeddings=np.asarray(vector[None], np.float32),
                 n_results=min(count, len(segment.texts)),
                 include=[],
             )
-        return found["ids"][0]
+        return answer["ids"][0]
 
     def send(self, name: str, segment: SegmentIndex, embedder: int) -> None:
         """Bring the vectors of a segment by one embedder to the server unless they are there whole."""
@@ -91,20 +91,21 @@ class ChromaServer:
         total, vectors = len(segment.texts), segment.near[embedder].vectors
         called = f"{self._prefix}{name}-{embedder}"
         with self._guarded():
-            held = {one.name: one for one in self._client.list_collections()}.get(called)
-            if held is not None and (held.metadata or {}).get("chunks") != total:
+            listed = {known.name: known for known in self._client.list_collections()}
+            collection = listed.get(called)
+            if collection is not None and (collection.metadata or {}).get("chunks") != total:
                 self._client.delete_collection(called)  # one that was broken off
-                held = None
-            if held is None:
-                held = self._client.create_collection(
+                collection = None
+            if collection is None:
+                collection = self._client.create_collection(
                     called, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
                 )
                 for start in range(0, total, BATCH):
                     places = range(start, min(start + BATCH, total))
-                    ids = [one.chunk_id for one in segment.chunks(places)]
-                    held.add(ids=ids, embeddings=np.asarray(vectors[start : places.stop]))
-                held.modify(metadata={"chunks": total})
-            self._known[name, embedder] = held
+                    ids = [chunk.chunk_id for chunk in segment.chunks(places)]
+                    collection.add(ids=ids, embeddings=np.asarray(vectors[start : places.stop]))
+                collection.modify(metadata={"chunks": total})
+            self._known[name, embedder] = collection
 
     def keep(
         self,
@@ -116,9 +117,12 @@ class ChromaServer:
         del current, progress
         wanted = {f"{self._prefix}{name}" for name in needed}
         with self._guarded():
-            for one in self._client.list_collections():
-                if one.name.startswith(self._prefix) and one.name.rpartition("-")[0] not in wanted:
-                    self._client.delete_collection(one.name)
+            for collection in self._client.list_collections():
+                if (
+                    collection.name.startswith(self._prefix)
+                    and collection.name.rpartition("-")[0] not in wanted
+                ):
+                    self._client.delete_collection(collection.name)
 
     def close(self) -> None:
         """Do nothing: a connection is made for each request."""
@@ -134,7 +138,7 @@ class ChromaServer:
         except (ChromaError, httpx.HTTPError, ValueError, OSError) as error:
             why = " ".join(str(error).split())[:160]
             raise WorkspaceError(
-                f"the Chroma server at {self._url} cannot be used ({why}); start it, or take the url out of [chroma] "
+                f"the Chroma server at {self._url} cannot be used ({why}); start it, or remove the url from [chroma] "
                 "in adapt.toml"
             ) from error
 
@@ -147,6 +151,6 @@ def _parts(url: str) -> tuple[str, int, bool]:
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise RecipeError(
             f"chroma.url: '{url}' would send vectors over the network in the clear; use https:// and a proxy that "
-            "asks who one is, or a server on this machine"
+            "checks who connects, or a server on this machine"
         )
     return parts.hostname, parts.port or PORTS[parts.scheme], parts.scheme == "https"

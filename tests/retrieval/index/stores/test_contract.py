@@ -54,7 +54,7 @@ class DenseEmbedder(HashEmbedder):
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         seeds = [int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) for text in texts]
         drawn = [np.random.default_rng(seed).normal(size=64) for seed in seeds]
-        return [(one / np.linalg.norm(one)).tolist() for one in drawn]
+        return [(vector / np.linalg.norm(vector)).tolist() for vector in drawn]
 
 
 def draw(count: int, seed: int) -> Vectors:
@@ -91,10 +91,10 @@ def store(
     request: pytest.FixtureRequest, segments: dict[str, SegmentIndex], root: Path
 ) -> Iterator[VectorStore]:
     """Return each store over these segments."""
-    made: VectorStore = ExactStore() if request.param == "exact" else ChromaFolders(root)
-    made.keep(segments, segments, no_progress)
-    yield made
-    made.close()
+    opened: VectorStore = ExactStore() if request.param == "exact" else ChromaFolders(root)
+    opened.keep(segments, segments, no_progress)
+    yield opened
+    opened.close()
 
 
 def near(vector: Vectors, count: int, **changes: object) -> Near:
@@ -111,8 +111,8 @@ def true_nearest(
     """Return the nearest by comparing all in double precision."""
     scored = [
         (float(row_vector.astype(np.float64) @ asked.vector), place, row)
-        for place, one in enumerate(segments.values())
-        for row, row_vector in enumerate(one.near[asked.embedder].vectors)
+        for place, segment in enumerate(segments.values())
+        for row, row_vector in enumerate(segment.near[asked.embedder].vectors)
         if counts(place, row)
     ]
     return {(place, row) for _, place, row in sorted(scored, reverse=True)[: asked.count]}
@@ -122,13 +122,13 @@ def found_by(
     store: VectorStore, segments: dict[str, SegmentIndex], asked: Near
 ) -> set[tuple[int, int]]:
     rows = store.near(segments, asked)
-    assert all(list(one) == sorted(one) for one in rows)
-    return {(place, int(row)) for place, one in enumerate(rows) for row in one}
+    assert all(list(segment_rows) == sorted(segment_rows) for segment_rows in rows)
+    return {(place, int(row)) for place, segment_rows in enumerate(rows) for row in segment_rows}
 
 
-def recall(found: list[set[tuple[int, int]]], true: list[set[tuple[int, int]]]) -> float:
-    assert [len(one) for one in found] == [len(one) for one in true]
-    return sum(len(a & b) for a, b in zip(found, true, strict=True)) / sum(map(len, true))
+def recall(proposed: list[set[tuple[int, int]]], true: list[set[tuple[int, int]]]) -> float:
+    assert [len(pairs) for pairs in proposed] == [len(pairs) for pairs in true]
+    return sum(len(a & b) for a, b in zip(proposed, true, strict=True)) / sum(map(len, true))
 
 
 @pytest.mark.parametrize("embedder", [0, 1])
@@ -138,15 +138,15 @@ def test_the_nearest_of_all_segments_are_found(
 ) -> None:
     asked = [near(vector, count, embedder=embedder) for vector in draw(30, 99)]
 
-    found = [found_by(store, segments, one) for one in asked]
+    proposed = [found_by(store, segments, query) for query in asked]
 
-    assert recall(found, [true_nearest(segments, one) for one in asked]) >= 0.99
+    assert recall(proposed, [true_nearest(segments, query) for query in asked]) >= 0.99
 
 
 def test_what_is_not_live_takes_the_place_of_nothing_however_near(
     store: VectorStore, segments: dict[str, SegmentIndex]
 ) -> None:
-    found, true = [], []
+    proposed, true = [], []
     for vector in draw(30, 99):
         dead = true_nearest(segments, near(vector, 200))
         masks = tuple(
@@ -154,10 +154,10 @@ def test_what_is_not_live_takes_the_place_of_nothing_however_near(
             for place, size in enumerate(SIZES)
         )
         asked = near(vector, 10, masks=masks)
-        found.append(found_by(store, segments, asked))
+        proposed.append(found_by(store, segments, asked))
         true.append(true_nearest(segments, asked, lambda *at, dead=dead: at not in dead))
 
-    assert recall(found, true) >= 0.99
+    assert recall(proposed, true) >= 0.99
 
 
 def test_languages_narrow_what_is_looked_at(
@@ -165,10 +165,10 @@ def test_languages_narrow_what_is_looked_at(
 ) -> None:
     asked = [near(vector, 10, languages=("es",)) for vector in draw(30, 99)]
 
-    found = [found_by(store, segments, one) for one in asked]
+    proposed = [found_by(store, segments, query) for query in asked]
 
-    true = [true_nearest(segments, one, lambda _, row: row % 3 == 0) for one in asked]
-    assert recall(found, true) >= 0.99
+    true = [true_nearest(segments, query, lambda _, row: row % 3 == 0) for query in asked]
+    assert recall(proposed, true) >= 0.99
 
 
 def test_where_fewer_count_than_are_asked_for_these_are_all(
@@ -177,10 +177,10 @@ def test_where_fewer_count_than_are_asked_for_these_are_all(
     masks = tuple(np.arange(size) < 3 for size in SIZES)
     [vector] = draw(1, 5)
 
-    found = found_by(store, segments, near(vector, 10, masks=masks))
+    proposed = found_by(store, segments, near(vector, 10, masks=masks))
     none = store.near(segments, near(vector, 10, masks=tuple(mask & False for mask in masks)))
 
-    assert found == {(place, row) for place in range(3) for row in range(3)}
+    assert proposed == {(place, row) for place in range(3) for row in range(3)}
     assert [len(rows) for rows in none] == [0, 0, 0]
 
 
@@ -211,11 +211,11 @@ def collection(setting: str, workspace: Workspace) -> Collection:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder of rules."""
-    made = tmp_path / "docs"
-    made.mkdir()
+    docs = tmp_path / "docs"
+    docs.mkdir()
     for i in range(60):
-        (made / f"{i:03d}.txt").write_text(f"Rule {i * 7919} of room {i % 17} concerns door {i}.")
-    return made
+        (docs / f"{i:03d}.txt").write_text(f"Rule {i * 7919} of room {i % 17} concerns door {i}.")
+    return docs
 
 
 def chroma_folders(collection: Collection) -> list[Path]:
@@ -223,7 +223,9 @@ def chroma_folders(collection: Collection) -> list[Path]:
 
 
 def documents(collection: Collection, question: str, top_k: int = 1_000) -> list[str]:
-    return [one.chunk.document for one in collection.search(question, top_k=top_k, settings=ALL)]
+    return [
+        passage.chunk.document for passage in collection.search(question, top_k=top_k, settings=ALL)
+    ]
 
 
 @pytest.mark.slow
@@ -240,11 +242,13 @@ def test_a_search_sees_the_live_version_and_one_that_is_brought_back(
     then = documents(collection, "Rule 55433 of room 7 concerns door 7", 60)
 
     assert now[0].chunk.document == "007.txt"
-    assert len({one.chunk.document for one in now}) == 59
+    assert len({passage.chunk.document for passage in now}) == 59
     assert len(set(then)) == 60
     assert then[0] == "007.txt"
-    live = [collection.folder / "segments" / one for one in collection.versions()[0].segments]
-    assert [(one / "chroma").is_dir() for one in live] == [setting == "chroma"] * len(live)
+    live = [
+        collection.folder / "segments" / segment for segment in collection.versions()[0].segments
+    ]
+    assert [(path / "chroma").is_dir() for path in live] == [setting == "chroma"] * len(live)
 
 
 @pytest.mark.slow
@@ -290,21 +294,21 @@ def test_what_is_removed_for_good_leaves_no_byte(
     (folder / "vault.txt").write_text(rule)
     collection.ingest([folder])
     passages = collection.search("door", top_k=100, settings=ALL)
-    [chunk] = [one.chunk for one in passages if one.chunk.document == "vault.txt"]
+    [chunk] = [passage.chunk for passage in passages if passage.chunk.document == "vault.txt"]
     vector = np.array(embedder.embed([rule])[0], np.float32)
     fours = [vector[start : start + 4].tobytes() for start in range(61)]
     # a file's name, and the digest in its chunks' ids, are not to stay either
     traces = {"text": [b"quokka", b"vault.txt"], "id": [chunk.chunk_id.encode()], "vector": fours}
-    held = {name: files_with(collection.folder, one) for name, one in traces.items()}
+    holders = {name: files_with(collection.folder, trace) for name, trace in traces.items()}
 
     remove(collection, "vault.txt")
     collection.search("door", settings=ALL)
 
-    assert all(held.values())
-    in_chroma = {name: any("chroma" in file for file in files) for name, files in held.items()}
+    assert all(holders.values())
+    in_chroma = {name: any("chroma" in file for file in files) for name, files in holders.items()}
     uses = setting == "chroma"
     assert in_chroma == {"text": False, "id": uses, "vector": uses}
-    left = {name: files_with(collection.folder, one) for name, one in traces.items()}
+    left = {name: files_with(collection.folder, trace) for name, trace in traces.items()}
     assert left == {"text": [], "id": [], "vector": []}
     assert len(chroma_folders(collection)) == (1 if uses else 0)
 
@@ -330,14 +334,14 @@ def files_with(folder: Path, traces: list[bytes]) -> list[str]:
 def test_nothing_is_left_of_the_other_store_when_the_setting_changes(
     workspace: Workspace, folder: Path
 ) -> None:
-    made = {}
+    answers = {}
     for name in ("exact", "chroma", "exact"):
         (workspace.path / "adapt.toml").write_text(f'[collections]\nstore = "{name}"\n')
         collection = Collection.open_or_create(workspace, "c", HashEmbedder())
         collection.ingest([folder])
-        made[name] = documents(collection, "door 7", 5)
+        answers[name] = documents(collection, "door 7", 5)
         assert bool(chroma_folders(collection)) == (name == "chroma")
-    assert made["exact"] == made["chroma"]
+    assert answers["exact"] == answers["chroma"]
 
 
 def test_a_segment_that_chroma_lacks_is_compared_whole_and_made_by_the_next_ingest(
@@ -351,8 +355,8 @@ def test_a_segment_that_chroma_lacks_is_compared_whole_and_made_by_the_next_inge
     collection.close()
     shutil.rmtree(path)
 
-    found = documents(collection, "door 7", 5)
+    answered = documents(collection, "door 7", 5)
     collection.ingest([folder])
 
-    assert found == expected
+    assert answered == expected
     assert chroma_folders(collection) == [path]

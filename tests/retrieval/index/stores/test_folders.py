@@ -38,11 +38,11 @@ Collection.open_or_create(Workspace(Path(sys.argv[1])), "c", HashEmbedder()).ing
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder of rules."""
-    made = tmp_path / "docs"
-    made.mkdir()
+    docs = tmp_path / "docs"
+    docs.mkdir()
     for i in range(30):
-        (made / f"{i:03d}.txt").write_text(f"Rule {i * 7919} of room {i % 17} concerns door {i}.")
-    return made
+        (docs / f"{i:03d}.txt").write_text(f"Rule {i * 7919} of room {i % 17} concerns door {i}.")
+    return docs
 
 
 @pytest.fixture
@@ -55,7 +55,9 @@ def collection(workspace: Workspace) -> Collection:
 def builders() -> list[psutil.Process]:
     """Return the children that make a folder of Chroma's in a test's own folder."""
     return [
-        one for one in psutil.process_iter(["cmdline"]) if BUILDER in (one.info["cmdline"] or ())
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if BUILDER in (process.info["cmdline"] or ())
     ]
 
 
@@ -69,7 +71,9 @@ def killed_while_chroma_is_made(collection: Collection, folder: Path) -> list[st
             assert time.monotonic() < deadline
             time.sleep(0.002)
         ingest.send_signal(signal.SIGKILL)
-    own = [one for one in builders() if str(collection.folder) in one.info["cmdline"][-1]]
+    own = [
+        process for process in builders() if str(collection.folder) in process.info["cmdline"][-1]
+    ]
     _, alive = psutil.wait_procs(own, timeout=WAIT_SECONDS)
     assert not alive
     return [path.suffix for path in collection.folder.glob("segments/*/chroma*")]
@@ -90,15 +94,15 @@ def test_an_ingest_killed_while_chroma_is_made_leaves_a_readable_collection(
         for path in collection.folder.glob("segments/*/chroma*"):
             shutil.rmtree(path)  # the child was done before the kill came
 
-    found = collection.search("rule 7", top_k=10_000, settings=ALL)
+    passages = collection.search("rule 7", top_k=10_000, settings=ALL)
     report = collection.ingest([folder])
     after = collection.search("rule 7", top_k=10_000, settings=ALL)
 
     assert left == [".part"]
-    assert len({one.chunk.document for one in found}) == 30
+    assert len({passage.chunk.document for passage in passages}) == 30
     assert len(report.unchanged) == 30
     assert [path.name for path in collection.folder.glob("segments/*/chroma*")] == ["chroma"]
-    assert after == found
+    assert after == passages
 
 
 @pytest.mark.slow

@@ -59,13 +59,13 @@ def client(address: str) -> ClientAPI:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder of rules."""
-    made = tmp_path / "docs"
-    made.mkdir()
+    docs = tmp_path / "docs"
+    docs.mkdir()
     for i in range(120):
-        (made / f"{i:03d}.txt").write_text(
+        (docs / f"{i:03d}.txt").write_text(
             f"Rule {i * 7919} of room {i % 17} concerns door {i % 29}."
         )
-    return made
+    return docs
 
 
 def use(workspace: Workspace, url: str) -> Collection:
@@ -76,7 +76,7 @@ def use(workspace: Workspace, url: str) -> Collection:
 
 def ours(client: ClientAPI) -> list[str]:
     """Return the server's collections that are Adapt's."""
-    return [one.name for one in client.list_collections() if one.name.startswith("adapt-")]
+    return [known.name for known in client.list_collections() if known.name.startswith("adapt-")]
 
 
 @pytest.mark.slow
@@ -89,9 +89,11 @@ def test_what_a_server_proposes_is_what_comparing_all_finds(
     expected = plain.search(question, top_k=5, settings=ALL)
 
     served = use(workspace, address)
-    found = served.search(question, top_k=5, settings=ALL)
+    passages = served.search(question, top_k=5, settings=ALL)
 
-    assert [(p.chunk.text, p.score) for p in found] == [(p.chunk.text, p.score) for p in expected]
+    assert [(p.chunk.text, p.score) for p in passages] == [
+        (p.chunk.text, p.score) for p in expected
+    ]
     assert [client.get_collection(name).count() for name in ours(client)] == [120]
     delete(served)
     assert ours(client) == []
@@ -108,11 +110,11 @@ def test_dead_chunks_on_the_server_never_push_live_ones_out_and_what_is_removed_
         (folder / f"{i:03d}.txt").unlink()
     collection.ingest([folder], prune=True)
 
-    found = collection.search("Rule 7919 of room 1", top_k=100, settings=ALL)
+    passages = collection.search("Rule 7919 of room 1", top_k=100, settings=ALL)
     remove(collection, "020.txt")
     collection.search("door 3", settings=ALL)
 
-    assert len(found) == 100
+    assert len(passages) == 100
     assert [client.get_collection(name).count() for name in ours(client)] == [99]
     delete(collection)
 
@@ -125,13 +127,13 @@ def test_a_segment_that_was_sent_in_part_is_sent_again(
     collection.ingest([folder])
     expected = collection.search("door 3", top_k=3, settings=ALL)
     [name] = ours(client)
-    held = client.get_collection(name)
-    held.delete(ids=held.get(limit=100)["ids"])
-    held.modify(metadata={"chunks": 20})
+    stored = client.get_collection(name)
+    stored.delete(ids=stored.get(limit=100)["ids"])
+    stored.modify(metadata={"chunks": 20})
 
-    found = use(workspace, address).search("door 3", top_k=3, settings=ALL)
+    passages = use(workspace, address).search("door 3", top_k=3, settings=ALL)
 
-    assert found == expected
+    assert passages == expected
     assert client.get_collection(name).count() == 120
     delete(collection)
 
@@ -154,9 +156,9 @@ def test_a_server_proposes_by_each_of_two_embedders(
 
     (workspace.path / "adapt.toml").write_text(f'[chroma]\nurl = "{address}"\nabove = 0\n')
     served = Collection.open_or_create(workspace, "c", pair)
-    found = [served.search(question, top_k=5, settings=ALL) for question in questions]
+    passages = [served.search(question, top_k=5, settings=ALL) for question in questions]
 
-    assert found == expected
+    assert passages == expected
     assert {client.get_collection(name).count() for name in ours(client)} == {120}
     delete(served)
     assert ours(client) == []
