@@ -265,11 +265,13 @@ class RatedAnswer:
 class Example:
     """One row of a training or test set: the messages, the last of which is the answer to learn.
 
-    A `plain` one is text alone, in one message, which no chat template touches.
+    A `plain` one is text alone, in one message, which no chat template touches. `unlearned` are the places of answers that
+    stand in the conversation and are not learned.
     """
 
     messages: tuple[Message, ...]
     plain: bool = False
+    unlearned: frozenset[int] = frozenset()
 
     @property
     def prompt(self) -> tuple[Message, ...]:

@@ -1,7 +1,7 @@
 """From a recipe to an artifact: check, stage, write, evaluate, publish.
 
 A merge that fails, is stopped or is killed leaves nothing in the registry.
-Not here: what the card says (`merge.card`), the arithmetic (`merge.methods.functions`), the writing
+Not here: what the card says (`merge.check.card`), the arithmetic (`merge.methods.functions`), the writing
 (`merge.write.model`, `merge.write.adapter`), what evaluation means.
 """
 
@@ -20,7 +20,7 @@ from adapt.registry.artifacts import Artifact, FileRecord
 from adapt.registry.cards import write_card
 from adapt.registry.registry import Registry
 from adapt.workspace.folder import Workspace
-from merge.card import card_of, licence_of, settings_of, summary_of
+from merge.check.card import card_of, licence_of, settings_of, summary_of
 from merge.check.resolve import DEFAULT_NAME, Resolved, resolve
 from merge.recipes.recipe import Recipe
 from merge.weights.floats import Array
@@ -138,7 +138,7 @@ def build(  # noqa: PLR0913  as `merge`
             output,
             base=resolved.base.record,
             parents=[f.artifact.reference for f in resolved.sources if f.artifact is not None],
-            settings=settings_of(resolved, hashes, calibration),
+            settings=settings_of(resolved, hashes, _rows(calibration)),
             metrics=metrics,
             licence=licence,
             summary=summary_of(resolved),
@@ -193,3 +193,19 @@ def _write_adapter(resolved: Resolved, out: Path, limits: AdapterLimits) -> dict
         max_error=limits.error,
     )
     return {"rank": max(written.ranks.values()), "relative_error": written.error}
+
+
+def _rows(calibration: "Sequence[Domain]") -> list[JsonValue]:
+    """Return what identifies the rows that a model was fitted to."""
+    if not calibration:
+        return []
+    from merge.fit.domains import fingerprint  # torch: only where rows were used
+
+    return [
+        {
+            "domain": domain.task.name,
+            "rows": len(domain.task.examples),
+            "sha256": fingerprint(domain.task.examples),
+        }
+        for domain in calibration
+    ]

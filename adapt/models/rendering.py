@@ -105,11 +105,17 @@ def fold_system(messages: Sequence[Message]) -> list[Message]:
 
 def defuse(tokenizer: PreTrainedTokenizerBase, text: str) -> str:
     """Return text in which no control token of the tokenizer occurs."""
-    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
-    for token in dict.fromkeys([*tokenizer.all_special_tokens, *added]):
-        if len(token) > 1 and token in text:
+    for token in control_tokens(tokenizer):
+        if token in text:
             text = text.replace(token, f"{token[0]} {token[1:]}")
     return text
+
+
+def control_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """Return the tokens by which a model is told of turns and ends; those of one character are left out."""
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    named = dict.fromkeys([*tokenizer.all_special_tokens, *added])
+    return [token for token in named if len(token) > 1]
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:

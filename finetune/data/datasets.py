@@ -17,7 +17,7 @@ from adapt.registry.artifacts import DataRecord, sha256_file
 from adapt.registry.licences import join_licences
 from adapt.workspace.folder import write_atomic
 from finetune.data.files import read_rows
-from finetune.data.formats import FORMATS, Read, read_row
+from finetune.data.formats import FORMATS, Read, ReadRow, read_row
 from finetune.data.row import Row, RowError
 from finetune.data.sources import card_licences, find_files
 
@@ -37,10 +37,12 @@ class Layout:
     Attributes:
         format: the name of a format; None recognises it row by row.
         columns: from the key of a format to the column that stands for it.
+        strict: whether a field that is not read makes its row a bad one.
     """
 
     format: str | None = None
     columns: Mapping[str, str] | None = None
+    strict: bool = False
 
     def __post_init__(self) -> None:
         """Refuse names that no format knows."""
@@ -64,6 +66,8 @@ class RowSet(Generic[R]):
         format: the name of the recognised format; several, joined by commas, where files differ.
         set_aside: how many bad rows were written to the `skip_bad` file.
         licences: how many rows name each licence, in a field of theirs or, where they do not, in their dataset's card.
+        fields: how many rows hold each field that was read.
+        unread: likewise each that was not; of turns as `messages[].name`.
     """
 
     examples: tuple[R, ...]
@@ -72,6 +76,8 @@ class RowSet(Generic[R]):
     format: str
     set_aside: int = 0
     licences: Mapping[str, int] = field(default_factory=dict)
+    fields: Mapping[str, int] = field(default_factory=dict)
+    unread: Mapping[str, int] = field(default_factory=dict)
 
     def pick(self, indices: Sequence[int]) -> "RowSet[R]":
         """Return the set of some of its rows."""
@@ -127,6 +133,8 @@ def read_dataset(
     records: list[DataRecord] = []
     formats: Counter[str] = Counter()
     licences: Counter[str] = Counter()
+    fields: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     bad: list[tuple[Row, str]] = []
     for path in find_files(sources, part=part):
         before, bad_before = len(rows), len(bad)
@@ -134,18 +142,20 @@ def read_dataset(
         named: set[str] = set()  # by this file, "" where a row has none
         for row in read_rows(path):
             try:
-                name, read = read_row(row.readable, name=layout.format, columns=layout.columns)
-                _check_kind(read, rows, name, places)
+                read = _read(row, layout)
+                _check_kind(read, rows, places)
             except RowError as fault:
                 if skip_bad is None:
                     raise DataError(f"{row.place}: {fault}") from fault
                 bad.append((row, str(fault)))
                 continue
-            formats[name] += 1
+            formats[read.format] += 1
+            fields.update(read.read)
+            unread.update(read.unread)
             of_row = _licence(row.value) or card
             licences.update(of_row)
             named.update(of_row or [""])
-            rows.append(read)
+            rows.append(read.content)
             places.append(row.place)
         if len(rows) == before and len(bad) == bad_before:
             raise DataError(f"{path}: no rows in it; give a file with at least one example")
@@ -165,7 +175,14 @@ def read_dataset(
         raise DataError(f"no good row in the data; the first fault: {row.place}: {fault_text}")
     used = ", ".join(name for name, _ in formats.most_common())
     return RowSet(
-        tuple(rows), tuple(places), tuple(records), used, len(bad), dict(licences.most_common())
+        tuple(rows),
+        tuple(places),
+        tuple(records),
+        used,
+        len(bad),
+        dict(licences.most_common()),
+        dict(fields.most_common()),
+        dict(unread.most_common()),
     )
 
 
@@ -196,11 +213,19 @@ def _licence(row: object) -> list[str]:
     return [str(named)[:100]] if named else []
 
 
-def _check_kind(read: Read, rows: Sequence[Read], name: str, places: Sequence[str]) -> None:
-    if rows and isinstance(read, Example) != isinstance(rows[0], Example):
+def _read(row: Row, layout: Layout) -> ReadRow:
+    read = read_row(row.readable, name=layout.format, columns=layout.columns)
+    unread = read.unread - {*LICENCE_FIELDS}
+    if layout.strict and unread:
+        raise RowError(f"'{min(unread)}' is not read, and --strict wants all of it")
+    return replace(read, unread=unread)
+
+
+def _check_kind(read: ReadRow, rows: Sequence[Read], places: Sequence[str]) -> None:
+    if rows and isinstance(read.content, Example) != isinstance(rows[0], Example):
         first = f"{places[0]} has {KINDS[type(rows[0])]}"
         raise RowError(
-            f"{KINDS[type(read)]} ({name}), where {first}; give each kind a run of its own"
+            f"{KINDS[type(read.content)]} ({read.format}), where {first}; give each kind a run of its own"
         )
 
 

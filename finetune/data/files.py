@@ -18,7 +18,7 @@ from pathlib import Path
 
 from adapt.errors import DataError
 from finetune.data.parquet import ARROW_MAGIC, PARQUET_MAGIC, STREAM_MAGIC, arrow_rows, parquet_rows
-from finetune.data.row import Row
+from finetune.data.row import Row, RowError
 
 COMPRESSED: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
     b"\x1f\x8b": ("gzip", gzip.decompress),
@@ -112,11 +112,23 @@ def _json_lines(path: Path, text: str) -> Iterator[Row]:
 
 def _parse(place: str, line: str) -> Row:
     try:
-        return Row(place, json.loads(line), source=line)
+        return Row(place, json.loads(line, object_pairs_hook=_unique), source=line)
+    except RowError as error:
+        return Row(place, fault=str(error), source=line)
     except json.JSONDecodeError as error:
         return Row(place, fault=f"broken JSON, {error.msg} at column {error.colno}", source=line)
     except (RecursionError, ValueError) as error:  # nested too deep; a number of too many digits
         return Row(place, fault=f"JSON that cannot be read ({type(error).__name__})", source=line)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object's fields; JSON leaves open which value of two under one name holds, so neither does."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise RowError(f"'{twice}' stands twice in one object; leave one out")
+    return fields
 
 
 def _json(path: Path, text: str) -> Iterator[Row]:

@@ -2,22 +2,35 @@
 
 | format | keys | gives |
 |---|---|---|
+| preference | `chosen`, `rejected`: texts, messages or lists of them; a prompt (below) | a preference pair |
 | messages | `messages`: list of {role, content}, and `tools` where there are any | an example |
 | sharegpt | `conversations`: list of {from, value}; `system`, `tools` | an example |
-| preference | `chosen`, `rejected`: texts or lists of messages; `prompt` unless they begin with it | a preference pair |
 | thumbs | `prompt`, `completion`, `label` (true for a good answer) | a rated answer |
 | prompt/completion | `prompt`, `completion`: texts, or lists of messages | an example |
-| alpaca | `instruction`, `output`, and `input`, `system`, `history` where there are any | an example |
-| question/answer | `question`, `answer` | an example |
+| alpaca | `instruction`, `output` or `response`; `input`, `context`, `system`, `history` | an example |
+| question/answer | `question`, `answer`, and `context` | an example |
 | text | `text`, with nothing beside it but where it is from | an example of nothing but text |
+
+The prompt of a preference row is its `prompt`, `messages`, `conversations`, `instruction` or `question`, or what both of its
+lists begin with.
+A row of messages, sharegpt, alpaca or question/answer with a `label` or `kto_tag` is a rated answer. A turn with `weight` 0,
+`train` false or `masked` true stands in the conversation and is not learned. `system_prompt` is `system`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from adapt.records import Example, Message, PreferencePair, RatedAnswer, Role
+from adapt.records import Example, Message, PreferencePair, RatedAnswer
+from finetune.data.fields import Fields
+from finetune.data.prompts import (
+    check_prompt,
+    instruction_turns,
+    prompt_turns,
+    question_turns,
+    read_side,
+)
 from finetune.data.row import RowError
-from finetune.data.turns import Fields, kind_of, read_turns, text_of, with_system
+from finetune.data.turns import Turn, kind_of, read_turns, text_of, with_system
 
 # what may stand beside a `text` that is learned as it is
 BESIDE_TEXT = frozenset(
@@ -33,89 +46,140 @@ class Format:
     needed: tuple[str, ...]
     read: Callable[[Fields], Read]
     optional: tuple[str, ...] = ()
+    instead: Mapping[str, str] = field(default_factory=dict)  # other names of what is needed
+
+    @property
+    def wanted(self) -> str:
+        """Return the needed keys, for people."""
+        return " + ".join(self.needed)
+
+    def fits(self, fields: Fields) -> bool:
+        """Return whether all that is needed is there."""
+        return all(key in fields or self.instead.get(key) in fields for key in self.needed)
+
+
+@dataclass(frozen=True)
+class ReadRow:
+    """A row as it was understood.
+
+    Attributes:
+        format: the name of its format; with ` + label` where it is a rated answer of another format than thumbs.
+        content: what it gives.
+        read: the fields that hold something and were read.
+        unread: those that were not; of turns as `messages[].name`.
+    """
+
+    format: str
+    content: Read
+    read: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()
 
 
 def read_row(
     value: object, *, name: str | None = None, columns: Mapping[str, str] | None = None
-) -> tuple[str, Read]:
-    """Return the name of a row's format and what the row holds.
+) -> ReadRow:
+    """Return what a row holds.
 
     Args:
         name: the format that it must have; else it is recognised by its keys.
         columns: from the key of a format to the column that stands for it here.
 
     Raises:
-        RowError: the row is of no known format, or it breaks the rules of its own.
+        RowError: the row is of no known format, breaks the rules of its own, or holds a field that changes what it means
+            and is not understood.
     """
     if not isinstance(value, Mapping):
         raise RowError(f"a row must be an object with named fields, this is a {kind_of(value)}")
-    fields = _renamed({str(key): value[key] for key in value if value[key] is not None}, columns)
+    fields = Fields(_renamed(value, columns))
     for format_name in [name] if name else FORMATS:
-        if not all(key in fields for key in FORMATS[format_name].needed):
+        form = FORMATS[format_name]
+        if not form.fits(fields):
             continue
-        if format_name == "text" and not name and not fields.keys() <= BESIDE_TEXT:
+        if format_name == "text" and not name and not set(fields) <= BESIDE_TEXT:
             continue  # a text with a label or a category is not there to be learned as it is
-        return format_name, FORMATS[format_name].read(fields)
+        content = form.read(fields)
+        used = format_name
+        if isinstance(content, Example) and not content.plain and not name and _is_rated(fields):
+            content = RatedAnswer(content.prompt, content.answer, good=_label(fields))
+            used = f"{format_name} + label"
+        if not name and (reason := fields.changing()):
+            raise RowError(reason)
+        return ReadRow(used, content, frozenset(fields.read()), frozenset(fields.unread()))
     given = (", ".join(map(str, value)) or "none")[:200]
     if name:
-        needed = " + ".join(FORMATS[name].needed)
-        raise RowError(f"not of the format {name}, which needs {needed}; its fields are {given}")
-    known = "; ".join(" + ".join(known_format.needed) for known_format in FORMATS.values())
+        raise RowError(
+            f"not of the format {name}, which needs {FORMATS[name].wanted}; its fields are {given}"
+        )
+    known = "; ".join(known_format.wanted for known_format in FORMATS.values())
     raise RowError(
         f"no known format; its fields are {given}, known are {known}. Name a column for each with --columns, "
         "as in --columns prompt=question,completion=sql; for text that is learned as it is say --format text"
     )
 
 
-def _renamed(fields: dict[str, object], columns: Mapping[str, str] | None) -> dict[str, object]:
+def _renamed(fields: Mapping[str, object], columns: Mapping[str, str] | None) -> dict[str, object]:
     """Return fields under the names that formats know; a column that has been given another name is not itself any more."""
     taken = set((columns or {}).values())
     named = {key: fields[column] for key, column in (columns or {}).items() if column in fields}
     return {**{key: value for key, value in fields.items() if key not in taken}, **named}
 
 
-def _example(fields: Fields, messages: list[Message]) -> Example:
-    messages = with_system(fields, messages)
+def _is_rated(fields: Fields) -> bool:
+    """Return whether a row says what its answer is worth."""
+    return "label" in fields or "kto_tag" in fields
+
+
+def _label(fields: Fields) -> bool:
+    key = "label" if "label" in fields else "kto_tag"
+    label = _LABELS.get(str(fields[key]).strip().lower())
+    if label is None:
+        raise RowError(
+            f"'{key}' must be true or false, this is {str(fields[key])[:40]!r}; where it rates nothing, "
+            "name the format with --format"
+        )
+    return label
+
+
+def _example(fields: Fields, turns: list[Turn]) -> Example:
+    turns = with_system(fields, turns)
+    while (
+        turns
+        and not turns[-1].is_learned
+        and turns[-1].message.role == "assistant"
+        and len(turns) > 1
+    ):
+        turns = turns[:-2]  # nothing after the last answer that is learned has an effect
+    if not turns:
+        raise RowError("no answer in it is to be learned")
+    messages = [turn.message for turn in turns]
     if messages[-1].role != "assistant":
         raise RowError(
             f"the last message must be of the assistant, it is of the {messages[-1].role}"
         )
     if not messages[-1].content.strip():
         raise RowError("the answer is empty")
-    _check_prompt(messages[:-1])
-    return Example(tuple(messages))
-
-
-def _check_prompt(messages: list[Message]) -> None:
-    """Refuse what no chat sends."""
-    if any(message.role == "system" for message in messages[1:]):
-        raise RowError("a system message may only come first")
-    prompt = [message for message in messages if message.role != "system"]
-    if not prompt or prompt[0].role != "user":
-        raise RowError("a conversation must begin with the user")
-    for number, message in enumerate(messages, start=1):
-        if message.role != "system" and not message.content.strip():
-            raise RowError(f"message {number}, of the {message.role}, is empty")
-
-
-def _side(fields: Fields, key: str, role: Role) -> list[Message]:
-    """Return a field that is a text of one role, or a list of messages."""
-    value = fields[key]
-    # a text that looks like a list stays a text: it may be the JSON that is to be learned
-    return (
-        read_turns(value, key) if isinstance(value, list) else [Message(role, text_of(fields, key))]
+    check_prompt(messages[:-1])
+    if len(messages) > 1 and messages[-2].role == "assistant":
+        raise RowError(
+            f"messages {len(messages) - 1} and {len(messages)} are both of the assistant"
+        )
+    unlearned = (
+        place
+        for place, turn in enumerate(turns)
+        if turn.message.role == "assistant" and not turn.is_learned
     )
+    return Example(tuple(messages), unlearned=frozenset(unlearned))
 
 
 def _messages(fields: Fields) -> Example:
-    read = read_turns(fields["messages"], "messages")
+    read = read_turns(fields, "messages")
     if not read:
         raise RowError("no messages")
     return _example(fields, read)
 
 
 def _sharegpt(fields: Fields) -> Example:
-    read = read_turns(fields["conversations"], "conversations")
+    read = read_turns(fields, "conversations")
     if not read:
         raise RowError("no messages")
     return _example(fields, read)
@@ -123,72 +187,53 @@ def _sharegpt(fields: Fields) -> Example:
 
 def _prompt_completion(fields: Fields) -> Example:
     return _example(
-        fields, _side(fields, "prompt", "user") + _side(fields, "completion", "assistant")
+        fields, read_side(fields, "prompt", "user") + read_side(fields, "completion", "assistant")
     )
 
 
 def _alpaca(fields: Fields) -> Example:
-    instruction, extra = text_of(fields, "instruction"), text_of(fields, "input", "")
-    question = f"{instruction}\n\n{extra}" if extra.strip() else instruction
-    answer = Message("assistant", text_of(fields, "output"))
-    return _example(fields, [*_history(fields.get("history")), Message("user", question), answer])
-
-
-def _history(value: object) -> list[Message]:
-    """Return earlier turns as LLaMA-Factory writes them: a list of [question, answer]."""
-    if not value:
-        return []
-    if not isinstance(value, list):
-        raise RowError(f"'history' must be a list of pairs, this is a {kind_of(value)}")
-    turns: list[Message] = []
-    for pair in value:
-        if (
-            not isinstance(pair, list)
-            or len(pair) != 2
-            or not all(isinstance(turn, str) for turn in pair)
-        ):
-            raise RowError("'history' must be a list of pairs, each a question and an answer")
-        asked, answered = (text_of({"history": turn}, "history") for turn in pair)
-        turns += [Message("user", asked), Message("assistant", answered)]
-    return turns
+    answer = text_of(fields, "output" if "output" in fields else "response")
+    return _example(fields, [*instruction_turns(fields), Turn(Message("assistant", answer))])
 
 
 def _question_answer(fields: Fields) -> Example:
-    asked = Message("user", text_of(fields, "question"))
-    return _example(fields, [asked, Message("assistant", text_of(fields, "answer"))])
+    answer = Turn(Message("assistant", text_of(fields, "answer")))
+    return _example(fields, [*question_turns(fields), answer])
 
 
 def _preference(fields: Fields) -> PreferencePair:
-    before = _side(fields, "prompt", "user") if "prompt" in fields else []
-    chosen, rejected = (_side(fields, key, "assistant") for key in ("chosen", "rejected"))
-    if not before:  # the lists begin with the prompt
-        while len(before) < min(len(chosen), len(rejected)) and chosen[len(before)] == rejected[len(before)]:  # fmt: skip
-            before.append(chosen[len(before)])
-        chosen, rejected = chosen[len(before) :], rejected[len(before) :]
-    prompt = with_system(fields, before)
-    _check_prompt(prompt)
+    before = prompt_turns(fields)
+    chosen, rejected = (read_side(fields, key, "assistant") for key in ("chosen", "rejected"))
+    shared = 0  # the lists begin with the prompt, also where it is given
+    while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:
+        shared += 1
+    if not before:
+        before = chosen[:shared]
+    if before == chosen[:shared]:
+        chosen, rejected = chosen[shared:], rejected[shared:]
+    prompt = [turn.message for turn in with_system(fields, before)]
+    check_prompt(prompt)
+    answers = []
     for key, side in (("chosen", chosen), ("rejected", rejected)):
-        if len(side) != 1 or side[0].role != "assistant":
+        if len(side) != 1 or side[0].message.role != "assistant":
             raise RowError(f"'{key}' must be one answer of the assistant to the prompt")
-        if not side[0].content.strip():
+        if not side[0].message.content.strip():
             raise RowError(f"'{key}' is empty")
-    if chosen == rejected:
+        answers.append(side[0].message.content)
+    if answers[0] == answers[1]:
         raise RowError("'chosen' and 'rejected' are the same")
-    return PreferencePair(tuple(prompt), chosen[0].content, rejected[0].content)
+    if prompt[-1].role != "user":
+        raise RowError(f"the prompt must end with the user, it ends with the {prompt[-1].role}")
+    return PreferencePair(tuple(prompt), *answers)
 
 
 _LABELS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
 
 
 def _thumbs(fields: Fields) -> RatedAnswer:
-    label = _LABELS.get(str(fields["label"]).strip().lower())
-    if label is None:
-        raise RowError(
-            f"'label' must be true or false, this is {str(fields['label'])[:40]!r}; where it rates nothing, "
-            "say --format prompt/completion"
-        )
-    example = _prompt_completion({key: value for key, value in fields.items() if key != "label"})
-    return RatedAnswer(example.prompt, example.answer, good=label)
+    good = _label(fields)
+    example = _prompt_completion(fields)
+    return RatedAnswer(example.prompt, example.answer, good=good)
 
 
 def _plain(fields: Fields) -> Example:
@@ -198,14 +243,20 @@ def _plain(fields: Fields) -> Example:
     return Example((Message("assistant", text),), plain=True)
 
 
+_BESIDES = ("system", "system_prompt", "tools", "label", "kto_tag")
 # looked through in this order: the first whose fields are all there
 FORMATS: dict[str, Format] = {
-    "messages": Format(("messages",), _messages, ("system", "tools")),
-    "sharegpt": Format(("conversations",), _sharegpt, ("system", "tools")),
-    "preference": Format(("chosen", "rejected"), _preference, ("prompt", "system", "tools")),
-    "thumbs": Format(("prompt", "completion", "label"), _thumbs, ("system", "tools")),
-    "prompt/completion": Format(("prompt", "completion"), _prompt_completion, ("system", "tools")),
-    "alpaca": Format(("instruction", "output"), _alpaca, ("input", "system", "history", "tools")),
-    "question/answer": Format(("question", "answer"), _question_answer, ("system", "tools")),
+    "preference": Format(
+        ("chosen", "rejected"), _preference,
+        ("prompt", "messages", "conversations", "instruction", "input", "question", "context", "history", *_BESIDES[:3]),
+    ),
+    "messages": Format(("messages",), _messages, _BESIDES),
+    "sharegpt": Format(("conversations",), _sharegpt, _BESIDES),
+    "thumbs": Format(("prompt", "completion", "label"), _thumbs, _BESIDES[:3], {"label": "kto_tag"}),
+    "prompt/completion": Format(("prompt", "completion"), _prompt_completion, _BESIDES[:3]),
+    "alpaca": Format(
+        ("instruction", "output"), _alpaca, ("input", "context", "history", "response", *_BESIDES), {"output": "response"}
+    ),
+    "question/answer": Format(("question", "answer"), _question_answer, ("context", *_BESIDES)),
     "text": Format(("text",), _plain),
-}
+}  # fmt: skip

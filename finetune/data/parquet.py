@@ -69,9 +69,17 @@ def _numbered(path: Path, batches: Iterator[pyarrow.RecordBatch]) -> Iterator[Ro
 def _row(place: str, value: dict[str, object], convert: Convert | None) -> Row:
     source = json.dumps(value, default=str)
     try:
-        return Row(place, convert(value) if convert else value, source=source)
+        filled = {name: _without_nulls(inner) for name, inner in value.items()}
+        return Row(place, convert(filled) if convert else filled, source=source)
     except (ValueError, RecursionError) as error:
         return Row(place, fault=f"a value that is kept as JSON is broken ({error})", source=source)
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return a value without the fields that Arrow put in as null: a column's objects all have the fields of any."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _json_within(kind: pyarrow.DataType) -> Convert | None:

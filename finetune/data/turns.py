@@ -7,14 +7,14 @@ are brought into that form, so that training and chat show a model the same.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from adapt.errors import DataError
 from adapt.models.decoding.tools import list_tools, parse_tools, tell_result
 from adapt.records import Message, Role
+from finetune.data.fields import Fields
 from finetune.data.row import RowError
 
-Fields = Mapping[str, object]
 Speaker = Role | Literal["call", "result"]
 SPEAKERS: dict[str, Speaker] = {
     "system": "system", "developer": "system",
@@ -25,9 +25,18 @@ SPEAKERS: dict[str, Speaker] = {
     "tool": "result", "function": "result", "observation": "result",
     "function_response": "result", "tool_response": "result",
 }  # fmt: skip
+YES = {"true": True, "1": True, "false": False, "0": False}
+NO = {said: not learned for said, learned in YES.items()}
 
 
-def text_of(fields: Fields, key: str, default: str | None = None) -> str:
+class Turn(NamedTuple):
+    """A message, and whether it is learned where it is the assistant's."""
+
+    message: Message
+    is_learned: bool = True
+
+
+def text_of(fields: Mapping[str, object], key: str, default: str | None = None) -> str:
     """Return a field that must be text.
 
     Raises:
@@ -55,50 +64,75 @@ def kind_of(value: object) -> str:
     return "null" if value is None else type(value).__name__
 
 
-def read_turns(value: object, key: str) -> list[Message]:
-    """Return a list of turns, each {role, content} or {from, value}, as messages.
+def read_turns(row: Fields, key: str) -> list[Turn]:
+    """Return a field that is a list of turns, each {role, content} or {from, value}; or that is one turn alone.
 
     Raises:
         RowError: the list, one of its turns, or a call in it has another form.
     """
+    value = row[key]
     if isinstance(value, str) and value.lstrip().startswith("["):  # a list in a cell of a table
         value = _json(value, key)
+    if isinstance(value, Mapping):
+        value = [value]
     if not isinstance(value, list):
         raise RowError(f"'{key}' must be a list of messages, this is a {kind_of(value)}")
-    messages: list[Message] = []
-    for number, turn in enumerate(value, start=1):
+    turns: list[Turn] = []
+    for number, entry in enumerate(value, start=1):
+        if not isinstance(entry, Mapping):
+            raise RowError(f"'{key}' {number}: must be an object, this is a {kind_of(entry)}")
+        fields = Fields(entry)
         try:
-            message = _turn(turn)
+            turn = _turn(fields)
         except RowError as fault:
             raise RowError(f"'{key}' {number}: {fault}") from fault
-        joined = messages and message.role == "user" and messages[-1].role == "user"
-        if (
-            joined
-        ):  # several results, or a result and what the user adds; templates want turns to alternate
-            message = Message("user", f"{messages.pop().content}\n\n{message.content}")
-        messages.append(message)
-    return messages
+        row.within |= {f"{key}[].{name}" for name in fields.unread()}
+        if turns and turn.message.role == "user" and turns[-1].message.role == "user":
+            # several results, or a result and what the user adds; templates want turns to alternate
+            before = turns.pop().message.content
+            turn = Turn(Message("user", f"{before}\n\n{turn.message.content}"))
+        turns.append(turn)
+    return turns
 
 
-def _turn(turn: object) -> Message:
-    if not isinstance(turn, Mapping):
-        raise RowError(f"must be an object, this is a {kind_of(turn)}")
+def _turn(turn: Fields) -> Turn:
     role_name, content_name = ("from", "value") if "from" in turn else ("role", "content")
     role = turn.get(role_name)
     speaker = SPEAKERS.get(role) if isinstance(role, str) else None
     if speaker is None:
         known = ", ".join(SPEAKERS)
         raise RowError(f"has the {role_name} {role!r}; known are {known}")
-    calls = turn.get("tool_calls")
-    if calls and speaker == "assistant":
-        text = "" if turn.get(content_name) is None else _content(turn, content_name)
-        return Message("assistant", "\n".join([*([text] if text.strip() else []), *_calls(calls)]))
+    is_learned = _is_learned(turn)
+    if speaker == "assistant" and (calls := turn.get("tool_calls")):
+        text = _content(turn, content_name) if content_name in turn else ""
+        content = "\n".join([*([text] if text.strip() else []), *_calls(calls)])
+        return Turn(Message("assistant", content), is_learned)
     content = _content(turn, content_name)
     if speaker == "call":
-        return Message("assistant", _call(_json(content, content_name)))
+        return Turn(Message("assistant", _call(_json(content, content_name))), is_learned)
     if speaker == "result":
-        return Message("user", tell_result(content))
-    return Message(speaker, content)
+        for name in ("name", "tool_call_id"):
+            turn.get(name)  # whose result it is, its place says
+        return Turn(Message("user", tell_result(content)))
+    return Turn(Message(speaker, content), is_learned)
+
+
+def _is_learned(turn: Fields) -> bool:
+    """Return what a turn says of itself: `weight` 0 or 1 (OpenAI), `train` or `masked` (axolotl, mistral-finetune)."""
+    answers = []
+    for name, learned in (
+        ("weight", {"1": True, "0": False}),
+        ("train", YES),
+        ("masked", NO),
+        ("mask", NO),
+    ):
+        if name not in turn:
+            continue
+        said = str(turn[name]).strip().lower().removesuffix(".0")
+        if said not in learned:
+            raise RowError(f"has the {name} {turn[name]!r}; known are {' and '.join(learned)}")
+        answers.append(learned[said])
+    return all(answers)
 
 
 def _content(turn: Fields, key: str) -> str:
@@ -111,7 +145,7 @@ def _content(turn: Fields, key: str) -> str:
         if not isinstance(part, Mapping) or part.get("type", "text") != "text":
             raise RowError(f"'{key}' must be text; pictures and other parts cannot be learned")
         texts.append(text_of(part, "text"))
-    return "\n".join(texts)
+    return "".join(texts)
 
 
 def _calls(calls: object) -> list[str]:
@@ -129,13 +163,15 @@ def _call(call: object) -> str:
     arguments = call.get("arguments", call.get("parameters", {}))
     if isinstance(arguments, str):
         arguments = _json(arguments or "{}", "arguments")
-    if isinstance(
-        arguments, Mapping
-    ):  # a table of columns gives every call all arguments of all tools, as null
-        arguments = {key: value for key, value in arguments.items() if value is not None}
-    return _sound(
-        json.dumps({"name": call["name"], "arguments": arguments}, ensure_ascii=False), "tool_calls"
-    )
+    try:
+        text = json.dumps(
+            {"name": call["name"], "arguments": arguments}, ensure_ascii=False, allow_nan=False
+        )
+    except ValueError as error:
+        raise RowError(
+            "a tool call holds a number that JSON does not have (infinity, NaN)"
+        ) from error
+    return _sound(text, "tool_calls")
 
 
 def _json(text: str, key: str) -> object:
@@ -146,20 +182,20 @@ def _json(text: str, key: str) -> object:
     return parsed
 
 
-def with_system(fields: Fields, messages: Sequence[Message]) -> list[Message]:
-    """Return messages with what the row says besides: a `system` text before them, and `tools` at the end of it.
+def with_system(fields: Fields, turns: Sequence[Turn]) -> list[Turn]:
+    """Return turns with what the row says besides: a `system` text before them, and `tools` at the end of it.
 
     Raises:
         RowError: either has another form.
     """
-    turns = list(messages)
-    parts = [text_of(fields, "system", "")]
-    if turns and turns[0].role == "system":
-        parts.append(turns.pop(0).content)
+    rest = list(turns)
+    parts = [text_of(fields, key, "") for key in ("system", "system_prompt")]
+    if rest and rest[0].message.role == "system":
+        parts.append(rest.pop(0).message.content)
     if tools := fields.get("tools"):
         parts.append(_tools(tools))
     system = "\n\n".join(part for part in parts if part.strip())
-    return [Message("system", system), *turns] if system else turns
+    return [Turn(Message("system", system)), *rest] if system else rest
 
 
 def _tools(tools: object) -> str:

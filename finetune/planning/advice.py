@@ -5,6 +5,7 @@ from typing import Any
 from finetune.data.datasets import RowSet, as_example
 from finetune.plan import Plan
 from finetune.planning.base_outline import Outline
+from finetune.planning.control_tokens import control_warnings, listed
 from finetune.settings import SftSettings
 from finetune.tokens.examples import Encoder
 from finetune.train.processes import processes
@@ -61,6 +62,9 @@ def warn(plan: Plan, encoder: Encoder, train: RowSet[Any], outline: Outline) -> 
         warnings.append(
             f"{plan.truncated} rows are longer than {plan.max_length} tokens; their prompts lose their beginning"
         )
+    if train.unread:
+        warnings.append(f"not read of the rows: {listed(train.unread)}")
+    warnings += control_warnings(encoder, train)
     if train.set_aside:
         warnings.append(f"{train.set_aside} bad rows were set aside")
     if not outline.own_template:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from adapt.records import Example, PreferencePair
 from finetune.data.datasets import KINDS, RowSet, as_example
 from finetune.data.formats import Read
 from finetune.data.split import count_leaks
+from finetune.planning.control_tokens import control_warnings, listed
 from finetune.planning.overlap import RUN, count_shared_runs
 from finetune.tokens.examples import Encoder
 
@@ -35,6 +36,7 @@ class DataReport:
         too_long: places of the rows longer than the context.
         languages: rows by language code, `short` where a row is too short to tell; of a sample of 2,000.
         licences: by what rows or the dataset's card name as licence.
+        fields, unread: how many rows hold each field that was read, and each that was not.
         good: of rated answers how many are good ones; None for other kinds.
     """
 
@@ -56,6 +58,9 @@ class DataReport:
     licences: dict[str, int]
     good: int | None
     first: str
+    fields: Mapping[str, int]
+    unread: Mapping[str, int]
+    warnings: tuple[str, ...]
 
     def lines(self) -> list[str]:
         """Return the report for people."""
@@ -71,16 +76,19 @@ class DataReport:
         overlap = [] if self.overlap is None else [shared]
         return [
             f"{self.rows} {self.kind} · format {self.format}{aside}",
+            f"read: {listed(self.fields)}",
+            f"not read: {listed(self.unread) or 'nothing'}",
             *rated,
             f"tokens per row: {self.shortest} min · {self.median} median · {self.p95} p95 · {self.longest} max",
             *bars,
             f"exact duplicates: {self.duplicates}",
             *overlap,
             f"longer than the context of {self.context_length} tokens: {len(self.too_long)}{long}",
-            f"languages: {_listed(self.languages)}",
-            f"licences named: {_listed(self.licences) or 'none'}",
+            f"languages: {listed(self.languages)}",
+            f"licences named: {listed(self.licences) or 'none'}",
             "the first row as the model sees it:",
             *(f"  {line}" for line in self.first.rstrip("\n").split("\n")),
+            *(f"warning: {warning}" for warning in self.warnings),
         ]
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -106,6 +114,9 @@ class DataReport:
             "licences": dict(self.licences),
             "good": self.good,
             "first": self.first,
+            "fields": dict(self.fields),
+            "unread": dict(self.unread),
+            "warnings": list(self.warnings),
         }
 
 
@@ -146,6 +157,9 @@ def check(
         licences=dict(data.licences),
         good=None if kind in (Example, PreferencePair) else sum(row.good for row in data.examples),
         first=texts[0],
+        fields=data.fields,
+        unread=data.unread,
+        warnings=tuple(control_warnings(encoder, data)),
     )
 
 
@@ -176,7 +190,3 @@ def _identify(text: str) -> str:
     import py3langid  # half a second at its first text; only checks need it
 
     return str(py3langid.classify(text)[0])
-
-
-def _listed(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -48,6 +48,7 @@ class TrainingRequest(BaseModel):
         skip_bad: file into which bad rows are set aside; None makes them errors.
         format: the format that rows have; None recognises it.
         columns: from the key of a format to the column that stands for it.
+        strict: whether a field of a row that is not read is an error.
         start: the adapter whose weights training begins with; None begins with the base alone.
     """
 
@@ -61,6 +62,7 @@ class TrainingRequest(BaseModel):
     skip_bad: Path | None = None
     format: str | None = None
     columns: dict[str, str] = {}
+    strict: bool = False
     start: str | None = None
 
     @property
@@ -70,7 +72,7 @@ class TrainingRequest(BaseModel):
         Raises:
             DataError: a format or key that there is not.
         """
-        return Layout(self.format, self.columns)
+        return Layout(self.format, self.columns, strict=self.strict)
 
     def absolute(self, workspace: Workspace) -> "TrainingRequest":
         """Return the request with all that it names as it is found from here, wherever it is read.

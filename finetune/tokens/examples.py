@@ -7,19 +7,21 @@ In a conversation of several turns every assistant turn is learned, except where
 Qwen3 does with thoughts): there, the last only.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerBase
 
-from adapt.errors import DataError
-from adapt.models.rendering import defuse, encode, render
+from adapt.errors import DataError, ModelError
+from adapt.models.rendering import control_tokens, defuse, encode, render
 from adapt.records import Example, Message
 from finetune.data.datasets import ExampleSet
 
 IGNORED = -100  # the label that no loss is taken on
 MOST_CHARACTERS = 40  # of a token, nearly; what stands further from a row's end than this a token is cut off anyway
 ENDING = 400  # characters at the end of a text, among them the token that ends it
+MARK = re.compile(r"\s*(<[^<>\s]{1,40}>)[ \t]*\n?")  # with which an answer begins
 COUNTED = 1_000_000  # characters of a text whose tokens are counted; a longer one's are estimated from its beginning
 
 
@@ -82,7 +84,7 @@ class Encoder:
 
     def encode(self, example: Example, *, place: str = "example") -> EncodedRow:
         """Return one example as tokens; a prompt that is too long loses its beginning."""
-        segments, unread = self._shortened(self.segments(example.messages))
+        segments, unread = self._shortened(self._placed(example, place))
         ids, labels = self._tokens(segments)
         too_many = len(ids) - self.max_length
         if too_many <= 0:
@@ -95,6 +97,13 @@ class Encoder:
             )
         cut = too_many + unread
         return EncodedRow(tuple(ids[too_many:]), tuple(labels[too_many:]), cut=cut)
+
+    def _placed(self, example: Example, place: str) -> list[Segment]:
+        """Return an example's segments; what the template refuses is said with the row's place."""
+        try:
+            return self.segments(example.messages, unlearned=example.unlearned)
+        except ModelError as error:
+            raise DataError(f"{place}: {error}") from error
 
     def parts(self, example: Example) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the prompt and the last answer of an example as tokens, however long."""
@@ -145,6 +154,13 @@ class Encoder:
             Segment(f"{text}{self.tokenizer.eos_token}", learned=True),
         ]
 
+    def controls(self, examples: Sequence[Example]) -> dict[str, int]:
+        """Return in how many examples the texts hold each control token of the base; there they are plain characters."""
+        tokens = control_tokens(self.tokenizer)
+        texts = ["\n".join(message.content for message in example.messages) for example in examples]
+        counts = {token: sum(token in text for text in texts) for token in tokens}
+        return {token: count for token, count in counts.items() if count}
+
     def seen(self, example: Example) -> str:
         """Return an example as the model sees it."""
         segments = (
@@ -152,8 +168,14 @@ class Encoder:
         )
         return "".join(segment.text for segment in segments)
 
-    def segments(self, messages: Sequence[Message]) -> list[Segment]:
-        """Return the rendered conversation cut into what is learned and what is not."""
+    def segments(
+        self, messages: Sequence[Message], *, unlearned: frozenset[int] = frozenset()
+    ) -> list[Segment]:
+        """Return the rendered conversation cut into what is learned and what is not.
+
+        Args:
+            unlearned: places of answers that stand there and are not learned.
+        """
         whole = render(self.tokenizer, messages, add_generation_prompt=False)
         segments: list[Segment] = []
         done = ""
@@ -167,7 +189,7 @@ class Encoder:
             if not last and fits and whole.startswith(through):
                 segments += [
                     Segment(opening[len(done) :], learned=False),
-                    *self._answer(through[len(opening) :]),
+                    *self._answer(through[len(opening) :], is_learned=index not in unlearned),
                 ]
                 done = through
             elif last:
@@ -176,6 +198,7 @@ class Encoder:
                 answer = defuse(self.tokenizer, message.content)
                 if through.startswith(opening):
                     answer = through[len(opening) :]
+                answer = _after_mark(answer, opening)
                 if not opening.startswith(done):
                     segments, done = [], ""
                 segments.append(Segment(opening[len(done) :], learned=False))
@@ -183,10 +206,10 @@ class Encoder:
                 segments.append(Segment(answer.rstrip() + ending, learned=True))
         return segments
 
-    def _answer(self, text: str) -> list[Segment]:
+    def _answer(self, text: str, *, is_learned: bool) -> list[Segment]:
         """Return an earlier answer and the white space after it, which the template writes and nobody generates."""
         kept = text.rstrip()
-        return [Segment(kept, learned=True), Segment(text[len(kept) :], learned=False)]
+        return [Segment(kept, learned=is_learned), Segment(text[len(kept) :], learned=False)]
 
     def adds_ending(self, messages: Sequence[Message]) -> bool:
         """Return whether the template ends an answer with no token that stops generation, so that one is added."""
@@ -213,6 +236,15 @@ class Encoder:
 
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(encode(self.tokenizer, text))
+
+
+def _after_mark(answer: str, opening: str) -> str:
+    """Return an answer without the mark that it begins with where the template's opening ends with that already.
+
+    Templates of models that think open every answer with `<think>`, and the rows' answers have it as well.
+    """
+    mark = MARK.match(answer)
+    return answer[mark.end() :] if mark and opening.rstrip().endswith(mark[1]) else answer
 
 
 def _last_start(labels: Sequence[int]) -> int:

@@ -1,10 +1,10 @@
 """The graph of multilingual-e5-small in eight bits for ONNX Runtime: BERT's layers over rows looked up outside of it."""
 
-import onnxruntime
 from onnx import ModelProto, TensorProto
 
 from adapt.embedding.encoders.bert_graph import EPSILON, WIDTH, Weights, layers
 from adapt.embedding.encoders.eight_bits import Graph, adds_signed, session
+from adapt.embedding.encoders.quiet_runtime import onnxruntime
 
 LAYERS = 12
 

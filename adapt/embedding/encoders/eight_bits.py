@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from adapt.embedding.encoders.quiet_runtime import onnxruntime
 
 MICROSOFT = "com.microsoft"  # whose operators fuse what encoders are made of
 OPSET, IR = 17, 8

@@ -3,11 +3,11 @@
 What the eight bits cost in retrieval stands in `BENCHMARKS.md`.
 """
 
-import onnxruntime
 from onnx import ModelProto, TensorProto
 
 from adapt.embedding.encoders.bert_graph import EPSILON, WIDTH, Weights, layers
 from adapt.embedding.encoders.eight_bits import MICROSOFT, Graph, adds_signed, session
+from adapt.embedding.encoders.quiet_runtime import onnxruntime
 
 LAYERS = 6
 WINDOW = 256  # word pieces, [CLS] and [SEP] among them: sentence_bert_config.json

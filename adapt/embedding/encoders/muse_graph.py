@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from onnx import ModelProto, TensorProto, helper
 
 from adapt.embedding.encoders.eight_bits import (
@@ -23,6 +22,7 @@ from adapt.embedding.encoders.eight_bits import (
     quantised,
     session,
 )
+from adapt.embedding.encoders.quiet_runtime import onnxruntime
 
 WIDTH = 512  # of a token's vector, and of a text's
 INNER = 256  # of a convolution

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from adapt.errors import DataError
@@ -14,7 +16,7 @@ from tests.finetune.conftest import WriteRows
 
 TAKES = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOL = {"name": "get_room", "description": "", "parameters": TAKES}
-ARGUMENTS = '{"city": "Ana", "size": null}'
+ARGUMENTS = '{"city": "Ana"}'
 CALL = '{"name": "get_room", "arguments": {"city": "Ana"}}'
 ASKED, SAID = Message("user", "A room in Ana?"), Message("assistant", "Room 4.")
 
@@ -59,16 +61,33 @@ def test_tools_and_calls_come_out_as_the_chat_has_them(
     assert messages[4] == SAID
 
 
-def test_arguments_that_a_table_filled_up_with_nothing_are_left_out(write_rows: WriteRows) -> None:
-    call = {"function": {"name": "a", "arguments": {"x": 1, "y": None}}}
-    turns = [{"role": "user", "content": "Go"}, {"role": "assistant", "tool_calls": [call, call]}]
-
-    (example,) = read_examples([write_rows([{"messages": turns}])]).examples
-
-    assert (
-        example.answer
-        == '{"name": "a", "arguments": {"x": 1}}\n{"name": "a", "arguments": {"x": 1}}'
+def test_an_argument_that_is_null_is_kept_and_one_that_a_table_filled_up_with_null_is_not(
+    write_rows: WriteRows, tmp_path: Path
+) -> None:
+    calls = [
+        {"function": {"name": "a", "arguments": arguments}}
+        for arguments in ({"x": 1, "y": None}, '{"x": null}')
+    ]
+    turns = [{"role": "user", "content": "Go"}, {"role": "assistant", "tool_calls": calls}]
+    table = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(
+        pyarrow.Table.from_pylist(
+            [
+                {"messages": [turns[0], {"role": "assistant", "tool_calls": [call]}]}
+                for call in (calls[0], {"function": {"name": "b", "arguments": {"z": 2}}})
+            ]
+        ),
+        table,
     )
+
+    (written,) = read_examples([write_rows([{"messages": turns}])]).examples
+    first, second = read_examples([table]).examples
+
+    assert written.answer == (
+        '{"name": "a", "arguments": {"x": 1, "y": null}}\n{"name": "a", "arguments": {"x": null}}'
+    )
+    assert first.answer == '{"name": "a", "arguments": {"x": 1}}'
+    assert second.answer == '{"name": "b", "arguments": {"z": 2}}'
 
 
 def test_earlier_turns_of_alpaca_and_contents_in_parts_are_read(write_rows: WriteRows) -> None:
@@ -81,7 +100,7 @@ def test_earlier_turns_of_alpaca_and_contents_in_parts_are_read(write_rows: Writ
     first, second = read_examples([write_rows([alpaca, openai])]).examples
 
     assert [m.content for m in first.messages] == ["One?", "Two.", "And now?", "Four."]
-    assert second.messages[0] == Message("user", "One?\nTwo?")
+    assert second.messages[0] == Message("user", "One?Two?")
 
 
 PROMPT = [{"role": "user", "content": "Hi"}]
@@ -158,7 +177,7 @@ def test_columns_of_any_name_stand_for_the_fields_of_a_format(tmp_path: Path) ->
     )
     with pytest.raises(DataError, match="not of the format alpaca, which needs instruction"):
         read_examples([path], layout=Layout("alpaca"))
-    with pytest.raises(DataError, match="no format named 'chatml'; there is: messages, sharegpt"):
+    with pytest.raises(DataError, match="no format named 'chatml'; there is: preference, messages"):
         Layout("chatml")
     with pytest.raises(DataError, match="no format has a key 'ask'"):
         Layout(columns={"ask": "text"})

@@ -11,6 +11,7 @@ from adapt.registry.bases.find import Base, find_base
 from adapt.workspace.folder import Workspace
 from finetune.data.datasets import ExampleSet
 from finetune.planning.base_outline import read_outline
+from finetune.planning.control_tokens import control_warnings
 from finetune.tokens.examples import IGNORED, EncodedRow, Encoder
 from tests.tiny import tiny_tokenizer
 
@@ -130,3 +131,73 @@ def test_the_stop_tokens_are_those_of_the_base(tiny_base: Base) -> None:
     assert outline.stops == {outline.tokenizer.eos_token_id}
     assert outline.context_length == 512
     assert outline.own_template
+
+
+def test_an_answer_that_is_not_to_be_learned_is_read_and_not_learned() -> None:
+    encoder = encoder_of()
+    more = (QUESTION, ANSWER, Message("user", "And now?"), Message("assistant", "Blue."))
+
+    row = encoder.encode(Example(more, unlearned=frozenset({1})))
+
+    assert learned(encoder, row) == "Blue.<|end|>"
+    assert row.input_ids == encoder.encode(Example(more)).input_ids
+
+
+# as models that think write it: thoughts of earlier answers are left out, and every answer is opened with the mark
+THINKS = (
+    "{% for m in messages %}<|{{ m['role'] }}|>"
+    "{% if m['role'] == 'assistant' %}{{ m['content'].split('</think>')[-1] }}{% else %}{{ m['content'] }}{% endif %}"
+    "<|end|>{% endfor %}{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}"
+)
+
+
+@pytest.mark.parametrize("opened", ["<think>\n", "<think>", "\n<think>\n"])
+def test_a_mark_that_the_template_opens_an_answer_with_is_learned_once(opened: str) -> None:
+    encoder = encoder_of(THINKS)
+    answer = Message("assistant", f"{opened}0+2=2\n</think>\n\n2")
+
+    row = encoder.encode(Example((QUESTION, answer)))
+
+    text = encoder.tokenizer.decode(row.input_ids)
+    assert text.count("<think>") == 1
+    assert text == "<|user|>Which colour?<|end|><|assistant|><think>\n0+2=2\n</think>\n\n2<|end|>"
+    assert learned(encoder, row) == "0+2=2\n</think>\n\n2<|end|>"
+
+
+def test_a_mark_of_the_answers_own_stays() -> None:
+    encoder = encoder_of()
+
+    row = encoder.encode(Example((QUESTION, Message("assistant", "<b>Red</b>"))))
+
+    assert learned(encoder, row) == "<b>Red</b><|end|>"
+
+
+def test_what_a_template_refuses_is_said_with_the_rows_place() -> None:
+    strict = (
+        "{% for m in messages %}{% if m['content'] == 'No.' %}{{ raise_exception('not so') }}{% endif %}"
+        "{{ m['content'] }}<|end|>{% endfor %}"
+    )
+    examples = (Example((QUESTION, ANSWER)), Example((QUESTION, Message("assistant", "No."))))
+    data = ExampleSet(examples, ("rows.jsonl:1", "rows.jsonl:2"), (), "messages")
+
+    with pytest.raises(
+        DataError, match=r"rows\.jsonl:2: the base's chat template refuses .*not so"
+    ):
+        encoder_of(strict).encode_all(data)
+
+
+def test_control_tokens_in_the_rows_are_counted_and_warned_of() -> None:
+    encoder = encoder_of()
+    templated = Example(
+        (Message("assistant", "<|user|>Hi<|end|><|assistant|>Hello<|end|>"),), plain=True
+    )
+    data = ExampleSet(
+        (templated, templated, Example((QUESTION, ANSWER))), ("a", "b", "c"), (), "text"
+    )
+
+    (warning,) = control_warnings(encoder, data)
+
+    assert "texts of up to 2 rows" in warning
+    assert "<|user|> 2" in warning
+    assert "learned as plain characters" in warning
+    assert control_warnings(encoder, data.pick([2])) == []

@@ -26,5 +26,5 @@ def test_a_pipe_within_a_folder_is_skipped_with_the_reason(tmp_path: Path) -> No
 
     listing = find_files([tmp_path], {}, [])
 
-    assert list(listing.files) == ["notes.txt"]
+    assert list(listing.paths) == ["notes.txt"]
     assert listing.skipped == [(str(tmp_path / "pipe.txt"), "not a regular file")]

@@ -51,6 +51,9 @@ FormatOption = Annotated[
 ColumnsOption = Annotated[
     str | None, typer.Option(help="Which column is which: prompt=question,completion=sql")
 ]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="A field of a row that is not read is an error.")
+]
 data_app = typer.Typer(no_args_is_help=True, help="Look at a dataset before training on it.")
 
 
@@ -133,6 +136,7 @@ def finetune(
     ] = None,
     format: FormatOption = None,  # noqa: A002  the flag's name
     columns: ColumnsOption = None,
+    strict: StrictOption = False,
 ) -> None:
     """Parse, plan or train, print."""
     allow_four_bit()
@@ -164,7 +168,7 @@ def finetune(
     flags = {key: value for key, value in given.items() if value is not None}
     if all_domains is not None:
         single = {"DOMAIN": domain, "--test": test, "--keep": keep, "--continue": start,
-                  "--format": format, "--columns": columns, "--skip-bad": skip_bad}  # fmt: skip
+                  "--format": format, "--columns": columns, "--skip-bad": skip_bad, "--strict": strict}  # fmt: skip
         if extra := [name for name, value in single.items() if value]:
             raise typer.BadParameter(f"with --all, {extra[0]} is set in the file, for each domain")
         requests = read_domains(all_domains, settings=settings, base=base, flags=flags)
@@ -184,6 +188,7 @@ def finetune(
         skip_bad=skip_bad,
         format=format,
         columns=read_columns(columns),
+        strict=strict,
         start=start,
     )
     train(output, context, request, dry_run=dry_run, background=background)
@@ -225,6 +230,7 @@ def check(
     ] = None,
     format: FormatOption = None,  # noqa: A002  the flag's name
     columns: ColumnsOption = None,
+    strict: StrictOption = False,
 ) -> None:
     """Say what a dataset holds and what is wrong with it.
 
@@ -236,7 +242,7 @@ def check(
     from ui.actions.training import check_data
 
     output: Output = ctx.obj
-    layout = Layout(format, read_columns(columns))
+    layout = Layout(format, read_columns(columns), strict=strict)
     report = check_data(
         output.open(), files, base=base, test=test, skip_bad=skip_bad, layout=layout
     )

@@ -1,8 +1,8 @@
 """What is recorded of a written merge: its settings, its model card, its licence and a summary line."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping
+from typing import Literal
 
 from pydantic import JsonValue
 
@@ -13,12 +13,9 @@ from adapt.workspace.folder import Workspace
 from merge.check.resolve import DEFAULT_NAME, Resolved
 from merge.recipes.recipe import Recipe, Source
 
-if TYPE_CHECKING:
-    from merge.fit.domains import Domain
-
 
 def settings_of(
-    resolved: Resolved, hashes: list[tuple[str, str]], calibration: "Sequence[Domain]"
+    resolved: Resolved, hashes: list[tuple[str, str]], rows: list[JsonValue]
 ) -> dict[str, JsonValue]:
     """Return the recipe as written and each adapter as found, so that the merge can be repeated and compared."""
     recipe = resolved.recipe
@@ -37,24 +34,8 @@ def settings_of(
         "method": recipe.merge_method,
         "parameters": resolved.parameters(),
         "notes": list(resolved.notes),
-        **({"calibration": rows} if (rows := _rows(calibration)) else {}),
+        **({"calibration": rows} if rows else {}),
     }
-
-
-def _rows(calibration: "Sequence[Domain]") -> list[JsonValue]:
-    """Return what identifies the rows that a model was fitted to."""
-    if not calibration:
-        return []
-    from merge.fit.domains import fingerprint  # torch: only where rows were used
-
-    return [
-        {
-            "domain": domain.task.name,
-            "rows": len(domain.task.examples),
-            "sha256": fingerprint(domain.task.examples),
-        }
-        for domain in calibration
-    ]
 
 
 def card_of(
