@@ -22,21 +22,22 @@ EXTENSIONS = {
     **dict.fromkeys((".html", ".htm", ".xhtml", ".xht"), "html"),
     **dict.fromkeys((".csv", ".tsv", ".tab", ".psv"), "delimited"),
     **dict.fromkeys((".xml", ".nxml", ".tei", ".dita", ".dbk", ".rss", ".atom", ".fodt", ".fodp", ".svg"), "xml"),
-    **dict.fromkeys((".eml", ".mht", ".mhtml"), "mail"),
+    **dict.fromkeys((".eml", ".mht", ".mhtml", ".mbox", ".mbx"), "mail"),
     ".ipynb": "notebook",
+    **dict.fromkeys((".json", ".jsonl", ".ndjson", ".json5"), "json"),
     **dict.fromkeys(
         (".py", ".pyi", ".pyw", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".svelte", ".java", ".kt", ".kts",
          ".scala", ".groovy", ".gradle", ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm", ".cs",
          ".fs", ".vb", ".go", ".rs", ".swift", ".rb", ".php", ".pl", ".pm", ".lua", ".r", ".jl", ".dart", ".ex", ".exs",
          ".erl", ".hs", ".clj", ".ml", ".elm", ".zig", ".nim", ".pas", ".f", ".f90", ".f95", ".cob", ".asm", ".s", ".sql",
          ".sh", ".bash", ".zsh", ".fish", ".ps1", ".bat", ".cmd", ".awk", ".sed", ".vim", ".el", ".lisp", ".scm",
-         ".yaml", ".yml", ".json", ".jsonl", ".ndjson", ".json5", ".toml", ".ini", ".cfg", ".conf", ".properties",
+         ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".properties",
          ".env", ".proto", ".graphql", ".gql", ".tf", ".hcl", ".css", ".scss", ".sass", ".less", ".cmake", ".mk",
          ".dockerfile", ".diff", ".patch", ".sol", ".v", ".sv", ".vhd", ".vhdl", ".xsd", ".xsl", ".xslt", ".wsdl"),
         "code",
     ),
 }  # fmt: skip
-TEXT_KINDS = frozenset(("text", "markdown", "html", "delimited", "xml", "notebook", "code"))
+TEXT_KINDS = frozenset(("text", "markdown", "html", "delimited", "xml", "notebook", "code", "json"))
 # A name that promises a format of which the content shows nothing.
 PROMISED = {
     ".pdf": "PDF", ".docx": "Word file", ".docm": "Word file", ".pptx": "PowerPoint file", ".pptm": "PowerPoint file",

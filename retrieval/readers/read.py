@@ -18,14 +18,14 @@ from retrieval.readers.table import bytes_reader, text_reader
 from retrieval.readers.web.html import declared_charset
 
 READER_VERSION = (
-    4  # raised when a reader gives other text for the same bytes; collections then read again
+    5  # raised when a reader gives other text for the same bytes; collections then read again
 )
 MAX_BYTES = 200_000_000
 MAX_MARKUP_BYTES = 10_000_000  # a tree of objects takes some 20 times the text's memory
 ROOM = 2  # a text may lose half of its characters: line ends, blank lines, what is not seen
 MOST_WIDTH = 4  # bytes of a character
 PLAIN_KINDS = frozenset(
-    ("text", "markdown", "code", "delimited")
+    ("text", "markdown", "code", "delimited", "json")
 )  # whose text is all that they hold
 MAX_LEVEL = 2  # files within files within files
 

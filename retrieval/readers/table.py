@@ -7,9 +7,10 @@ of the sandbox would pay for them.
 from collections.abc import Callable
 
 from retrieval.readers.raw_file import RawFile, Reading
+from retrieval.readers.text.markdown import read_markdown
 from retrieval.readers.text.plain import (
     read_code,
-    read_markdown,
+    read_json,
     read_notebook,
     read_text,
     read_xml,
@@ -21,6 +22,7 @@ PLAIN: dict[str, TextReader] = {
     "text": read_text,
     "markdown": read_markdown,
     "code": read_code,
+    "json": read_json,
     "notebook": read_notebook,
     "xml": read_xml,
 }

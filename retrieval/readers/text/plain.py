@@ -1,6 +1,5 @@
-"""Text files: plain text, Markdown, source code, notebooks, and XML, which is either data or a document."""
+"""Text files: plain text, source code, JSON, notebooks, and XML, which is either data or a document."""
 
-import bisect
 import json
 import re
 from collections.abc import Iterator
@@ -12,15 +11,9 @@ from adapt.records import Page
 from retrieval.readers.encodings import clean
 from retrieval.readers.raw_file import RawFile, Reading
 from retrieval.readers.table_text import CELL, tidy
+from retrieval.readers.text.markdown import plain_marks
 from retrieval.readers.zip.package import local, parse
 
-FRONT_MATTER = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-FRONT_TITLE = re.compile(r"^title:[ \t]*[\"']?(.+?)[\"']?[ \t]*$", re.MULTILINE)
-HEADING = re.compile(r"^(#{1,6})[ \t]+(\S.*)$", re.MULTILINE)
-# `## Title {#anchor}`
-HEADING_ID = re.compile(r"(?<![ \t])[ \t]*+\{[ \t]*+#[^{}\n]*+\}[ \t]*+$", re.MULTILINE)
-COMMENTS = (("<!--", "-->"), ("{/*", "*/}"))  # of HTML and of MDX: not shown, so not read
-FENCES = ("```", "~~~")
 BLOCKS = frozenset(
     ("p", "para", "title", "sec", "section", "abstract", "caption", "label", "li", "list-item", "item", "ref", "fn",
      "article-title", "tr", "row", "td", "th", "entry", "head", "div", "body", "l", "lg", "quote", "table", "fig", "list",
@@ -28,6 +21,7 @@ BLOCKS = frozenset(
 )  # fmt: skip
 CELLS = frozenset(("td", "th", "entry"))
 ROWS = frozenset(("tr", "row"))
+ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)((?:\\u[0-9a-fA-F]{4})+)")
 ENTITIES = re.compile(rb"<!ENTITY\b", re.IGNORECASE)
 
 
@@ -41,75 +35,32 @@ def read_code(raw: RawFile, text: str) -> Reading:
     return Reading([Page(clean(text).strip("\n"), form="code")])
 
 
-def read_markdown(raw: RawFile, text: str) -> Reading:
-    """Return Markdown without front matter and comments, headings in one form, and its title."""
-    text = clean(text)
-    title = ""
-    if front := FRONT_MATTER.match(text):
-        match = FRONT_TITLE.search(front.group(1))
-        title = match.group(1) if match else ""
-        text = text[front.end() :]
-    text = _outside_fences(text).strip("\n")
-    if not title and (heading := re.search(r"^# (.+)$", text, re.MULTILINE)):
-        title = heading.group(1)
-    return Reading([Page(text, form="markdown")], title)
+def read_json(raw: RawFile, text: str) -> Reading:
+    """Return JSON as it is written, with the letters that it gives by number; a warning where it is none."""
+    text = clean(text).strip("\n")
+    warnings = []
+    if raw.suffix == ".json":
+        try:
+            json.loads(text)
+        except RecursionError:
+            pass  # too deep to be checked, and text all the same
+        except ValueError as error:
+            warnings.append(f"{raw.label}: no valid JSON ({error}), read as text; is it cut off?")
+    return Reading([Page(ESCAPED.sub(_letters, text), form="code")], warnings=warnings)
 
 
-def _outside_fences(text: str) -> str:
-    """Return Markdown with comments gone and headings in one form; what stands between fences is code and stays."""
-    parts: list[str] = []
-    for code, lines in _parts(text):
-        part = "".join(lines)
-        parts.append(part if code else _plain_marks(part))
-    return "".join(parts)
-
-
-def _parts(text: str) -> Iterator[tuple[bool, list[str]]]:
-    """Yield runs of lines, and whether each is a fenced block; a fence that is not closed opens none."""
-    lines = text.splitlines(keepends=True)
-    closing = {
-        mark: [i for i, line in enumerate(lines) if line.rstrip() == mark] for mark in FENCES
-    }
-    start = place = 0
-    while place < len(lines):
-        ends = closing.get(lines[place][:3], [])
-        following = bisect.bisect_right(ends, place)
-        if following == len(ends):
-            place += 1
-            continue
-        yield False, lines[start:place]
-        start = ends[following] + 1
-        yield True, lines[place:start]
-        place = start
-    yield False, lines[start:]
-
-
-def _plain_marks(text: str) -> str:
-    for opening, closing in COMMENTS:
-        text = _without(text, opening, closing)
-    return HEADING.sub(_heading, HEADING_ID.sub("", text))
-
-
-def _without(text: str, opening: str, closing: str) -> str:
-    """Return a text without what stands between two marks; an opening one that is never closed stays."""
-    parts: list[str] = []
-    done = 0
-    while (start := text.find(opening, done)) >= 0:
-        end = text.find(closing, start + len(opening))
-        if end < 0:
-            break
-        parts.append(text[done:start])
-        done = end + len(closing)
-    return "".join([*parts, text[done:]])
-
-
-def _heading(match: re.Match[str]) -> str:
-    """Return a heading without the `#` that may close it: after a blank, so that C# stays C#."""
-    body = match[2].rstrip()
-    bare = body.rstrip("#")
-    if bare != body and (not bare or bare[-1] in " \t"):
-        body = bare.rstrip()
-    return f"{match[1]} {body}"
+def _letters(match: re.Match[str]) -> str:
+    """Return the letters that a run of escapes stands for; those that JSON or a reader needs escaped stay."""
+    try:
+        letters = json.loads(f'"{match[2]}"')
+        letters.encode()
+    except (ValueError, UnicodeEncodeError):
+        return match[0]
+    return (
+        f"{match[1]}{letters}"
+        if letters.isprintable() and not set(letters) & {'"', "\\"}
+        else match[0]
+    )
 
 
 def read_notebook(raw: RawFile, text: str) -> Reading:
@@ -128,7 +79,7 @@ def read_notebook(raw: RawFile, text: str) -> Reading:
 def _cell(cell: dict[str, object]) -> Iterator[str]:
     source = _joined(cell.get("source", cell.get("input", ""))).strip("\n")
     if cell.get("cell_type") != "code":
-        yield _plain_marks(source)
+        yield plain_marks(source)
         return
     yield f"```\n{source}\n```" if source else ""
     outputs = cell.get("outputs")

@@ -4,14 +4,19 @@ Not here: how it is parsed, and what of it is not shown at all (`retrieval.reade
 """
 
 import re
+from collections.abc import Mapping
 
 from adapt.records import Page
 from retrieval.readers.encodings import clean
+from retrieval.readers.raised import lowered, raised
 from retrieval.readers.raw_file import RawFile, Reading
 from retrieval.readers.table_text import CELL, row, tidy
 from retrieval.readers.web.html_tree import Element, build
 
 MAX_SPAN = 100
+STRUCK = frozenset(("del", "s", "strike"))
+RAISED = frozenset(("sup", "sub"))
+ICON = 40  # pixels
 HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 BLOCKS = {
     *("address", "article", "aside", "blockquote", "dd", "div", "dl", "dt", "figcaption", "figure"),
@@ -68,8 +73,10 @@ def _collect(root: Element, parts: list[str]) -> None:
                 parts.append(child if preformatted else BLANKS.sub(" ", child))
             elif child.name == "table" and not child.layout:
                 parts.append(f"\n\n{_rows(child)}\n\n")
+            elif child.name in RAISED:
+                parts.append(_raised(parts, child))
             else:
-                opening, ending = _marks(child.name)
+                opening, ending = _marks(child)
                 parts.append(opening)
                 if child.children:
                     inside = preformatted or child.name == "pre"
@@ -81,19 +88,33 @@ def _collect(root: Element, parts: list[str]) -> None:
             parts.append(closing)
 
 
+def _raised(parts: list[str], tag: Element) -> str:
+    """Return what a raised or lowered text is in its line."""
+    before = "".join(parts[-4:])
+    text = "".join(tag.texts())
+    if tag.name == "sub":
+        return lowered(before, text)
+    return raised(before, text, is_link=any(True for _ in tag.find_all("a")))
+
+
 def _rows(table: Element) -> str:
     """Return a table's rows, each cell on one line in its column; columns that are empty all the way are left out."""
     above = [_inline(tag) for tag in table.find_all("caption")]
     grid: list[list[str]] = []
-    below: dict[int, int] = {}  # column → how many more rows a cell reaches down
+    below: dict[
+        int, tuple[int, str]
+    ] = {}  # column → how many more rows a cell reaches down, and what it says
     for line in table.find_all("tr"):
         cells: list[str] = []
         for cell in line.find_all("td", "th"):
             _fill(cells, below)
             width, height = _span(cell, "colspan"), _span(cell, "rowspan")
+            text = _inline(cell)
             if height > 1:
-                below.update({len(cells) + i: height - 1 for i in range(width)})
-            cells += [_inline(cell), *[""] * (width - 1)]
+                below.update(
+                    {len(cells) + i: (height - 1, "" if i else text) for i in range(width)}
+                )
+            cells += [text, *[""] * (width - 1)]
         _fill(cells, below)
         grid.append(cells)
     used = {c for cells in grid for c, text in enumerate(cells) if text}
@@ -101,11 +122,11 @@ def _rows(table: Element) -> str:
     return "\n".join(line for line in [*above, *lines] if line)
 
 
-def _fill(cells: list[str], below: dict[int, int]) -> None:
-    """Keep the places that cells of rows above reach into."""
-    while below.get(len(cells), 0) > 0:
-        below[len(cells)] -= 1
-        cells.append("")
+def _fill(cells: list[str], below: dict[int, tuple[int, str]]) -> None:
+    """Say again what cells of rows above say that reach into this one: each row is found by itself."""
+    while (reaching := below.get(len(cells), (0, "")))[0] > 0:
+        below[len(cells)] = reaching[0] - 1, reaching[1]
+        cells.append(reaching[1])
 
 
 def _span(cell: Element, name: str) -> int:
@@ -120,35 +141,71 @@ def _inline(tag: Element) -> str:
     if len(tag.children) == 1 and isinstance(tag.children[0], str):
         return " ".join(tag.children[0].replace("\0", "; ").split())
     parts: list[str] = []
-    walk = [(iter(tag.children), False)]
+    walk = [(iter(tag.children), False, "")]
     while walk:
-        children, listed = walk.pop()
+        children, listed, closing = walk.pop()
         for child in children:
             if isinstance(child, str):
                 parts.append(child)
                 continue
+            if child.name in RAISED:
+                parts.append(_raised(parts, child))
+                continue
+            ending = ""
             if child.name == "li":
                 parts.append("\0" if listed else " ")
                 listed = True
             elif child.name in BLOCKS or child.name == "br":
                 parts.append(" ")
+            else:
+                opening, ending = _inline_marks(child)
+                parts.append(opening)
             if child.children:
-                walk += [(children, listed), (iter(child.children), False)]
+                walk += [(children, listed, closing), (iter(child.children), False, ending)]
                 break
+            parts.append(ending)
+        else:
+            parts.append(closing)
     texts = (" ".join(text.split()) for text in "".join(parts).split("\0"))
     return "; ".join(text for text in texts if text)
 
 
-def _marks(name: str) -> tuple[str, str]:
+def _marks(tag: Element) -> tuple[str, str]:
     """Return what stands before and after a tag's text."""
+    name = tag.name
     if name in HEADINGS:
         return f"\n\n{HEADINGS[name]} ", "\n\n"
     if name == "li":
-        return "\n- ", ""
+        return f"\n{tag.mark or '-'} ", ""
     if name in ("td", "th"):
         return CELL, ""
     if name == "br":
         return "\n", ""
     if name == "tr":
         return "\n", ""
-    return ("\n\n", "\n\n") if name in BLOCKS else ("", "")
+    return ("\n\n", "\n\n") if name in BLOCKS else _inline_marks(tag)
+
+
+def _inline_marks(tag: Element) -> tuple[str, str]:
+    """Return what a tag within a line says beside its text: what is struck out, what a picture shows, what is ticked."""
+    name, attributes = tag.name, tag.attributes
+    if name in STRUCK:
+        return "~~", "~~"
+    if name == "img":
+        alt = "" if _is_icon(attributes) else " ".join((attributes.get("alt") or "").split())
+        return (f" [{alt}] " if alt else ""), ""
+    if name == "input":
+        kind = (attributes.get("type") or "text").lower()
+        if kind in ("checkbox", "radio"):
+            return (" [x] " if "checked" in attributes else " [ ] "), ""
+        shown = (
+            attributes.get("value") if kind in ("text", "number", "date", "email", "tel") else ""
+        )
+        return (f" {shown} " if shown else ""), ""
+    return "", ""
+
+
+def _is_icon(attributes: Mapping[str, str]) -> bool:
+    """Return whether a picture is a sign within a line, whose words would tear the line apart: an arrow, a flag."""
+    sizes = [attributes.get(name) or "" for name in ("width", "height")]
+    return any(size.isdigit() and int(size) < ICON for size in sizes)

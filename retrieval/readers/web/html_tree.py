@@ -21,22 +21,43 @@ UNSEEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE
 # what no cell of a table of data holds
 LAYOUT = frozenset(("table", *(f"h{level}" for level in range(1, 7))))
 CELLS = ("td", "th")
+LISTS = ("ol", "ul", "menu")
 LONGEST_CELL = 1_500  # characters; a longer one is a column of the page's layout
 XML_LINE = re.compile(r"\A\s*<\?xml[^>]*\?>")
 DOCTYPE = "<!doctype html>"  # in front, it keeps libxml2 from guessing what a page without one is
+ONES = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
+WHOLE = re.compile(r"-?\d{1,6}")
 NOTHING: dict[str, str] = {}  # the attributes of most tags
 
 
 class Element:
-    """A tag and what stands in it; `layout` says of a table that it holds the parts of a page rather than data."""
+    """A tag and what stands in it.
 
-    __slots__ = ("attributes", "children", "layout", "name")
+    `layout` says of a table that it holds the parts of a page rather than data; `mark` is what a browser shows before an
+    item of an ordered list.
+    """
+
+    __slots__ = ("attributes", "children", "layout", "mark", "name")
 
     def __init__(self, name: str, attributes: Mapping[str, str]) -> None:
         self.name = name
         self.attributes = attributes
         self.children: list[Element | str] = []
         self.layout = False
+        self.mark = ""
+
+    def texts(self) -> Iterator[str]:
+        """Yield the texts in it, in the order of the page, without recursion."""
+        walk = [iter(self.children)]
+        while walk:
+            for child in walk[-1]:
+                if isinstance(child, str):
+                    yield child
+                elif child.children:
+                    walk.append(iter(child.children))
+                    break
+            else:
+                walk.pop()
 
     def find_all(self, *names: str) -> Iterator["Element"]:
         """Yield the elements in it that have one of these names, in the order of the page, without recursion."""
@@ -53,6 +74,31 @@ class Element:
                 walk.pop()
 
 
+class Numbering:
+    """Counts the items of an ordered list as a browser does: `start`, `reversed`, `type`, an item's `value`."""
+
+    def __init__(self, tag: Element) -> None:
+        self._kind = tag.attributes.get("type") or "1"
+        self._step = -1 if "reversed" in tag.attributes else 1
+        self._next = _whole(tag.attributes.get("start"), 1)
+
+    def next(self, item: Element) -> str:
+        """Return the mark of the next item."""
+        number = _whole(item.attributes.get("value"), self._next)
+        self._next = number + self._step
+        if self._kind in ("a", "A") and 1 <= number <= 26:
+            return f"{chr(ord(self._kind) + number - 1)}."
+        if self._kind in ("i", "I") and 1 <= number < 40:
+            roman = "x" * (number // 10) + ONES[number % 10]
+            return f"{roman.upper() if self._kind == 'I' else roman}."
+        return f"{number}."
+
+
+def _whole(text: str | None, default: int) -> int:
+    """Return a whole number that an attribute holds."""
+    return int(text) if text and WHOLE.fullmatch(text.strip()) else default
+
+
 class _Builder:
     """What the parser tells of what it sees; what a browser does not show is left out except for the first title."""
 
@@ -67,6 +113,7 @@ class _Builder:
         self._preformatted = 0
         self._tables: list[Element] = []
         self._cells: list[int] = []  # characters before each open cell
+        self._lists: list[Numbering | None] = []
         self._characters = 0
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
@@ -88,6 +135,10 @@ class _Builder:
             self._cells.append(self._characters)
         elif name == "pre":
             self._preformatted += 1
+        elif name in LISTS:
+            self._lists.append(Numbering(element) if name == "ol" else None)
+        elif name == "li" and self._lists and (numbering := self._lists[-1]):
+            element.mark = numbering.next(element)
 
     def end(self, name: str) -> None:
         self._flush()
@@ -121,6 +172,8 @@ class _Builder:
                 self._tables[-1].layout = True
         elif name == "pre":
             self._preformatted -= 1
+        elif name in LISTS:
+            self._lists.pop()
         return name
 
     def _flush(self) -> None:

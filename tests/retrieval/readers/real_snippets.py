@@ -291,7 +291,7 @@ SNIPPETS: dict[str, tuple[str, ...]] = {
         "# Rich Table Cells in HTML",
         "Name | Habitat | Comment",
         "Wood Duck | | Often seen near ponds.",
-        "Goose (not a duck!) | Water & wetlands | Large, loud, noisy, small",
+        "Goose (not a duck!) | Water & wetlands | Large, loud, noisy, ~~small~~",
         "Teal | Pond; Marsh; Riverbank | Fly south in winter; Build nest on ground",
         "Aythya (Diving ducks) | Hawser, Common Pochard",
         "Short | “quak”",

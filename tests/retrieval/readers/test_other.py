@@ -266,7 +266,7 @@ def test_cells_of_a_web_table_stay_on_their_row(tmp_path: Path) -> None:
         "<tr><td>July</tr></table><p style='display: none'>hidden</p><p>After.</p>"
     )
 
-    assert text_of(path) == "Name | When\nAna Gil | May; June\n| July\n\nAfter."
+    assert text_of(path) == "Name | When\nAna Gil | May; June\nAna Gil | July\n\nAfter."
 
 
 def test_a_japanese_table_without_a_mark_is_decoded(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_html_is_read_without_scripts_styles_and_navigation(tmp_path: Path) -> N
     assert document.pages[0].text == "## Rules\n\nBe kind <always>.\n\na | b"
 
 
-def test_markdown_loses_its_front_matter_and_comments(tmp_path: Path) -> None:
+def test_markdown_keeps_what_its_front_matter_says_and_loses_comments(tmp_path: Path) -> None:
     path = tmp_path / "page.md"
     path.write_text(
         '---\ntitle: "Guide"\ndraft: true\n---\n#\tStart {#s}\n\n<!-- hidden -->Text.\n'
@@ -43,7 +43,7 @@ def test_markdown_loses_its_front_matter_and_comments(tmp_path: Path) -> None:
 
     document = read(path)
 
-    assert (document.title, document.pages[0].text) == ("Guide", "# Start\n\nText.")
+    assert (document.title, document.pages[0].text) == ("Guide", "draft: true\n\n# Start\n\nText.")
 
 
 @pytest.mark.parametrize(
