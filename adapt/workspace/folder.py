@@ -115,14 +115,14 @@ class Workspace:
             self.path.mkdir(parents=True, exist_ok=True)
             write_atomic(marker, json.dumps({"format": FORMAT}))
         try:
-            found = json.loads(marker.read_text(encoding="utf-8"))["format"]
+            written_format = json.loads(marker.read_text(encoding="utf-8"))["format"]
         except (ValueError, KeyError, TypeError) as error:
             raise WorkspaceError(
                 f'{marker}: damaged; it should read {{"format": {FORMAT}}}'
             ) from error
-        if found != FORMAT:
+        if written_format != FORMAT:
             raise WorkspaceError(
-                f"{self.path}: made by another version of adapt (format {found}, this one reads {FORMAT})"
+                f"{self.path}: made by another version of adapt (format {written_format}, this one reads {FORMAT})"
             )
         for folder in ("artifacts", "collections", "runs", "jobs", "cache", "locks"):
             (self.path / folder).mkdir(exist_ok=True)
