@@ -54,7 +54,7 @@ class Element:
 
 
 class _Builder:
-    """What the parser tells of what it sees; what a browser does not show is left out except for the first title."""
+    """The parser's events as a tree; what a browser does not show is left out except for the first title."""
 
     def __init__(self) -> None:
         self.root = Element("", {})
