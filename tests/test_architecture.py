@@ -64,7 +64,7 @@ def test_no_source_reads_pickles_or_runs_remote_code() -> None:
         "eval(",
         "exec(",
     )
-    found = [
+    uses = [
         f"{p.relative_to(ROOT)}: {word}"
         for p in SOURCES
         for word in banned
@@ -72,7 +72,7 @@ def test_no_source_reads_pickles_or_runs_remote_code() -> None:
         if f" {word}" in line.replace("=", " ") and not line.lstrip().startswith("#")
     ]
 
-    assert found == []
+    assert uses == []
 
 
 def test_help_loads_no_heavy_library() -> None:

@@ -15,7 +15,7 @@ from adapt.embedding.encoders.batches import Vectors
 
 
 class Encoder(Protocol):
-    """What all roads offer: vectors for any number of texts, and counts of tokens."""
+    """What every encoder offers: vectors for any number of texts, and counts of tokens."""
 
     window: int
 

@@ -1,4 +1,4 @@
-"""How sure a mean is, and a difference of means on the same examples: the bootstrap (Efron 1979; paired: Koehn 2004)."""
+"""Confidence in a mean and in a difference of means on the same examples: the bootstrap (Efron 1979; paired: Koehn 2004)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Everyday passages in English and Spanish, written by hand, on which it shows what a training or a merge has spoilt."""
+"""Everyday passages in English and Spanish, written by hand, that show what a training or a merge has damaged."""
 
 PASSAGES = {
     "handbook.pdf, page 2": "The office opens at 8:00 and closes at 18:30. Visitors must sign in at the front desk and wear a badge. Bicycles can be left behind the building, next to the loading dock.",

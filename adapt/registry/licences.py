@@ -1,4 +1,4 @@
-"""Licences of what a model is made of: what they say together, and which of them cannot be kept at once.
+"""Licences of what a model is made of: what they require together, and which of them conflict.
 
 The few rules that the texts or their stewards state, over the table of `adapt.registry.licence_table`. It is no legal
 advice and it does not guess: a licence that is not in the table, and a pair that no source settles, is a warning. Sources:
@@ -34,7 +34,7 @@ class LicenceReport:
         licences: each part and its licence, "" where none is stated.
         expression: all of them, joined by AND.
         conflicts: a sentence for each pair (or one alone) that cannot be kept.
-        warnings: what could not be told.
+        warnings: what could not be determined.
         asks: what a derivative has to do.
         accepted: whether the conflicts were taken on by the person who asked.
     """

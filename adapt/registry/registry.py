@@ -20,7 +20,7 @@ from pydantic import JsonValue, ValidationError
 from adapt.errors import AdaptError, NotFoundError, WorkspaceError
 from adapt.registry.artifacts import CARD, Aliases, Artifact, Card, Kind, file_faults
 from adapt.registry.staging import Staging
-from adapt.workspace.disk import full_disk_told
+from adapt.workspace.disk import full_disk_explained
 from adapt.workspace.folder import NAME, Workspace, check_name, sync_folder, write_atomic
 
 
@@ -47,7 +47,7 @@ class Registry:
         with lock:
             path.mkdir()
             try:
-                with full_disk_told(self._root):
+                with full_disk_explained(self._root):
                     yield Staging(name, path, self._settle)
             finally:
                 shutil.rmtree(path, ignore_errors=True)

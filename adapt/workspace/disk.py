@@ -20,7 +20,7 @@ def is_disk_full(error: Exception) -> bool:
 
 
 @contextmanager
-def full_disk_told(where: object) -> Iterator[None]:
+def full_disk_explained(where: object) -> Iterator[None]:
     """Turn a full disk within into one sentence.
 
     Args:

@@ -130,14 +130,14 @@ class Workspace:
             self.path.chmod(PRIVATE)
             write_atomic(marker, json.dumps({"format": FORMAT}))
         try:
-            found = json.loads(marker.read_text(encoding="utf-8"))["format"]
+            written_format = json.loads(marker.read_text(encoding="utf-8"))["format"]
         except (ValueError, KeyError, TypeError) as error:
             raise WorkspaceError(
                 f'{marker}: damaged; it should read {{"format": {FORMAT}}}'
             ) from error
-        if found != FORMAT:
+        if written_format != FORMAT:
             raise WorkspaceError(
-                f"{self.path}: made by another version of adapt (format {found}, this one reads {FORMAT})"
+                f"{self.path}: made by another version of adapt (format {written_format}, this one reads {FORMAT})"
             )
         if not os.access(self.path, os.W_OK):
             raise WorkspaceError(

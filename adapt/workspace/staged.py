@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapt.errors import AdaptError
-from adapt.workspace.disk import full_disk_told
+from adapt.workspace.disk import full_disk_explained
 from adapt.workspace.folder import sync_file, sync_folder
 
 HIDDEN = ".staged-"  # how the name of a folder begins that is being made or removed
@@ -84,7 +84,7 @@ def remove_folder(folder: Path) -> None:
 def _staged(target: Path) -> Iterator[Path]:
     staged = target.with_name(f".{target.name}.partial")
     try:
-        with full_disk_told(target.parent):
+        with full_disk_explained(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
             _remove(staged)
             yield staged

@@ -207,8 +207,8 @@ def load_generators(folder: Path) -> None:
 
 
 def _folders(run: Path) -> list[Path]:
-    found = [p for p in run.glob("checkpoint-*") if p.name.rpartition("-")[2].isdecimal()]
-    return sorted(found, key=lambda p: int(p.name.rpartition("-")[2]))
+    folders = [p for p in run.glob("checkpoint-*") if p.name.rpartition("-")[2].isdecimal()]
+    return sorted(folders, key=lambda p: int(p.name.rpartition("-")[2]))
 
 
 def _is_whole(folder: Path) -> bool:

@@ -64,7 +64,7 @@ class MergedAdapters:
         if model.adapter is None:
             raise TypeError("there is no adapter to merge")
 
-        def told(event: ProgressEvent) -> None:
+        def report(event: ProgressEvent) -> None:
             progress(replace(event, stage="adapters", detail=f"{model.name}: {event.detail}"))
 
         partial = self._root / f"{HIDDEN}{uuid.uuid4().hex}"
@@ -75,7 +75,7 @@ class MergedAdapters:
             merger = TensorMerger(
                 model.checkpoint, [model.adapter], method=METHOD, terms=lambda _: terms
             )
-            write_model(plan, merger, partial, progress=told)
+            write_model(plan, merger, partial, progress=report)
             if hash_adapter(model.adapter) != model.adapter_sha256:
                 raise ModelError(
                     f"{model.name}: was changed while it was being merged; run the merge again"

@@ -155,8 +155,8 @@ def _parameter_faults(spec: MethodSpec, recipe: Group, groups: Sequence[Group]) 
                 )
                 faults.append(((*at, key), text))
             else:
-                found = setting_faults(parameter, setting, (*at, key))
-                faults += found or _uncaught(parameter, setting, (*at, key), recipe[1])
+                own = setting_faults(parameter, setting, (*at, key))
+                faults += own or _uncaught(parameter, setting, (*at, key), recipe[1])
     return faults
 
 

@@ -57,12 +57,12 @@ def as_named(values: Mapping[str, object]) -> tuple[dict[str, object], Faults]:
 def _source(source: object, at: Location, faults: Faults) -> object:
     if not isinstance(source, Mapping):
         return source
-    found = dict(source)
-    if isinstance(found.get("model"), Mapping):
-        found["model"] = _short(found["model"], (*at, "model"), faults)
-    if "parameters" in found and found["parameters"] is None:
-        found["parameters"] = {}
-    return found
+    named = dict(source)
+    if isinstance(named.get("model"), Mapping):
+        named["model"] = _short(named["model"], (*at, "model"), faults)
+    if "parameters" in named and named["parameters"] is None:
+        named["parameters"] = {}
+    return named
 
 
 def _short(value: object, at: Location, faults: Faults) -> str:

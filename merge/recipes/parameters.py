@@ -27,9 +27,9 @@ def layer_counts(tensors: Iterable[str]) -> dict[str, int]:
     """Return how many layers each stack of a model has, from the names of its tensors: `{"model.layers": 24}`."""
     counts: dict[str, int] = {}
     for name in tensors:
-        found = _LAYER.match(name)
-        if found:
-            stack, index = found["stack"] or "", int(found["index"])
+        match = _LAYER.match(name)
+        if match:
+            stack, index = match["stack"] or "", int(match["index"])
             counts[stack] = max(counts.get(stack, 0), index + 1)
     return counts
 
@@ -40,11 +40,11 @@ def depth(tensor: str, layers: Mapping[str, int]) -> float:
     As in mergekit, what lies in no layer (embeddings, the last norm, the head) counts as the first one, and the layer of a
     model of one layer as the last one.
     """
-    found = _LAYER.match(tensor)
-    if not found:
+    match = _LAYER.match(tensor)
+    if not match:
         return 0.0
-    count = layers.get(found["stack"] or "", 1)
-    return min(1.0, int(found["index"]) / (count - 1)) if count > 1 else 1.0
+    count = layers.get(match["stack"] or "", 1)
+    return min(1.0, int(match["index"]) / (count - 1)) if count > 1 else 1.0
 
 
 def evaluate(setting: JsonValue, tensor: str, t: float) -> Value | None:

@@ -106,8 +106,8 @@ class Recipe(_RecipePart):
 
         Where `base_model` is one of them (as mergekit's SLERP has it), that one is the first.
         """
-        found = [source for source in self.models if source.adapter_part is not None]
-        return tuple(sorted(found, key=lambda source: source.model != self.base_model))
+        adapters = [source for source in self.models if source.adapter_part is not None]
+        return tuple(sorted(adapters, key=lambda source: source.model != self.base_model))
 
     @property
     def base_name(self) -> str | None:
@@ -224,15 +224,15 @@ def parse_recipe(
     Raises:
         RecipeError: the values are no recipe; the text has a sentence for each fault.
     """
-    named, found = as_named(values)
-    found += cross_faults(named)
+    named, located = as_named(values)
+    located += cross_faults(named)
     recipe = None
     try:
         # settings with faults are left out here: a nest of aliases in one of them would be walked for hours
-        recipe = Recipe.model_validate(without_faulty_parameters(named, found))
+        recipe = Recipe.model_validate(without_faulty_parameters(named, located))
     except ValidationError as error:
-        found += [(f["loc"], explain(f, _keys_beside(f["loc"]))) for f in error.errors()]
-    sentences = [*faults, *(place(location, text, lines or {}) for location, text in found)]
+        located += [(f["loc"], explain(f, _keys_beside(f["loc"]))) for f in error.errors()]
+    sentences = [*faults, *(place(location, text, lines or {}) for location, text in located)]
     if recipe is None or sentences:
         raise RecipeError(all_faults(where, list(dict.fromkeys(sentences))))
     recipe.keep_lines(lines or {})

@@ -58,14 +58,14 @@ class Search(Settings):
 
 def with_paths(values: Mapping[str, object], folder: Path) -> dict[str, object]:
     """Return the values of a recipe whose held-out files are named as they are found: beside the recipe, else as given."""
-    found = dict(values)
+    located = dict(values)
     for section in ("evaluate", "calibration"):
         if isinstance(values.get(section), Mapping):
-            found[section] = _located(values[section], folder)
+            located[section] = _located(values[section], folder)
     search = values.get("search")
     if isinstance(search, Mapping) and isinstance(search.get("validation"), Mapping):
-        found["search"] = {**search, "validation": _located(search["validation"], folder)}
-    return found
+        located["search"] = {**search, "validation": _located(search["validation"], folder)}
+    return located
 
 
 def _located(domains: object, folder: Path) -> object:
@@ -135,13 +135,15 @@ def _files(domains: object) -> dict[str, Path]:
     return files
 
 
-def _is_same(one: Path, other: Path) -> bool:
+def _is_same(first: Path, second: Path) -> bool:
     """Return whether two files are one, or hold the same bytes."""
-    if not one.is_file() or not other.is_file():
+    if not first.is_file() or not second.is_file():
         return False
-    if one.samefile(other):
+    if first.samefile(second):
         return True
-    return one.stat().st_size == other.stat().st_size and sha256_file(one) == sha256_file(other)
+    return first.stat().st_size == second.stat().st_size and sha256_file(first) == sha256_file(
+        second
+    )
 
 
 def _domain_fault(domain: str, entry: object, adapters: list[str]) -> str:

@@ -85,8 +85,8 @@ def find_advice(
     advice = advise(measured, is_plain=True)
     if advice is Advice.MERGE or not any(domain.gained for domain in measured):
         return Advised(advice, plain, measured)
-    found = search(
+    best = search(
         resolved, domains, settings, workspace=workspace, calibration=fitted, progress=progress
     )
-    measured = results(found.trial, found.fitted)
-    return Advised(advise(measured, is_plain=False), found.trial, measured)
+    measured = results(best.trial, best.fitted)
+    return Advised(advise(measured, is_plain=False), best.trial, measured)

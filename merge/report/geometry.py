@@ -87,8 +87,8 @@ def analyse(checkpoint: Checkpoint, adapters: Sequence[Adapter], plan: MergePlan
     size = (len(adapters), len(adapters))
     with one_thread():
         for tensor in (t for file in plan.files for t in file.tensors if t.changes):
-            found = LAYER.search(tensor.record.name)
-            name = f"layer {found[1]}" if found else ELSEWHERE
+            match = LAYER.search(tensor.record.name)
+            name = f"layer {match[1]}" if match else ELSEWHERE
             blank = _Sums(np.zeros(size), np.zeros(size), np.zeros(size))
             _add(layers.setdefault(name, blank), checkpoint, adapters, tensor)
     whole = _Sums(
@@ -122,11 +122,11 @@ def _add(
         base = read_tensor(checkpoint.home[tensor.origin], tensor.origin).double()
         deltas = [delta(adapters[c.source], c.part, base) for c in changes]
         parts = [_Product(d.reshape(d.shape[0], -1), None) for d in deltas]
-    for one, first in zip(changes, parts, strict=True):
+    for change, first in zip(changes, parts, strict=True):
         for other, second in zip(changes, parts, strict=True):
-            if other.source < one.source:
+            if other.source < change.source:
                 continue
-            at, mirror = (one.source, other.source), (other.source, one.source)
+            at, mirror = (change.source, other.source), (other.source, change.source)
             product = first.dot(second)
             opposed, shared = (0.0, 0.0) if at == mirror else _signs(first, second)
             for place in {at, mirror}:

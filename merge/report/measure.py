@@ -32,7 +32,7 @@ MERGED = "merged"
 
 
 @dataclass(frozen=True)
-class Held:
+class MeasuredOn:
     """What a merge is measured on and against.
 
     Attributes:
@@ -105,15 +105,15 @@ class Yardstick:
 
     def _norms(self) -> dict[str, float]:
         """Return by tensor the root of the sum of the adapters' squared norms."""
-        found: dict[str, float] = {}
+        norms: dict[str, float] = {}
         count = len(self._resolved.adapters)
         for place in range(count):
             with self.swapped.merged(merger_of(self._resolved, one_adapter(place, of=count))):
                 for tensor in self.swapped.changed:
                     name = tensor.record.name
                     change = self.swapped.current(name) - self.swapped.original(name)
-                    found[name] = found.get(name, 0.0) + float(change.float().square().sum())
-        return {name: total**0.5 for name, total in found.items()}
+                    norms[name] = norms.get(name, 0.0) + float(change.float().square().sum())
+        return {name: total**0.5 for name, total in norms.items()}
 
 
 def _random(original: Tensor, rank: int, norm: float, draw: torch.Generator) -> Tensor:
@@ -129,7 +129,7 @@ def _random(original: Tensor, rank: int, norm: float, draw: torch.Generator) -> 
 
 def measure(
     resolved: Resolved,
-    held: Held,
+    measured_on: MeasuredOn,
     folder: Path,
     *,
     workspace: Workspace,
@@ -145,20 +145,24 @@ def measure(
         ModelError: the folder does not load, or the base's weights cannot be overwritten in memory.
     """
     yardstick = Yardstick(resolved)
-    tasks = [domain.task for domain in held.domains]
+    tasks = [domain.task for domain in measured_on.domains]
     base = [yardstick.base(task, progress) for task in tasks]
-    own = [yardstick.adapter(domain.adapter, domain.task, progress) for domain in held.domains]
+    own = [
+        yardstick.adapter(domain.adapter, domain.task, progress) for domain in measured_on.domains
+    ]
     before = _general(yardstick.swapped.runtime, None)
-    controls = _controls(yardstick, resolved, held, own, progress) if held.controls else {}
+    controls = (
+        _controls(yardstick, resolved, measured_on, own, progress) if measured_on.controls else {}
+    )
     merged, after = _of_folder(folder, resolved, workspace, tasks, progress)
-    if held.joint is not None:
+    if measured_on.joint is not None:
         runtime = yardstick.swapped.runtime
-        runtime.attach("joint", held.joint)
+        runtime.attach("joint", measured_on.joint)
         scores = [run_task(runtime, task, adapter="joint", progress=progress) for task in tasks]
         controls["trained jointly"] = _means(scores)
     domains = tuple(
         DomainResult(resolved.adapters[d.adapter].reference, b, o, m)
-        for d, b, o, m in zip(held.domains, base, own, merged, strict=True)
+        for d, b, o, m in zip(measured_on.domains, base, own, merged, strict=True)
     )
     line, is_plain = _merged_by(resolved, weights)
     return Report(
@@ -174,25 +178,25 @@ def measure(
 def _controls(
     yardstick: Yardstick,
     resolved: Resolved,
-    held: Held,
+    measured_on: MeasuredOn,
     own: Sequence[Scores],
     progress: Progress,
 ) -> dict[str, Mapping[str, float]]:
     """Return the random adapter's means, and those of the single adapter that is best over all domains."""
-    tasks = [domain.task for domain in held.domains]
-    found: dict[str, Mapping[str, float]] = {
+    tasks = [domain.task for domain in measured_on.domains]
+    controls: dict[str, Mapping[str, float]] = {
         "random adapter": _means(yardstick.random(tasks, progress))
     }
     singles = {}
     for place, adapter in enumerate(resolved.adapters):
         scores = [
             known if domain.adapter == place else yardstick.adapter(place, domain.task, progress)
-            for domain, known in zip(held.domains, own, strict=True)
+            for domain, known in zip(measured_on.domains, own, strict=True)
         ]
         singles[adapter.reference] = _means(scores)
     best = max(singles, key=lambda name: sum(singles[name].values()))
-    found[f"best single adapter, {best}"] = singles[best]
-    return found
+    controls[f"best single adapter, {best}"] = singles[best]
+    return controls
 
 
 def _of_folder(
@@ -220,7 +224,7 @@ def _general(runtime: ModelRuntime, adapter: str | None) -> tuple[float, ...]:
 
 
 def _means(scores: Sequence[Scores]) -> dict[str, float]:
-    return {one.task: one.mean for one in scores}
+    return {score.task: score.mean for score in scores}
 
 
 def _merged_by(resolved: Resolved, trial: Trial | None) -> tuple[str, bool]:
@@ -231,7 +235,7 @@ def _merged_by(resolved: Resolved, trial: Trial | None) -> tuple[str, bool]:
     has_weight = recipe.spec.parameter("weight") is not None
     weights = [recipe.setting("weight", f.source) if has_weight else 1.0 for f in resolved.sources]
     parts = [
-        f"{found.adapter.reference} * {weight}"
-        for found, weight in zip(resolved.sources, weights, strict=True)
+        f"{entry.adapter.reference} * {weight}"
+        for entry, weight in zip(resolved.sources, weights, strict=True)
     ]
     return f"{recipe.merge_method} of {', '.join(parts)}", all(weight == 1 for weight in weights)

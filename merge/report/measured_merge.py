@@ -16,7 +16,7 @@ from merge.build import AdapterLimits, build
 from merge.check.resolve import Resolved, resolve
 from merge.fit.domains import Domain, domains_of, refuse_shared_rows
 from merge.recipes.recipe import Recipe
-from merge.report.measure import Held as MeasuredOn, measure as measure_merge
+from merge.report.measure import MeasuredOn, measure as measure_merge
 from merge.report.measure_plan import MeasurePlan
 from merge.report.report import FILE
 from merge.search.candidates import methods_for_adapter, rows_of
@@ -46,8 +46,8 @@ def merge_measured(
     searched: dict[str, JsonValue] = {}
     trial, fitted, built = None, None, resolved
     if plan.search is not None:
-        found, calibration = _search(resolved, plan, form, workspace, progress)
-        searched, trial, fitted = found.as_metrics(), found.trial, found.fitted
+        outcome, calibration = _search(resolved, plan, form, workspace, progress)
+        searched, trial, fitted = outcome.as_metrics(), outcome.trial, outcome.fitted
         # another recipe, and minutes later
         built = resolve(trial_recipe(recipe, trial), workspace=workspace, has_rows=has_rows)
 
@@ -97,7 +97,7 @@ def _search(
     domains = domains_of(resolved, plan.validation)
     given = domains_of(resolved, plan.calibration)
     calibration, judged = rows_of(resolved, domains, given, settings.methods)
-    found = search(
+    outcome = search(
         resolved,
         judged,
         settings,
@@ -105,4 +105,4 @@ def _search(
         calibration=calibration,
         progress=progress,
     )
-    return found, calibration
+    return outcome, calibration

@@ -66,8 +66,8 @@ def _ratios(
     """Return the ratios of the means of resampled rows; where the gain vanishes it counts as very small."""
     least = 1e-3 / len(under)
     at_once = max(1, AT_ONCE // len(over))
-    made = []
+    ratios = []
     for start in range(0, RESAMPLES, at_once):
         places = draw.integers(len(over), size=(min(at_once, RESAMPLES - start), len(over)))
-        made.append(over[places].mean(axis=1) / np.maximum(under[places].mean(axis=1), least))
-    return np.concatenate(made)
+        ratios.append(over[places].mean(axis=1) / np.maximum(under[places].mean(axis=1), least))
+    return np.concatenate(ratios)

@@ -161,7 +161,7 @@ class Report:
             else "no adapter's gain is significant"
         )
         if self.worse_than_base:
-            return f"WORSE than the base on {_told(self.domains)}; {kept}"
+            return f"WORSE than the base on {_worse_in_words(self.domains)}; {kept}"
         return f"not below the base on any of {len(self.domains)} domains; {kept}"
 
     @property
@@ -217,7 +217,7 @@ def advise(domains: Sequence[DomainResult], *, is_plain: bool) -> Advice:
     return Advice.MERGE if is_plain else Advice.MERGE_WEIGHTED
 
 
-def _told(domains: Sequence[DomainResult]) -> str:
+def _worse_in_words(domains: Sequence[DomainResult]) -> str:
     parts = []
     for domain in domains:
         if domain.is_worse:

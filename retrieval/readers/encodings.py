@@ -40,7 +40,7 @@ INVISIBLE = dict.fromkeys(
 MARKS_RUN = re.compile(
     r"([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{30})[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
-# of a million empty lines in a row nothing is told by more than three
+# of a million empty lines in a row, three say as much as all
 BLANK_LINES = re.compile(r"\n(?:[ \t]*+\n){3,}+")
 CLEAN = str.maketrans(LIGATURES) | INVISIBLE | {0xA0: " ", 0x202F: " ", 0x2028: "\n", 0x2029: "\n"}
 

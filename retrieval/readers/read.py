@@ -37,7 +37,7 @@ def read(
     characters: int | None = None,
     before_pdf: Callable[[int], None] | None = None,
 ) -> Document:
-    """Return the text of a file; what of it could not be read is said in the document's warnings.
+    """Return the text of a file; what could not be read is listed in the document's warnings.
 
     Args:
         name: what the document is called from now on; the file's own name where None.

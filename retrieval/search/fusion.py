@@ -4,10 +4,10 @@ Bruch et al. 2023 (arXiv:2210.11934) found that better than by ranks. What each 
 and on whether question and passage are in one language: across languages a passage shares names and numbers with the
 question, and a few words by chance, so there BM25 counts by the share of the question's words that it found.
 
-In a collection of several languages some candidates are in the question's and others are not, and what is said of them
-stands on two scales: words speak for the former alone, and texts in one language are more similar than a text and its
-translation. There what can be compared is added, the multilingual similarity, less for a chunk in the question's language,
-and the share of the question's words, unless words or a name tell the answer already.
+In a collection of several languages some candidates are in the question's and others are not, and their scores are on two
+scales: only the former can match words, and texts in one language are more similar than a text and its translation. There
+the comparable parts are added: the multilingual similarity, less for a chunk in the question's language, and the share of
+the question's words, unless words or a name settle the answer already.
 Not here: which embedder is asked (`retrieval.index.meaning`), and in what order the parts of a search run
 (`retrieval.search.rank`).
 """

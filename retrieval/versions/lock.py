@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from adapt.workspace.disk import full_disk_told
+from adapt.workspace.disk import full_disk_explained
 from adapt.workspace.folder import Workspace, locked_out
 from retrieval.versions.names import MANIFEST
 
@@ -33,7 +33,7 @@ def writing(workspace: Workspace, name: str) -> Iterator[Path]:
     except Timeout as error:
         raise locked_out(f"collection '{name}'", error) from error
     try:
-        with full_disk_told(folder):
+        with full_disk_explained(folder):
             folder.mkdir(exist_ok=True)
             yield folder
     finally:

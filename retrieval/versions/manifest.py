@@ -1,4 +1,4 @@
-"""What a collection is at this moment, as one JSON file that is replaced whole: the only thing a search believes.
+"""What a collection is at this moment, as one JSON file that is replaced whole: the only record that a search trusts.
 
     collections/<name>/manifest.json       the version that is seen
     collections/<name>/versions/<n>.json   the ones before it that can be brought back; their files are kept

@@ -58,10 +58,10 @@ def merge_into(page: str, name: str, text: str) -> str:
     """Return the page with one section replaced or added."""
     parts = page.split("\n## ")
     kept = [p for p in parts[1:] if not p.startswith(f"{name}\n")]
-    found = [*kept, text.removeprefix("## ")]
+    sections = [*kept, text.removeprefix("## ")]
     order = {bench: index for index, bench in enumerate(BENCHES)}
-    found.sort(key=lambda part: order.get(part.split("\n")[0], len(order)))
-    return "\n## ".join([HEAD, *[p.rstrip() + "\n" for p in found]])
+    sections.sort(key=lambda part: order.get(part.split("\n")[0], len(order)))
+    return "\n## ".join([HEAD, *[p.rstrip() + "\n" for p in sections]])
 
 
 def main() -> None:

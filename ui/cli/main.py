@@ -95,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = Output.fail("stopped", as_json=as_json, code=130)
     except BrokenPipeError:
-        # The reader of our output went away (`adapt … | head`): nothing is wrong, and nothing more can be said.
+        # The reader of our output went away (`adapt … | head`): nothing is wrong, and nothing more can be printed.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Timeout as error:

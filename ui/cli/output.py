@@ -98,11 +98,11 @@ class Output:
 
     def artifact(self, artifact: "Artifact", text: "str | Table") -> None:
         """Print what a command made; with `--json` the reference, the path and the metrics."""
-        self.result(_told(artifact), text)
+        self.result(_as_json(artifact), text)
 
-    def artifacts(self, made: "Sequence[Artifact]", text: "str | Table") -> None:
+    def artifacts(self, artifacts: "Sequence[Artifact]", text: "str | Table") -> None:
         """Print the several that a command made, each as `artifact` does."""
-        self.result({"artifacts": [_told(one) for one in made]}, text)
+        self.result({"artifacts": [_as_json(artifact) for artifact in artifacts]}, text)
 
     def piece(self, text: str) -> None:
         """Print a text as it is, such as a part of an answer that is still growing."""
@@ -133,9 +133,9 @@ class Output:
     @staticmethod
     def misused(fault: UsageFault) -> int:
         """Print what is wrong with a command's words and return the exit code."""
-        said = io.StringIO()
-        fault.show(file=said)
-        sys.stderr.write(printable(said.getvalue()))
+        text = io.StringIO()
+        fault.show(file=text)
+        sys.stderr.write(printable(text.getvalue()))
         return 2
 
     @staticmethod
@@ -185,7 +185,7 @@ def _cleaned(callback: Progress) -> Progress:
     return show
 
 
-def _told(artifact: "Artifact") -> dict[str, object]:
+def _as_json(artifact: "Artifact") -> dict[str, object]:
     card = artifact.card
     return {
         "artifact": artifact.reference,
@@ -273,7 +273,7 @@ def table(title: str, *columns: str) -> "Table":
     """Return an empty table with these columns."""
     from rich.table import Table
 
-    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    empty = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
+        empty.add_column(column, overflow="fold")
+    return empty

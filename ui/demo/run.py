@@ -66,7 +66,7 @@ class DemoReport:
         return [line for line in self.prompt_after.splitlines() if line not in before]
 
     def text(self) -> str:
-        """Return what is told before the scoreboard."""
+        """Return the lines before the scoreboard."""
         lines = ["", f"Chat as ana over {self.documents} documents:"]
         for exchange in self.exchanges:
             sources = ", ".join(exchange.documents)
@@ -78,7 +78,7 @@ class DemoReport:
         return "\n".join([*lines, "", "Held-out rows, exact match:"])
 
     def closing(self) -> str:
-        """Return what is told after the scoreboard: what the merges keep, and where everything lies."""
+        """Return the lines after the scoreboard: what the merges keep, and where everything lies."""
         lines = []
         for merged in self.merges:
             kept = []

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 in fp32 by transformers: the vectors that the model was published with, and the road on a GPU."""
+"""all-MiniLM-L6-v2 in fp32 by transformers: the vectors that the model was published with, and the path on a GPU."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Fits what each figure of `adapt.models.choice.evidence` weighs, and how sure the best candidate makes of an answer.
+"""Fits the weight of each figure of `adapt.models.choice.evidence`, and how likely the best candidate is to answer.
 
 What weighs for a candidate: scikit-learn's logistic regression on the differences between the right candidate and each
 other one of its question (pairs of one question weigh one together). Whether there is an answer: the same on the figures

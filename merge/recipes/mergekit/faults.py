@@ -40,8 +40,10 @@ def merge_faults(values: Mapping[str, object]) -> Faults:
         faults.append((("merge_method",), f"mergekit has no method named '{name}'; {tail}"))
     forms = [key for key in ("models", "slices", "modules") if values.get(key)]
     if len(forms) != 1:
-        said = f"has {' and '.join(forms)}" if forms else "has none of models, slices and modules"
-        faults.append((tuple(forms[1:2]), f"{said}; write exactly one of the three"))
+        problem = (
+            f"has {' and '.join(forms)}" if forms else "has none of models, slices and modules"
+        )
+        faults.append((tuple(forms[1:2]), f"{problem}; write exactly one of the three"))
     groups = list(_groups(values))
     for group in groups:
         faults += [
@@ -119,11 +121,11 @@ def _end_faults(groups: Sequence[_Group]) -> Faults:
         if group.is_slice:
             slices.setdefault(group.location[:-1], []).append(group)
     faults: Faults = []
-    for found in slices.values():
-        first, last = len(found[0].sources), len(found[-1].sources)
+    for ordered in slices.values():
+        first, last = len(ordered[0].sources), len(ordered[-1].sources)
         if first != last:
             text = f"merges {last} models, and the first slice {first}: mergekit would leave models out of the final norm"
-            faults.append((found[-1].location, f"{text} and head; both need as many"))
+            faults.append((ordered[-1].location, f"{text} and head; both need as many"))
     return faults
 
 

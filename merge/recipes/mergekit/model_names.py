@@ -14,8 +14,8 @@ def with_short_names(
     part: Mapping[str, object], location: Location = ()
 ) -> tuple[dict[str, object], Faults]:
     """Return a recipe, or a module of it, with every model as `base+adapter`, and what is wrong in the long forms."""
-    named, found = as_named(part)
-    faults: Faults = [((*location, *at), text) for at, text in found]
+    named, inner = as_named(part)
+    faults: Faults = [((*location, *at), text) for at, text in inner]
     pieces = part.get("slices")
     if isinstance(pieces, list):
         named["slices"] = [
@@ -33,8 +33,8 @@ def with_short_names(
 def _slice(piece: object, location: Location, faults: Faults) -> object:
     if not isinstance(piece, Mapping) or not isinstance(piece.get("sources"), list):
         return piece
-    named, found = as_named({**piece, "models": piece["sources"]})
-    for at, text in found:
+    named, inner = as_named({**piece, "models": piece["sources"]})
+    for at, text in inner:
         inside = ("sources", *at[1:]) if at[0] == "models" else at
         faults.append(((*location, *inside), text))
     named["sources"] = named["models"]
@@ -46,8 +46,8 @@ def _slice(piece: object, location: Location, faults: Faults) -> object:
 def _module(module: object, location: Location, faults: Faults) -> object:
     if not isinstance(module, Mapping):
         return module
-    named, found = with_short_names(module, location)
-    faults += found
+    named, inner = with_short_names(module, location)
+    faults += inner
     return named
 
 

@@ -200,20 +200,20 @@ def parse(
         RecipeError: all that is wrong, each with its field and line.
     """
     kind = _kind(values)
-    values, found = with_short_names(values)
-    found += FAULTS[kind](values)
+    values, located = with_short_names(values)
+    located += FAULTS[kind](values)
     # left out where they have faults: a nest of aliases in one of them would be walked for hours
-    is_clean = not any("parameters" in location for location, _ in found)
+    is_clean = not any("parameters" in location for location, _ in located)
     checked = values if is_clean else without_parameters(values)
     recipe = None
     try:
         recipe = kind.model_validate(checked)
     except ValidationError as error:
-        found += [(f["loc"], _explain(kind, f)) for f in error.errors()]
+        located += [(f["loc"], _explain(kind, f)) for f in error.errors()]
     measured = values.get("evaluate")
     domains = map(str, measured) if isinstance(measured, Mapping) else ()
-    found += section_faults({"evaluate": measured}, domains)
-    sentences = [*faults, *(place(location, text, lines) for location, text in found)]
+    located += section_faults({"evaluate": measured}, domains)
+    sentences = [*faults, *(place(location, text, lines) for location, text in located)]
     if recipe is None or sentences:
         raise RecipeError(all_faults(where, list(dict.fromkeys(sentences))))
     return recipe.located(where, lines)
@@ -227,8 +227,8 @@ def _kind(values: Mapping[str, object]) -> type[ModelMerge | MixtureOfExperts | 
 
 def _explain(kind: type[MergekitRecipe], fault: ErrorDetails) -> str:
     """Return the sentence of one pydantic fault."""
-    told = REFUSED.get(str(fault["loc"][-1])) if fault["type"] == "extra_forbidden" else None
-    return told or explain(fault, _known_keys(kind, fault["loc"]))
+    refused = REFUSED.get(str(fault["loc"][-1])) if fault["type"] == "extra_forbidden" else None
+    return refused or explain(fault, _known_keys(kind, fault["loc"]))
 
 
 def _known_keys(kind: type[BaseModel], location: Location) -> list[str]:
@@ -245,5 +245,5 @@ def _inner_model(annotation: object) -> type[BaseModel] | None:
     """Return the model inside an annotation such as `tuple[Model, ...] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = [_inner_model(inner) for inner in get_args(annotation)]
-    return next((model for model in found if model is not None), None)
+    models = [_inner_model(inner) for inner in get_args(annotation)]
+    return next((model for model in models if model is not None), None)

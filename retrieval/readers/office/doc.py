@@ -1,7 +1,7 @@
 """Word files before 2007 (doc): the text of the document, its notes and headers, from the piece table.
 
 Reference: Microsoft, [MS-DOC] Word (.doc) Binary File Format, 2.4.1 (retrieving text). Not here: styles, so headings are
-paragraphs; and hidden or deleted text is not told from other text. Word before 97 is refused.
+paragraphs; and hidden or deleted text is not distinguished from other text. Word before 97 is refused.
 """
 
 import re

@@ -26,7 +26,7 @@ class Style:
 
 
 def is_on(element: etree._Element | None) -> bool:
-    """Say whether a switch of Word is set: it is there, and not said to be off."""
+    """Say whether a switch of Word is set: it is there, and not turned off."""
     return element is not None and attribute(element, "val") not in ("0", "false", "off", "none")
 
 

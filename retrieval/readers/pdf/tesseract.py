@@ -81,7 +81,7 @@ def _level(line: list[Word]) -> list[Word]:
 
 
 def quarter_turns(image: bytes, *, seconds: float = PAGE_SECONDS) -> int:
-    """Return by how many quarters a picture must be turned clockwise to stand upright; 0 where that cannot be told."""
+    """Return by how many quarters a picture must be turned clockwise to stand upright; 0 where that cannot be determined."""
     try:
         orientation = _run(image, ["--psm", "0", "-l", "osd"], seconds)
     except OcrError:

@@ -100,7 +100,7 @@ def _whole(text: str | None, default: int) -> int:
 
 
 class _Builder:
-    """What the parser tells of what it sees; what a browser does not show is left out except for the first title."""
+    """The parser's events as a tree; what a browser does not show is left out except for the first title."""
 
     def __init__(self) -> None:
         self.root = Element("", {})

@@ -65,18 +65,18 @@ class Gathered:
     others: list[tuple[str, list[Passage]]]
 
 
-def gather(one: Asked) -> Gathered:
+def gather(asked_set: Asked) -> Gathered:
     """Ingest a set's documents, and search for all of its questions."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "documents"
         folder.mkdir()
-        for file, text in one.documents.items():
+        for file, text in asked_set.documents.items():
             (folder / file).write_text(text, encoding="utf-8")
-        workspace, embedder = Workspace(Path(name) / "w"), load_embedder(one.embedder)
+        workspace, embedder = Workspace(Path(name) / "w"), load_embedder(asked_set.embedder)
         collection = Collection.open_or_create(workspace, "c", embedder)
         collection.ingest([folder])
-        own = [(text, gold, collection.search(text, top_k=READ)) for text, gold in one.own]
-        others = [(text, collection.search(text, top_k=READ)) for text in one.others]
+        own = [(text, gold, collection.search(text, top_k=READ)) for text, gold in asked_set.own]
+        others = [(text, collection.search(text, top_k=READ)) for text in asked_set.others]
         size = collection.size
         collection.close()
     return Gathered(size, own, others)
@@ -93,11 +93,11 @@ def tydiqa() -> Asked:
 def feedbackqa() -> Asked:
     """Return the fit's English questions to offices."""
     rng = random.Random("feedbackqa")
-    found = _feedbackqa()
+    whole_set = _feedbackqa()
     rows = rng.sample(_lines(DATA / FEEDBACKQA[FIT]), ASKED)
     needed = {f"{row['passage_id']}.md" for row in rows}
-    more = rng.sample(sorted(found.documents.keys() - needed), ASKED)
-    documents = {one: found.documents[one] for one in sorted([*needed, *more])}
+    more = rng.sample(sorted(whole_set.documents.keys() - needed), ASKED)
+    documents = {document: whole_set.documents[document] for document in sorted([*needed, *more])}
     own = [(row["question"], {f"{row['passage_id']}.md"}) for row in rows]
     asked = _questions(_articles(TYDIQA), FIT), _questions(_articles(MLQA_EN_ES), FIT)
     return Asked("feedbackqa", documents, own, _sampled(rng, *asked, _talk(FIT)), "minilm")
@@ -150,12 +150,15 @@ def everyday(name: str) -> Asked:
 
 def scifact() -> Asked:
     """Return the proof's English set."""
-    found = _scifact_set()
+    whole_set = _scifact_set()
     rng = random.Random("scifact")
-    needed = {document for gold in found.relevant.values() for document in gold}
-    more = rng.sample(sorted(found.documents.keys() - needed), 400)
-    documents = {one: found.documents[one] for one in sorted([*needed, *more])}
-    own = [(text, set(found.relevant[one])) for one, text in found.questions.items()]
+    needed = {document for gold in whole_set.relevant.values() for document in gold}
+    more = rng.sample(sorted(whole_set.documents.keys() - needed), 400)
+    documents = {document: whole_set.documents[document] for document in sorted([*needed, *more])}
+    own = [
+        (text, set(whole_set.relevant[question_id]))
+        for question_id, text in whole_set.questions.items()
+    ]
     own = rng.sample(own, ASKED)
     others = rng.sample(_feedback(PROOF), ASKED // 2)
     talk = [text for text, _ in rng.sample(_clinc("oos_test"), ASKED // 2)]
@@ -170,23 +173,23 @@ def mlqa_test() -> Asked:
 
 def leyes_uy() -> Asked:
     """Return the titles of laws, asked for in laws."""
-    found = _leyes()
-    short = {name: text for name, text in found.documents.items() if len(text) < SHORT}
+    whole_set = _leyes()
+    short = {name: text for name, text in whole_set.documents.items() if len(text) < SHORT}
     others = _questions(_articles(SQUAD), PROOF)
-    return _spanish("leyes_uy, titles, Spanish", replace(found, documents=short), 100, others)
+    return _spanish("leyes_uy, titles, Spanish", replace(whole_set, documents=short), 100, others)
 
 
-def _spanish(name: str, found: Set, size: int, others: list[str]) -> Asked:
+def _spanish(name: str, whole_set: Set, size: int, others: list[str]) -> Asked:
     rng = random.Random(name)
-    chosen = rng.sample(sorted(found.documents), size)
+    chosen = rng.sample(sorted(whole_set.documents), size)
     own = [
-        (text, set(found.relevant[one]))
-        for one, text in found.questions.items()
-        if set(found.relevant[one]) <= set(chosen)
+        (text, set(whole_set.relevant[question_id]))
+        for question_id, text in whole_set.questions.items()
+        if set(whole_set.relevant[question_id]) <= set(chosen)
     ]
     return Asked(
         name,
-        {one: found.documents[one] for one in chosen},
+        {document: whole_set.documents[document] for document in chosen},
         rng.sample(own, min(ASKED, len(own))),
         rng.sample(others, ASKED),
     )
@@ -203,15 +206,21 @@ def half_of(text: str) -> int:
 
 
 def _halved(articles: Articles, half: int) -> Articles:
-    return [one for one in articles if half_of(str(one["title"])) == half]
+    return [article for article in articles if half_of(str(article["title"])) == half]
 
 
 def _questions(articles: Articles, half: int | None = None) -> list[str]:
     """Return the questions of articles, of one half where one is named; without titles (TyDiQA) each counts alone."""
     titled = half is not None and "title" in articles[0]
     chosen = _halved(articles, half or 0) if titled else articles
-    asked = [qa["question"] for one in chosen for part in one["paragraphs"] for qa in part["qas"]]
-    return asked if titled or half is None else [one for one in asked if half_of(one) == half]
+    asked = [
+        qa["question"] for article in chosen for part in article["paragraphs"] for qa in part["qas"]
+    ]
+    return (
+        asked
+        if titled or half is None
+        else [question for question in asked if half_of(question) == half]
+    )
 
 
 def _of(
@@ -221,15 +230,19 @@ def _of(
     paragraphs = [paragraph for article in articles for paragraph in article["paragraphs"]]
     rng.shuffle(paragraphs)
     kept = paragraphs[:DOCUMENTS]
-    documents = {f"{n}.txt": str(one["context"]) for n, one in enumerate(kept)}
-    own = [(qa["question"], {f"{n}.txt"}) for n, one in enumerate(kept) for qa in one["qas"]]
+    documents = {f"{n}.txt": str(paragraph["context"]) for n, paragraph in enumerate(kept)}
+    own = [
+        (qa["question"], {f"{n}.txt"})
+        for n, paragraph in enumerate(kept)
+        for qa in paragraph["qas"]
+    ]
     return documents, rng.sample(own, min(ASKED, len(own)))
 
 
 def _sampled(rng: random.Random, *parts: list[str]) -> list[str]:
     """Return `ASKED` questions, as many of each part."""
     size = ASKED // len(parts)
-    return [one for part in parts for one in rng.sample(part, min(size, len(part)))]
+    return [question for part in parts for question in rng.sample(part, min(size, len(part)))]
 
 
 def _feedback(half: int) -> list[str]:

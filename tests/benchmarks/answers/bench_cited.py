@@ -44,11 +44,13 @@ def run() -> list[Row]:
     started = time.monotonic()
     answers = ask_all(COUNT)
     seconds = (time.monotonic() - started) / len(answers)
-    bad = [bool(invented(one)) for one in answers]
-    cited = [bool(MARK.search(one.text)) for one in answers]
-    there = [one for one in answers if one.case.kind == "there"]
-    right = [one.case.figure in one.text and bool(MARK.search(one.text)) for one in there]
-    lost = sum(one.unsupported > 0 for one in answers)
+    bad = [bool(invented(answer)) for answer in answers]
+    cited = [bool(MARK.search(answer.text)) for answer in answers]
+    there = [answer for answer in answers if answer.case.kind == "there"]
+    right = [
+        answer.case.figure in answer.text and bool(MARK.search(answer.text)) for answer in there
+    ]
+    lost = sum(answer.unsupported > 0 for answer in answers)
     figure = share("", bad)
     return [
         Row(
@@ -121,4 +123,4 @@ def _ask(ctx: Context, case: Case) -> Answer:
 
 
 def _count(answers: Sequence[Answer], kind: str) -> int:
-    return sum(bool(invented(one)) for one in answers if one.case.kind == kind)
+    return sum(bool(invented(answer)) for answer in answers if answer.case.kind == kind)

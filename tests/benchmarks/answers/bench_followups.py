@@ -102,28 +102,28 @@ def outcomes(
         (workspace / "adapt.toml").write_text(settings, encoding="utf-8")
         ctx = Context(workspace)
         ingest(ctx, IngestRequest(paths=(documents,), collection="documents"))
-        made = [_talk(ctx, one) for one in conversations]
+        results = [_talk(ctx, conversation) for conversation in conversations]
         ctx.close()
-    return made
+    return results
 
 
-def _talk(ctx: Context, one: Conversation) -> Outcome:
+def _talk(ctx: Context, conversation: Conversation) -> Outcome:
     session = ""
-    for turn in one.turns:
+    for turn in conversation.turns:
         question = Question(turn, session_id=session, collection="documents", max_new_tokens=TOKENS)
         generation, session = ask(ctx, question)
         answer = generation.wait(300)
     right = [
         piece.passage is not None
-        and piece.passage.chunk.document.endswith(one.relevant)
-        and one.contains in _flat(piece.passage.chunk.text)
+        and piece.passage.chunk.document.endswith(conversation.relevant)
+        and conversation.contains in _flat(piece.passage.chunk.text)
         for piece in generation.prompt.cited
     ]
     return Outcome(
-        one,
+        conversation,
         any(right),
         right[:1] == [True],
-        one.answer in _flat(answer),
+        conversation.answer in _flat(answer),
         not generation.prompt.searched_by,
     )
 

@@ -44,8 +44,8 @@ def _first(kind: Kind, embedder: TextEmbedder) -> Row:
         collection = _ingested(Path(name), kind.documents, embedder)
         missed = []
         for question, document, holds in kind.questions:
-            found = collection.search(question)
-            first = found[0].chunk if found else None
+            passages = collection.search(question)
+            first = passages[0].chunk if passages else None
             if first is None or first.document != document or holds not in f"{first.text}\n":
                 missed.append(question)
         collection.close()
@@ -76,7 +76,7 @@ def _distinct(embedder: TextEmbedder) -> list[Row]:
                 for n, (_, _, question) in enumerate(cases)
             ]  # fmt: skip
             collection.close()
-        counts.append((sum(len(one) < PAIR for one in given), len(cases)))
+        counts.append((sum(len(words) < PAIR for words in given), len(cases)))
     (differing, pairs_), (same, repeats_) = counts
     return [
         Row(

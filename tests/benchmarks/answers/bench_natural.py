@@ -52,11 +52,11 @@ def run() -> list[Row]:
 
 def rows_of(name: str, report: AnswerReport, goal: float) -> list[Row]:
     """Return the share of right answers and of false refusals, each with its interval and its parts."""
-    answered = [one for one in report.answers if one.question.kind != "absent"]
-    right = [one.right for one in report.answers]
-    refused = [one.falsely_refused for one in answered]
+    answered = [answer for answer in report.answers if answer.question.kind != "absent"]
+    right = [answer.right for answer in report.answers]
+    refused = [answer.falsely_refused for answer in answered]
     parts = "; ".join(
-        f"{language} {kind} {sum(one.right for one in part)} of {len(part)}"
+        f"{language} {kind} {sum(answer.right for answer in part)} of {len(part)}"
         for (language, kind), part in report.groups().items()
     )
     return [
@@ -110,7 +110,7 @@ def _picture(ctx: Context) -> Row:
 
 
 def _cited(answered: Sequence[NaturalAnswer]) -> str:
-    return f"only the document that answers is cited in {sum(one.well_cited for one in answered)} of {len(answered)}"
+    return f"only the document that answers is cited in {sum(answer.well_cited for answer in answered)} of {len(answered)}"
 
 
 def _said(outcomes: Sequence[bool]) -> str:
@@ -120,7 +120,7 @@ def _said(outcomes: Sequence[bool]) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or sorted(one.name for one in DEVELOPMENT.iterdir()):
+    for name in sys.argv[1:] or sorted(folder.name for folder in DEVELOPMENT.iterdir()):
         report = develop(name)
         for row in rows_of(f"development, {name}", report, GOAL_NATURAL):
             print(row.what, row.ours, row.note, sep=" | ")  # noqa: T201  a tool of its own

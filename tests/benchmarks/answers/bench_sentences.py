@@ -94,7 +94,11 @@ def spanish_paragraphs(half: Half) -> list[Paragraph]:
     with gzip.open(DATA / "squad_es" / "dev-v1.1-es_small.json.gz", "rt", encoding="utf-8") as file:
         content = json.load(file)
     pairs = read_squad("squad_es", content)
-    return [one for held_out, one in pairs if held_out and half_of(one.article) == half]
+    return [
+        paragraph
+        for held_out, paragraph in pairs
+        if held_out and half_of(paragraph.article) == half
+    ]
 
 
 def half_of(article: str) -> Half:
@@ -122,24 +126,26 @@ def draw(
     for _ in range(MAX_DRAWS * count):
         if len(items) == count:
             break
-        made: Exercise = make(rng, source, kind, turns=1, absent=False, spanish=spanish)
-        one = item(made)
-        system, *others = one.messages
+        exercise: Exercise = make(rng, source, kind, turns=1, absent=False, spanish=spanish)
+        measured = item(exercise)
+        system, *others = measured.messages
         headed = replace(system, content=system.content.replace(HEADING, PLAIN))
         items.setdefault(
-            others[-1].content.rstrip("?").lower(), replace(one, messages=(headed, *others))
+            others[-1].content.rstrip("?").lower(), replace(measured, messages=(headed, *others))
         )
     return list(items.values())
 
 
 def _right(name: str, runtime: ModelRuntime, items: Sequence[MeasuredItem], goal: float) -> Row:
-    said = [
-        runtime.generate(one.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=one.grounding)
-        for one in items
+    answers = [
+        runtime.generate(
+            measured_item.messages, max_new_tokens=MAX_NEW_TOKENS, grounding=measured_item.grounding
+        )
+        for measured_item in items
     ]
-    right = [a == b.right for a, b in zip(said, items, strict=True)]
-    cited = [number(a) == number(b.right) for a, b in zip(said, items, strict=True)]
-    refused = [a in NOT_SAID.values() for a in said]
+    right = [a == b.right for a, b in zip(answers, items, strict=True)]
+    cited = [number(a) == number(b.right) for a, b in zip(answers, items, strict=True)]
+    refused = [a in NOT_SAID.values() for a in answers]
     figure = share(name, right)
     before = f"{BEFORE[name]:.3f} by plain decoding; " if name in BEFORE else ""
     return Row(
@@ -157,11 +163,11 @@ def _time(runtime: ModelRuntime, items: Sequence[MeasuredItem]) -> Row:
     ours, plain = [], []
     _plain(runtime, items[0])
     runtime.generate(items[0].messages, grounding=items[0].grounding)
-    for one in items:
+    for measured_item in items:
         started = time.perf_counter()
-        runtime.generate(one.messages, grounding=one.grounding)
+        runtime.generate(measured_item.messages, grounding=measured_item.grounding)
         between = time.perf_counter()
-        _plain(runtime, one)
+        _plain(runtime, measured_item)
         ours.append(between - started)
         plain.append(time.perf_counter() - between)
     times = sum(ours) / sum(plain)
@@ -174,13 +180,16 @@ def _time(runtime: ModelRuntime, items: Sequence[MeasuredItem]) -> Row:
     )
 
 
-def _plain(runtime: ModelRuntime, one: MeasuredItem) -> None:
+def _plain(runtime: ModelRuntime, measured_item: MeasuredItem) -> None:
     """Answer greedily, every token held to the passages, and nothing chosen beforehand."""
     ids = encode(
-        runtime.tokenizer, render(runtime.tokenizer, one.messages, add_generation_prompt=True)
+        runtime.tokenizer,
+        render(runtime.tokenizer, measured_item.messages, add_generation_prompt=True),
     )
-    assert one.grounding is not None
-    held = GroundedLogits(one.grounding, runtime.tokenizer, way="sentences", prompt_length=len(ids))
+    assert measured_item.grounding is not None
+    processor = GroundedLogits(
+        measured_item.grounding, runtime.tokenizer, way="sentences", prompt_length=len(ids)
+    )
     inputs = torch.tensor([ids])
     with runtime.active(None) as model:
         model.generate(  # type: ignore[operator]  # peft's and transformers' models type it differently
@@ -188,7 +197,7 @@ def _plain(runtime: ModelRuntime, one: MeasuredItem) -> None:
             attention_mask=torch.ones_like(inputs),
             max_new_tokens=MAX_NEW_TOKENS,
             do_sample=False,
-            logits_processor=LogitsProcessorList([held]),
+            logits_processor=LogitsProcessorList([processor]),
             pad_token_id=int(runtime.tokenizer.pad_token_id),
         )
 

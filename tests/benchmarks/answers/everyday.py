@@ -35,32 +35,32 @@ def items(name: str) -> Iterator[dict[str, Any]]:
         ingest(ctx, IngestRequest(paths=(DEVELOPMENT / name / "documents",), collection=name))
         collection = open_collection(ctx, name, user=USER)
         for asked in read_natural(DEVELOPMENT / name / "questions.jsonl"):
-            found = list(collection.search(asked.question, top_k=FOUND))
+            close = list(collection.search(asked.question, top_k=FOUND))
             wide = list(collection.search(asked.question, top_k=WIDE, settings=ALL))
-            passages = _with_answer(asked, found or wide[:FOUND], wide)
+            passages = _with_answer(asked, close or wide[:FOUND], wide)
             if passages:
                 yield _item(name, asked, passages)
         ctx.close()
 
 
 def _with_answer(
-    asked: NaturalQuestion, found: list[Passage], wide: list[Passage]
+    asked: NaturalQuestion, close: list[Passage], wide: list[Passage]
 ) -> list[Passage]:
     """Return passages of which one answers; none where no passage at all does, though one should."""
-    if asked.kind == "absent" or any(asked.is_answered_in(one.chunk.text) for one in found):
-        return found
-    telling = [one for one in wide if asked.is_answered_in(one.chunk.text)]
-    return [*found[: FOUND - 1], telling[0]] if telling else []
+    if asked.kind == "absent" or any(asked.is_answered_in(passage.chunk.text) for passage in close):
+        return close
+    telling = [passage for passage in wide if asked.is_answered_in(passage.chunk.text)]
+    return [*close[: FOUND - 1], telling[0]] if telling else []
 
 
 def _item(name: str, asked: NaturalQuestion, passages: list[Passage]) -> dict[str, Any]:
-    texts = [one.chunk.text for one in passages]
-    headings = tuple(one.title for one in passages)
+    texts = [passage.chunk.text for passage in passages]
+    headings = tuple(passage.title for passage in passages)
     grounding = Grounding(tuple(enumerate(texts, start=1)), headings=headings)
     answers = [
-        (one.number, one.text)
-        for one in find_candidates(grounding)
-        if asked.is_answered_in(one.text)
+        (candidate.number, candidate.text)
+        for candidate in find_candidates(grounding)
+        if asked.is_answered_in(candidate.text)
     ]
     return {
         "set": name,
@@ -74,7 +74,7 @@ def _item(name: str, asked: NaturalQuestion, passages: list[Passage]) -> dict[st
 
 def main(path: Path) -> None:
     """Write all sets to a file."""
-    names = sorted(one.name for one in DEVELOPMENT.iterdir())
+    names = sorted(folder.name for folder in DEVELOPMENT.iterdir())
     lines = [json.dumps(item, ensure_ascii=False) for name in names for item in items(name)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     sys.stderr.write(f"{len(lines)} questions written to {path}\n")

@@ -92,11 +92,11 @@ class RememberingReader:
     def closeness(self, question: str, texts: Sequence[str]) -> list[float]:
         """Return how close each text comes to a question."""
         asked, *read = self._states([QUESTION + question, *(PASSAGE + text for text in texts)])
-        return [token_closeness(asked, one) for one in read]
+        return [token_closeness(asked, states) for states in read]
 
     def _states(self, texts: Sequence[str]) -> list[Vectors]:
         fresh = [text for text in dict.fromkeys(texts) if text not in self._known]
-        states = [one.astype(np.float16) for one in shared_e5().states(fresh)]
+        states = [state.astype(np.float16) for state in shared_e5().states(fresh)]
         self._known |= zip(fresh, states, strict=True)
         return [self._known[text].astype(np.float32) for text in texts]
 
@@ -109,8 +109,8 @@ class Side:
 
     def add(self, figures: dict[Key, Weights], share: float) -> None:
         """Take the figures of a question."""
-        for key, one in figures.items():
-            self.rows.setdefault(key, []).append((one, share))
+        for key, row in figures.items():
+            self.rows.setdefault(key, []).append((row, share))
 
 
 class Figures:
@@ -125,13 +125,13 @@ class Figures:
     ) -> dict[Key, Weights]:
         """Return the figures by way, of all passages or of those among which is one of these documents."""
         asked = Question(text, content(text), spoken(text, passages), math.log(size), self._reader)
-        found = {}
+        figures = {}
         for way, group in ways(asked, passages[:READ], self._embedder):
-            if gold is None or any(one.chunk.document in gold for one in group):
+            if gold is None or any(passage.chunk.document in gold for passage in group):
                 english = way.name == MINILM
                 every = Weights(1, float(english), float(not english), 1, 1, 1)
-                found[way.name, way.across] = evidence(asked, way, group, every)
-        return found
+                figures[way.name, way.across] = evidence(asked, way, group, every)
+        return figures
 
 
 def main() -> None:
@@ -146,38 +146,38 @@ def main() -> None:
         sys.stdout.write(f"{key}: {', '.join(f'{a}={b:.3f}' for a, b in fitted.items())}\n")
 
 
-def _sides(one: Asked, rng: random.Random) -> tuple[Side, Side]:
+def _sides(asked_set: Asked, rng: random.Random) -> tuple[Side, Side]:
     """Return the figures of the questions that a set answers, and of those that it does not."""
-    gathered, figures = gather(one), Figures()
+    gathered, figures = gather(asked_set), Figures()
     answered, absent = Side({}), Side({})
     parts = SIZES if gathered.chunks > max(SIZES) else ()
     for text, gold, passages in gathered.own:
-        found = figures.of(text, passages, gathered.chunks, gold) if content(text) else {}
+        by_way = figures.of(text, passages, gathered.chunks, gold) if content(text) else {}
         for size in (gathered.chunks, *parts):
-            sized = {way: row._replace(size=math.log(size)) for way, row in found.items()}
+            sized = {way: row._replace(size=math.log(size)) for way, row in by_way.items()}
             answered.add(sized, 1 / (1 + len(parts)))
     for text, passages in gathered.others:
         if content(text):
             absent.add(figures.of(text, passages, gathered.chunks), 1 / (1 + len(parts)))
-    for size, text, passages in _parts(one, gathered, parts, rng):
+    for size, text, passages in _parts(asked_set, gathered, parts, rng):
         absent.add(figures.of(text, passages, size), 1 / (1 + len(parts)))
-    sys.stderr.write(f"{one.name}: {gathered.chunks} chunks\n")
+    sys.stderr.write(f"{asked_set.name}: {gathered.chunks} chunks\n")
     return answered, absent
 
 
 def _parts(
-    one: Asked, found: Gathered, sizes: Sequence[int], rng: random.Random
+    asked_set: Asked, gathered: Gathered, sizes: Sequence[int], rng: random.Random
 ) -> list[tuple[int, str, list[Passage]]]:
     """Return questions without an answer, each asked of random chunks, with how many and the best of them."""
     if not sizes:
         return []
-    embedder = load_embedder(one.embedder)
-    lists = [row[2] for row in found.own] + [row[1] for row in found.others]
+    embedder = load_embedder(asked_set.embedder)
+    lists = [row[2] for row in gathered.own] + [row[1] for row in gathered.others]
     pool = list({p.chunk.chunk_id: p for passages in lists for p in passages[:4]}.values())
     vectors = embedder.embed_array([indexed_text(passage.chunk) for passage in pool])
     parts = []
     for size in sizes:
-        for text in filter(content, one.others):
+        for text in filter(content, asked_set.others):
             among = np.array(rng.sample(range(len(pool)), min(size, len(pool))))
             near = vectors[among] @ embedder.embed_array([text])[0]
             best = among[np.argsort(-near)[:READ]]
@@ -199,12 +199,12 @@ def _fitted(
         for way in of:
             if len(both[0].rows.get(way, ())) < LEAST:
                 continue
-            for side, one in zip((1, 0), both, strict=True):
-                held = one.rows.get(way, [])
-                whole = sum(share for _, share in held)
-                rows += [[getattr(figures, name) for name in names] for figures, _ in held]
-                sides += [side] * len(held)
-                weights += [share / whole for _, share in held]
+            for side, side_rows in zip((1, 0), both, strict=True):
+                rows_of_way = side_rows.rows.get(way, [])
+                whole = sum(share for _, share in rows_of_way)
+                rows += [[getattr(figures, name) for name in names] for figures, _ in rows_of_way]
+                sides += [side] * len(rows_of_way)
+                weights += [share / whole for _, share in rows_of_way]
     x, y, w = np.array(rows), np.array(sides), np.array(weights)
     middle, width = x.mean(axis=0), x.std(axis=0)
     model = LogisticRegression(C=1 / (RIDGE * len(x)), max_iter=5_000)

@@ -145,7 +145,7 @@ def numbers() -> Kind:
     """Return documents with telephone numbers, amounts, dates, times, certificates and references, asked in other forms."""
     kind = Kind("numbers, dates, references")
     places = PLACES.split()
-    said: dict[str, tuple[Callable[[str], str], tuple[tuple[str, str], ...]]] = {
+    kinds: dict[str, tuple[Callable[[str], str], tuple[tuple[str, str], ...]]] = {
         "call": (
             lambda what: f"can be called on {what} at night",
             (("611 204 377", "+34 611204377"), ("+34 622-915-048", "622915048"), ("(0049) 40-771533", "+49 40 77 15 33"),
@@ -173,7 +173,9 @@ def numbers() -> Kind:
         ),
     }  # fmt: skip
     cases = [
-        (make(written), written, query) for make, pairs in said.values() for written, query in pairs
+        (make(written), written, query)
+        for make, pairs in kinds.values()
+        for written, query in pairs
     ]
     for place, (clause, _, query) in zip(places, cases, strict=True):
         name = f"{place.lower()}_house.txt"
@@ -215,11 +217,11 @@ PAIRS = [row for row in _ROWS if len(row) > 2]
 
 def pairs() -> list[tuple[str, str, str]]:
     """Return pairs of texts that differ in a word or two, each with the question that both of them answer."""
-    found = []
-    for language, sentence, one, other in PAIRS:
-        texts = [f"{sentence.format(word)} {TAILS[language]}" for word in (one, other)]
-        found.append((texts[0], texts[1], sentence.replace("{}", "").replace("  ", " ")))
-    return found
+    drawn = []
+    for language, sentence, first, second in PAIRS:
+        texts = [f"{sentence.format(word)} {TAILS[language]}" for word in (first, second)]
+        drawn.append((texts[0], texts[1], sentence.replace("{}", "").replace("  ", " ")))
+    return drawn
 
 
 def repeats() -> list[tuple[str, str, str]]:
@@ -235,6 +237,6 @@ def repeats() -> list[tuple[str, str, str]]:
         lambda text: text.replace("The ", "the ").replace("ß", "ss"),
     )
     return [
-        (one, changes[place % len(changes)](one), question)
-        for place, (one, _, question) in enumerate(pairs())
+        (text, changes[place % len(changes)](text), question)
+        for place, (text, _, question) in enumerate(pairs())
     ]

@@ -29,21 +29,24 @@ METRICS = {"to-spanish": "f1"}
 
 def run() -> list[Row]:
     """Train the domains whose data is there, together, and measure each."""
-    found = {
+    available = {
         name: rows_of for name, (folder, rows_of) in DOMAINS.items() if (DATA / folder).is_dir()
     }
-    for name in DOMAINS.keys() - found.keys():
+    for name in DOMAINS.keys() - available.keys():
         sys.stderr.write(f"no data in {DATA}: {name} is left out\n")
-    if not found:
+    if not available:
         return []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        domains = {name: _write(root, name, rows_of) for name, rows_of in found.items()}
+        domains = {name: _write(root, name, rows_of) for name, rows_of in available.items()}
         (root / "domains.yaml").write_text(yaml.safe_dump({"epochs": 60, "domains": domains}))
         limits = ["--max-minutes", str(MINUTES)]
-        made = adapt(root, "finetune", "--all", str(root / "domains.yaml"), *limits)
-        trained = {one["artifact"].partition("@")[0]: one["metrics"] for one in made["artifacts"]}
-        return [_measured(root, name, trained[name]) for name in found]
+        printed = adapt(root, "finetune", "--all", str(root / "domains.yaml"), *limits)
+        trained = {
+            artifact["artifact"].partition("@")[0]: artifact["metrics"]
+            for artifact in printed["artifacts"]
+        }
+        return [_measured(root, name, trained[name]) for name in available]
 
 
 def _write(root: Path, name: str, rows_of: Callable[[str], list[Pair]]) -> dict[str, str]:

@@ -97,7 +97,7 @@ def _compare(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Row:
         if number:  # the first round pays for loading and warming up
             ours.append(mine)
             theirs.append(peer)
-    rates = [[one.tokens / one.seconds for one in side] for side in (ours, theirs)]
+    rates = [[epoch.tokens / epoch.seconds for epoch in side] for side in (ours, theirs)]
     ratios = [a / b for a, b in zip(*rates, strict=True)]
     settings = "the defaults of both" if defaults else "the same settings"
     model = base.parent.name if base == STARTER else "a tiny Llama"
@@ -116,12 +116,12 @@ def _ours(folder: Path, base: Path, rows: Rows, *, defaults: bool) -> Epoch:
     folder.mkdir()
     file = folder / "rows.json"
     file.write_text(json.dumps(rows[:-HELD]))
-    held = folder / "held.json"
-    held.write_text(json.dumps(rows[-HELD:]))
+    heldout = folder / "held.json"
+    heldout.write_text(json.dumps(rows[-HELD:]))
     same = {"micro_batch_size": BATCH, "packing": False} if not defaults else {}
     settings = SftSettings(epochs=1, batch_size=BATCH, learning_rate=1e-3, evaluations=1, **same)
     request = TrainingRequest(
-        domain="bench", files=(file,), test=held, base=str(base), settings=settings
+        domain="bench", files=(file,), test=heldout, base=str(base), settings=settings
     )
     ready = make_ready(request, workspace=Workspace(folder / "workspace"))
     model, tokenizer = load_base(ready.outline.base)

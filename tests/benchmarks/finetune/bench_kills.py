@@ -160,27 +160,27 @@ def _look(workspace: Workspace, reached: int, tally: Tally) -> None:
         return
     tally.in_training += 1
     try:
-        found = find_checkpoint(workspace.runs / runs[0])
+        checkpoint = find_checkpoint(workspace.runs / runs[0])
     except AdaptError as error:
         tally.lost += 1
         tally.faults.append(str(error))
         return
-    if found is None:
+    if checkpoint is None:
         tally.lost += 1
         return
-    tally.back = max(tally.back, reached - int(found.name.rpartition("-")[2]) + 1)
+    tally.back = max(tally.back, reached - int(checkpoint.name.rpartition("-")[2]) + 1)
 
 
 def _compare(workspace: Workspace, expected: dict[str, object], tally: Tally) -> None:
-    made = Registry(workspace).find("killed")
-    if made is None:
+    artifact = Registry(workspace).find("killed")
+    if artifact is None:
         return
     tally.finished += 1
-    weights = load_file(made.path / "adapter_model.safetensors")
+    weights = load_file(artifact.path / "adapter_model.safetensors")
     same = weights.keys() == expected.keys() and all(
         bool((weights[n] == expected[n]).all()) for n in weights
     )
     tally.unequal += not same
     tally.pickles += sum(
-        path.suffix in (".bin", ".pt", ".pth", ".pkl") for path in made.path.rglob("*")
+        path.suffix in (".bin", ".pt", ".pth", ".pkl") for path in artifact.path.rglob("*")
     )

@@ -74,7 +74,7 @@ def _questions(count: int) -> Rows:
     """Return real questions to a bank, whose lengths are skewed."""
     pairs = banking("train")
     random.Random(0).shuffle(pairs)
-    return [{"prompt": asked, "completion": said} for asked, said in pairs[:count]]
+    return [{"prompt": asked, "completion": label} for asked, label in pairs[:count]]
 
 
 def _of_length(tokens: int) -> Callable[[int], Rows]:
@@ -105,11 +105,11 @@ def _compare(case: Case) -> Row:
         rates: list[tuple[float, float]] = []
         for number in range(ROUNDS + 1):
             sides = [_together, _one_by_one]
-            found = {
+            measured = {
                 side: side(folder, data, case) for side in (sides if number % 2 else sides[::-1])
             }
             if number:  # the first round pays for loading and warming up
-                rates.append((found[_together], found[_one_by_one]))
+                rates.append((measured[_together], measured[_one_by_one]))
         memory = ""
         if case.peak:
             peaks = [_peak(_together, folder, data[:count], case) for count in (DOMAINS, 1)]
@@ -148,7 +148,7 @@ def _together(folder: Path, data: list[Path], case: Case) -> float:
 
     With the last step come held-out losses and checkpoints, which the peer does not do.
     """
-    ready = [_ready(one, case) for one in data]
+    ready = [_ready(path, case) for path in data]
     model, tokenizer = load_base(ready[0].outline.base)
     times: list[float] = []
 
@@ -158,15 +158,15 @@ def _together(folder: Path, data: list[Path], case: Case) -> float:
 
     together = Together(model, progress)
 
-    def job(one: Ready, run: Path) -> None:
-        made = TrainingJob(
-            together.model(), tokenizer, one.prepared, one.settings, run, together=together
+    def job(planned: Ready, run: Path) -> None:
+        training = TrainingJob(
+            together.model(), tokenizer, planned.prepared, planned.settings, run, together=together
         )
-        train(made, progress=progress, interrupts=Interrupts())
+        train(training, progress=progress, interrupts=Interrupts())
 
     together.run([lambda one=one, n=n: job(one, folder / f"run{n}") for n, one in enumerate(ready)])
-    steps = sum(one.plan.steps for one in ready)
-    tokens = sum(one.plan.tokens for one in ready)
+    steps = sum(planned.plan.steps for planned in ready)
+    tokens = sum(planned.plan.tokens for planned in ready)
     each = len(ready)  # steps of a round; in the first ours are tried out too
     return tokens * (steps - 2 * each) / steps / (times[-1 - each] - times[each - 1])
 
@@ -174,11 +174,11 @@ def _together(folder: Path, data: list[Path], case: Case) -> float:
 def _one_by_one(folder: Path, data: list[Path], case: Case) -> float:
     """Return useful tokens per second of the domains one after another by trl, each from its first step's end on."""
     tokens = seconds = 0.0
-    for one in data:
-        ready = _ready(one, case)
+    for path in data:
+        ready = _ready(path, case)
         same = {} if case.checkpointing else {"gradient_checkpointing": False}
         times, _ = train_with_trl(
-            STARTER, json.loads((one / "rows.json").read_text()), folder / "trl", case.batch, same
+            STARTER, json.loads((path / "rows.json").read_text()), folder / "trl", case.batch, same
         )
         tokens += ready.plan.tokens * (len(times) - 1) / len(times)
         seconds += times[-1] - times[0]

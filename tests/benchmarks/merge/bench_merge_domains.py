@@ -29,7 +29,7 @@ from adapt.workspace.folder import Workspace
 from merge.check.resolve import Resolved, resolve
 from merge.fit.domains import domains_of
 from merge.recipes.from_flags import recipe_from_flags
-from merge.report.measure import Held, measure
+from merge.report.measure import MeasuredOn, measure
 from merge.report.measure_plan import MeasurePlan
 from merge.report.recovered import Share, mean_recovered
 from merge.report.report import DomainResult, Report
@@ -105,7 +105,7 @@ def compare(root: Path) -> list[Row]:
     artifact = merge_actions.merge(ctx, recipe, plan=held, progress=_told)
     ours = measure(
         resolved,
-        Held(tuple(domains_of(resolved, tests)), controls=False),
+        MeasuredOn(tuple(domains_of(resolved, tests)), controls=False),
         artifact.path,
         workspace=ctx.workspace,
     )

@@ -46,9 +46,9 @@ def chat(folder: Path) -> int:
     ids = runtime.tokenizer("The office opens. " * 1024)["input_ids"][:1024]
     question = [Message("user", runtime.tokenizer.decode(ids))]
     runtime.generate(question, max_new_tokens=8)
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return 1024 * int(found[1])
+    match = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert match
+    return 1024 * int(match[1])
 
 
 def train(folder: Path) -> tuple[int, int]:

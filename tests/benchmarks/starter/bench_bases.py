@@ -61,6 +61,6 @@ def _side(*words: object) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def _row(what: str, told: int, measured: int) -> Row:
+def _row(what: str, stated: int, measured: int) -> Row:
     note = "what `adapt bases` says, beside what a random model of this shape took"
-    return Row(what, f"{told / 1e9:.2f} GB", f"{measured / 1e9:.2f} GB", told / measured, note)
+    return Row(what, f"{stated / 1e9:.2f} GB", f"{measured / 1e9:.2f} GB", stated / measured, note)

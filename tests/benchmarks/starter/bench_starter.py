@@ -107,13 +107,13 @@ def adapt(root: Path, *words: str) -> dict[str, Any]:
         *words,
         "--json",
     ]
-    made = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return dict(json.loads(made.stdout))
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return dict(json.loads(done.stdout))
 
 
 def write_pairs(path: Path, pairs: list[Pair]) -> None:
     """Write rows of prompt and completion."""
-    rows = (json.dumps({"prompt": asked, "completion": said}) for asked, said in pairs)
+    rows = (json.dumps({"prompt": asked, "completion": answer}) for asked, answer in pairs)
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 

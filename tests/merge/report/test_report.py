@@ -20,7 +20,7 @@ from merge.fit.domains import Domain
 from merge.recipes.from_flags import recipe_from_flags
 from merge.recipes.recipe import Recipe
 from merge.report.geometry import analyse
-from merge.report.measure import Held, measure
+from merge.report.measure import MeasuredOn, measure
 from merge.report.measure_plan import MeasurePlan
 from merge.report.measured_merge import merge_measured
 from merge.report.recovered import mean_recovered, recovered
@@ -157,7 +157,9 @@ def test_a_merge_is_measured_with_its_controls(tmp_path: Path, workspace: Worksp
     domains = tuple(Domain(Task(f"d{i}", rows, "f1"), i) for i in (0, 1))
     artifact = merge(resolved.recipe, workspace=workspace)
 
-    made = measure(resolved, Held(domains, joint=folders[0]), artifact.path, workspace=workspace)
+    made = measure(
+        resolved, MeasuredOn(domains, joint=folders[0]), artifact.path, workspace=workspace
+    )
 
     assert [d.name for d in made.domains] == ["d0", "d1"]
     assert made.controls is not None

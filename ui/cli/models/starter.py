@@ -1,4 +1,4 @@
-"""`adapt starter`: the model that comes inside."""
+"""`adapt starter`: the model that ships with Adapt."""
 
 from pathlib import Path
 from typing import Annotated
