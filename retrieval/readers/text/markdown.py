@@ -5,6 +5,7 @@ Code is what CommonMark 0.31 calls so (sections 4.4, 4.5, 6.1): between fences, 
 
 import bisect
 import html
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -86,15 +87,34 @@ def _heading(match: re.Match[str]) -> str:
     return f"{match[1]} {body}"
 
 
+class _Closings:
+    """The lines of one sign alone, at least three times, that may close a fence of it."""
+
+    def __init__(self, text: str, sign: str) -> None:
+        line = re.compile(rf"^ {{0,3}}({sign}{{3,}})[ \t]*(?:\n|\Z)", re.MULTILINE)
+        matches = list(line.finditer(text))
+        self._starts = [match.start() for match in matches]
+        self._ends = [match.end() for match in matches]
+        self._lengths = [len(match[1]) for match in matches]
+        self._longest = list(itertools.accumulate(reversed(self._lengths), max))[::-1]
+
+    def after(self, place: int, length: int) -> int | None:
+        """Return where the first line after a place ends that is as long as a fence, None where there is none."""
+        number = bisect.bisect_right(self._starts, place)
+        if number == len(self._starts) or self._longest[number] < length:
+            return None
+        while self._lengths[number] < length:
+            number += 1
+        return self._ends[number]
+
+
 class _Scan:
     """One walk through a text, line by line; what opens first counts, as in CommonMark."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._fences = [
-            (m.start(), m.end(), m[1])
-            for m in re.finditer(r"^ {0,3}(`{3,}|~{3,})[ \t]*(?:\n|\Z)", text, re.MULTILINE)
-        ]
+        # what may close a fence: places, ends, lengths by sign, and the greatest length from each on
+        self._closings = {sign: _Closings(text, sign) for sign in "`~"}
         self._ticks: dict[
             int, list[int]
         ] = {}  # length of a run of backticks → where such runs begin
@@ -134,11 +154,7 @@ class _Scan:
         opening = FENCE.match(self._text, place)
         if opening is None:
             return None
-        first = bisect.bisect_right(self._fences, (place, len(self._text), ""))
-        for _, end, mark in self._fences[first:]:
-            if mark[0] == opening[1][0] and len(mark) >= len(opening[1]):
-                return end
-        return None
+        return self._closings[opening[1][0]].after(place, len(opening[1]))
 
     def _indented_end(self, place: int) -> int:
         end = place
