@@ -239,7 +239,7 @@ class Ingest:
         """Prepare and write; yield each document that is in the new segment, and each file that could not be read."""
         rates = Rates(len(todo), self._progress)
         for number, outcome in enumerate(self._preparer.prepare(todo)):
-            name = todo[number].name
+            name = outcome.file.name if isinstance(outcome, Unread) else outcome.text.name
             rates.show(number, version.written, name)
             known = name in self._manifest.documents
             if isinstance(outcome, Unread):

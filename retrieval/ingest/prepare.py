@@ -63,7 +63,10 @@ class Preparer:
         self._limits = limits
 
     def prepare(self, files: Sequence[IngestFile]) -> Iterator[Prepared | Unread]:
-        """Yield each file's document, or why there is none, in order; what was prepared before is taken up."""
+        """Yield each file's document, or why there is none; what was prepared before is taken up.
+
+        Documents come in order; a file that could not be read comes before those that wait to be embedded together.
+        """
         kept = {file.name for file in files if self._staged.holds(file)}
         fresh = [file for file in files if file.name not in kept]
         group = _Group()

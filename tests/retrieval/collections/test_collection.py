@@ -173,6 +173,31 @@ def test_a_folder_that_was_moved_keeps_its_names(
     assert len(collection.ingest([moved]).unchanged) == 4
 
 
+def test_a_report_names_what_happened_to_each_file(collection: Collection, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for name, content in {
+        "a.txt": "alpha text about rivers",
+        "b.bin": "\0\1\2",
+        "c.txt": "gamma text about lakes",
+        "d.txt": "",
+        "e.txt": "zeta text about seas",
+        "f.pdf": "no pdf",
+    }.items():
+        (folder / name).write_text(content)
+
+    first = collection.ingest([folder])
+    (folder / "e.txt").write_text("another text about hills")
+    (folder / "c.txt").write_text("")
+    second = collection.ingest([folder], retry=True)
+
+    assert first.added == ["a.txt", "c.txt", "e.txt"]
+    assert sorted(name for name, _ in first.failed) == ["b.bin", "d.txt", "f.pdf"]
+    assert all(f"/{name}" in reason for name, reason in first.failed)
+    assert (second.added, second.changed) == ([], ["e.txt"])
+    assert sorted(name for name, _ in second.failed) == ["b.bin", "c.txt", "d.txt", "f.pdf"]
+
+
 def test_a_failed_file_is_reported_and_the_rest_goes_on(
     collection: Collection, handbook: Path
 ) -> None:
