@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 from adapt.records import Page
 from retrieval.readers.encodings import clean
-from retrieval.readers.raised import lowered, raised
 from retrieval.readers.raw_file import RawFile, Reading
 from retrieval.readers.table_text import CELL, row, tidy
+from retrieval.readers.text.raised import lowered, raised
 from retrieval.readers.web.html_tree import Element, build
 
 MAX_SPAN = 100

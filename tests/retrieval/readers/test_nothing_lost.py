@@ -14,12 +14,12 @@ from hypothesis import given, strategies as st
 
 from retrieval.readers.mail.calendar import read_calendar
 from retrieval.readers.mail.eml import read_mail
-from retrieval.readers.raised import lowered, raised
 from retrieval.readers.raw_file import RawFile
 from retrieval.readers.read import read
 from retrieval.readers.table_text import row
 from retrieval.readers.text.csv import read_delimited
 from retrieval.readers.text.markdown import plain_marks
+from retrieval.readers.text.raised import lowered, raised
 
 Write = Callable[[str, str], str]
 
