@@ -189,3 +189,35 @@ def test_parameters_and_limits_of_an_adapter_are_flags(
 
     code, _, err = run("merge", "m", *flags(pair), "--set", "lamda=1")
     assert (code, "lamda" in err) == (2, True)
+
+
+@pytest.mark.parametrize("word", ["analyze", "analise", "Check", "method", "runn"])
+def test_a_slip_of_a_command_is_no_model(word: str, run: Run, tmp_path: Path) -> None:  # noqa: F811
+    code, _, err = run("merge", word, "--adapter", "a", "--adapter", "b")
+
+    assert code == 2
+    assert f"no command '{word}'; did you mean 'adapt merge" in " ".join(err.split())
+    assert not (tmp_path / "workspace").exists()
+
+
+def test_help_shows_the_everyday_form_and_the_other_commands(run: Run) -> None:  # noqa: F811
+    for group, option in (("merge", "--method"), ("search", "--top-k")):
+        code, out, _ = run(group, "--help")
+
+        assert code == 0
+        assert option in out
+        assert f"Usage: adapt {group} [OPTIONS]" in out
+        assert "default" not in out.split("Options")[0]
+        assert f"adapt {group} " in out.rpartition("Other commands")[2]
+
+
+def test_a_merge_of_one_adapter_says_what_it_is(
+    run: Run,  # noqa: F811
+    pair: tuple[Path, list[Path]],
+) -> None:
+    base, adapters = pair
+
+    code, _, err = run("merge", "alone", "--adapter", adapters[0], "--base", base)
+
+    assert code == 0
+    assert "one adapter: alone will be its base with" in " ".join(err.split())

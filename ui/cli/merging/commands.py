@@ -1,5 +1,6 @@
 """`adapt merge`."""
 
+import sys
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from ui.cli.groups import DefaultGroup
+from ui.cli.groups import NamingGroup
 from ui.cli.merging.flags import pairs_of, parameters_of, search_of, tasks_of
 from ui.cli.merging.output import analysis_text, mergekit_text, methods_table, report_text
 from ui.cli.output import Output, table
@@ -37,7 +38,7 @@ HELP = """Merge adapters of one base into one deployable model. Examples:
 
   adapt merge check recipe.yaml
 """
-merge_app = typer.Typer(cls=DefaultGroup, help=HELP, no_args_is_help=True)
+merge_app = typer.Typer(cls=NamingGroup, help=HELP, no_args_is_help=True)
 
 
 class Form(Enum):
@@ -131,6 +132,9 @@ def by_flags(
     calibration: CalibrationOption = None,
     joint: JointOption = "",
     controls: ControlsOption = True,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask where one adapter is named.")
+    ] = False,
 ) -> None:
     """Build a recipe from flags and run it."""
     from merge.recipes.from_flags import recipe_from_flags
@@ -147,6 +151,12 @@ def by_flags(
         name=name,
         calibration=dict(pairs_of("--calibration", calibration)),
     )
+    if len(adapter) == 1:
+        ctx.obj.say(
+            f"one adapter: {name} will be its base with {adapter[0]} in it, and nothing else"
+        )
+        if sys.stdin.isatty() and not yes:
+            typer.confirm("Go on?", abort=True, err=True)
     settings = search_of(validation, search_minutes, search_trials)
     plan = _plan(test, validation, settings, joint, controls=controls).over(plan_of(recipe))
     _run(ctx.obj, recipe, form, plan, rank=rank, max_error=max_error)
