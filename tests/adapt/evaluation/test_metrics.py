@@ -46,6 +46,7 @@ def test_token_f1_counts_shared_words_as_squad_does(answer: str, expected: str, 
         ("the cat sat", "The cat sat.", 1.0),
         ("cat the sat", "the cat sat", 2 / 3),
         ("a b c d", "a c", 2 * 2 / 6),
+        ("b", "b c", 2 / 3),
         ("x", "y", 0.0),
         ("", "y", 0.0),
     ],
@@ -71,6 +72,21 @@ def test_a_query_is_the_same_but_for_how_it_is_typed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "same"),
+    [
+        ("SELECT a FROM t WHERE b = \"Ana\" AND c = 'Ben'", 1.0),
+        ("select a from t where b = 'Eva' and c = 'Ben'", 0.0),
+        ("select a from t where b = 'Una' and c = 'Ben'", 0.0),
+        ("select a from t where b = 'Ane' and c = 'Ben'", 0.0),
+        ("select a from t where b = 'Ana' and c = 'ben'", 0.0),
+        ("select z from t where b = 'Ana' and c = 'Ben'", 0.0),
+    ],
+)
+def test_each_quoted_text_of_a_query_counts_letter_by_letter(query: str, same: float) -> None:
+    assert same_sql(query, "select a from t where b = 'Ana' and c = 'Ben'") == same
+
+
+@pytest.mark.parametrize(
     ("answers", "metric"),
     [
         (['{"a": 1}', "[]"], "json"),
@@ -78,6 +94,11 @@ def test_a_query_is_the_same_but_for_how_it_is_typed() -> None:
         (["card_arrival", "lost card"], "exact"),
         (["The office opens at eight on weekdays only."] * 3, "f1"),
         (["word " * 40, "word " * 30], "rouge"),
+        (['  {"a": 1}\n'], "json"),
+        (["word " * 6], "exact"),
+        (["word " * 7], "f1"),
+        (["word " * 20], "f1"),
+        (["word " * 21], "rouge"),
         (['{"a": 1}', "no JSON"], "exact"),
     ],
 )
