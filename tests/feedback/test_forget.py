@@ -94,3 +94,14 @@ def test_every_turn_that_had_the_text_is_counted_and_others_stay_as_they_are(
     assert withdraw_documents(database, "papers", ["rates.md"]) == 2
 
     assert store.account("apart", user="ben") == account
+
+
+def test_a_name_may_hold_what_stands_before_a_page_number(
+    store: FeedbackStore, database: Database
+) -> None:
+    label = "notes, page 2.md, page 3"
+    turn = Turn("t", store.new_session("ben"), "ben", "How?", "So.", collection="papers")
+    store.begin_turn(turn, account={"pieces": [piece(label, "zebra")], "messages": []})  # type: ignore[dict-item]
+
+    assert withdraw_documents(database, "papers", ["notes"]) == 0
+    assert withdraw_documents(database, "papers", ["notes, page 2.md"]) == 1

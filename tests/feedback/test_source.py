@@ -57,4 +57,5 @@ def test_only_a_correction_may_be_quoted_and_says_what_was_asked(workspace: Work
         ("b", "rating", "", ""),
     ]
     assert [p.score for p in pieces] == [1.0, 0.6667]
+    assert [p.text for p in pieces] == [describe(said) for said in reversed(store.feedback("ana"))]
     assert source.offer("When does the office open?", user="ben").pieces == ()

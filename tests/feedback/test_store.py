@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from adapt.errors import AdaptError, NotFoundError
-from adapt.records import Message, Turn
+from adapt.records import Feedback, Message, Turn
 from adapt.storage.database import Database
 from adapt.workspace.folder import Workspace
 from feedback.store import FeedbackStore, now
@@ -178,6 +178,7 @@ def test_an_account_that_is_no_object_stays_as_it_is(store: FeedbackStore) -> No
 def test_what_is_said_of_one_turn_is_found_by_its_id(store: FeedbackStore) -> None:
     turns = [add_turn(store, "ana", question) for question in ("a?", "b?", "c?")]
     said = [store.rate(turn.turn_id, user="ana", rating=1) for turn in turns[:2]]
+    assert said[0] == Feedback(turns[0].turn_id, "a?", "yes", rating=1, comment="", correction="")
 
     assert [store.feedback_of(turn.turn_id, user="ana") for turn in turns] == [*said, None]
     assert store.feedback_of(turns[0].turn_id, user="ben") is None

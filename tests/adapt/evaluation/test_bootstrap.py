@@ -67,6 +67,15 @@ def test_a_paired_comparison_is_the_interval_of_the_differences() -> None:
 
 def test_the_same_seed_draws_the_same_and_zero_is_the_default() -> None:
     assert bootstrap(SKEWED) == bootstrap(SKEWED, seed=0) != bootstrap(SKEWED, seed=1)
+    assert paired(SKEWED, SKEWED[::-1]) == paired(SKEWED, SKEWED[::-1], seed=0)
+
+
+def test_an_interval_is_of_two_thousand_resamples() -> None:
+    expected = stats.bootstrap(
+        (SKEWED,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(3)
+    ).confidence_interval
+
+    assert bootstrap(SKEWED, seed=3) == (expected.low, expected.high)
 
 
 def test_a_card_keeps_four_places_of_a_comparison() -> None:

@@ -18,7 +18,6 @@ from adapt.evaluation.likelihood import (
     encode_answers,
     most_tokens,
 )
-from adapt.models.rendering import FALLBACK_TEMPLATE
 from adapt.records import Example, Message
 from tests.tiny import tiny_tokenizer
 
@@ -57,6 +56,7 @@ def test_a_row_without_labels_has_no_loss_and_the_mode_stays(model: PreTrainedMo
     try:
         assert answer_losses(model, [AnswerRow((5, 6), ()), ROWS[0]], pad_id=0)[0] == 0.0
         assert model.training
+        assert answer_losses(model, [AnswerRow((5, 6), ())], pad_id=0) == (0.0,)
     finally:
         model.eval()
 
@@ -133,12 +133,13 @@ def test_a_row_is_the_prompt_as_in_a_chat_and_the_answer_with_what_ends_it() -> 
 
 def test_white_space_after_the_end_of_an_answer_is_not_learned() -> None:
     tokenizer = tiny_tokenizer()
-    tokenizer.chat_template = FALLBACK_TEMPLATE  # a line of its own for each message
-
-    assert texts(tokenizer, ASKED) == (
-        "User: Open?\nAssistant: ",
-        "At < |end|> 8:00.<|end|>",
+    opened = "{% if add_generation_prompt or messages[-1]['role'] == 'assistant' %}"
+    tokenizer.chat_template = (
+        "{{ messages[0]['content'] + '\\n' }}" + opened + "{{ 'Answer:' }}{% endif %}"
+        "{% if messages[-1]['role'] == 'assistant' %}{{ ' yes' + eos_token + '\\n' }}{% endif %}"
     )
+
+    assert texts(tokenizer, ASKED) == ("Open?\nAnswer:", " yes<|end|>")
 
 
 def test_where_a_template_writes_answers_otherwise_the_end_of_sequence_ends_them() -> None:

@@ -17,6 +17,7 @@ from adapt.evaluation.metrics import (
 def test_exact_match_ignores_case_space_and_the_final_stop_only() -> None:
     assert exact(" The  office.\n", "the office") == 1.0
     assert exact("the offices", "the office") == 0.0
+    assert exact("FAX", "FA") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_rouge_counts_words_in_their_order(answer: str, expected: str, score: fl
 def test_json_is_the_same_however_it_is_written() -> None:
     assert same_json('{"b": [1, 2], "a": 1.0}', '{"a": 1, "b": [1,2]}') == 1.0
     assert same_json('{"a": 1', '{"a": 1}') == 0.0
+    assert same_json('{"a": 2}', '{"a": 1}') == 0.0
     assert same_json("null", "null") == 1.0
     assert METRICS["valid-json"]("[1]", "{}") == 1.0
     assert METRICS["valid-json"]("[" * 100_000, "{}") == 0.0
@@ -69,6 +71,7 @@ def test_a_query_is_the_same_but_for_how_it_is_typed() -> None:
     assert same_sql('select max( a ) from t\nwhere b="Ana  M" and c >= 3;', expected) == 1.0
     assert same_sql("select max(a) from t where b = 'ana  m' and c >= 3", expected) == 0.0
     assert same_sql("select min(a) from t where b = 'Ana  M' and c >= 3", expected) == 0.0
+    assert same_sql("(select a from t", "select a from t") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,7 @@ def test_each_quoted_text_of_a_query_counts_letter_by_letter(query: str, same: f
         (["word " * 20], "f1"),
         (["word " * 21], "rouge"),
         (['{"a": 1}', "no JSON"], "exact"),
+        (["42", "7"], "exact"),
     ],
 )
 def test_the_metric_fits_the_answers(answers: list[str], metric: str) -> None:

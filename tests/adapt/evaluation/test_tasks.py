@@ -88,9 +88,10 @@ def test_progress_names_the_task_and_who_answers(tiny_runtime: ModelRuntime) -> 
 
 
 class Noting(ModelRuntime):
-    """Notes how long an answer may be, and gives empty ones."""
+    """Notes who is asked and how long an answer may be, and gives empty ones."""
 
     longest = 0
+    asked: str | None = None
 
     def generate_batch(
         self,
@@ -101,7 +102,7 @@ class Noting(ModelRuntime):
         on_batch: Callable[[int], None] | None = None,
         batch_size: int = 32,
     ) -> list[str]:
-        self.longest = max_new_tokens
+        self.longest, self.asked = max_new_tokens, adapter
         return [""] * len(prompts)
 
 
@@ -113,13 +114,16 @@ def test_an_answer_may_be_a_third_longer_than_the_longest_and_half_the_context(
     lengths = [len(runtime.tokenizer(answer)["input_ids"]) for answer in answers]
     examples = [Example((Message("user", "q"), Message("assistant", answer))) for answer in answers]
 
-    run_task(runtime, Task("t", (examples[0], examples[1])))
+    run_task(runtime, Task("t", (examples[0], examples[1])), adapter="team@1")
     third = runtime.longest
+    assert runtime.asked == "team@1"
     run_task(runtime, Task("t", tuple(examples)))
 
     assert lengths[1] > lengths[0]
     assert third == lengths[1] + lengths[1] // 3 + 4
     assert runtime.longest == 256  # of the tiny model's 512
+    assert isinstance(runtime.longest, int)
+    assert runtime.asked is None
 
 
 def test_what_a_merge_keeps_is_counted_from_the_base() -> None:
