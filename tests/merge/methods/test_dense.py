@@ -190,3 +190,13 @@ def test_every_dense_method_has_its_function() -> None:
     named = {spec.name for spec in SPECS.values() if spec.space == "dense"}
 
     assert named == set(METHODS) == set(DENSE)
+
+
+def test_a_model_of_zeros_stands_at_a_right_angle_to_any_other() -> None:
+    (first, second), base = draw(2)
+    first = -base
+
+    merged = slerp([first, second], base, terms_of(t=0.5))
+
+    # sin(45°) of each, of which the first is nothing
+    assert torch.allclose(base + merged, math.sqrt(0.5) * (base + second))
