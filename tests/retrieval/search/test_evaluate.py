@@ -129,6 +129,13 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
         read_questions(file, NAMES)
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    file = write(tmp_path / "q.jsonl", {"question": "¿?", "relevant": ["leave"]})
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+
+    assert [one.question for one in read_questions(file, NAMES)] == ["¿?"]
+
+
 def test_questions_without_an_answer_are_counted_and_left_out(tmp_path: Path) -> None:
     file = write(
         tmp_path / "q.jsonl",

@@ -50,6 +50,7 @@ def test_what_does_not_touch_stays_apart_and_in_order() -> None:
     given = [*found(3, 0), other, foreign]
 
     assert assemble(given, {}, join=True, expand=0) == given
+    assert assemble(found(2, 0), {}, join=True, expand=0) == found(2, 0)  # one is missing
     assert assemble(found(0, 1), {}, join=False, expand=0) == found(0, 1)
 
 

@@ -78,6 +78,7 @@ def test_nine_tenths_of_the_words_must_be_shared(shared: int, repeated: bool) ->
 
     # beside them four words of one text and two of the other, "e-mail" being two: 2 · 27 of 60
     assert is_repeat(f"{rest} e-mail e-mail", f"{rest} email email") is repeated
+    assert is_repeat(f"e-mail e-mail {rest}", f"email email {rest}") is repeated
 
 
 def test_what_was_left_out_hides_nothing_itself() -> None:

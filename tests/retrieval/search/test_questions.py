@@ -11,7 +11,7 @@ from adapt.protocols import TextGenerator
 from adapt.records import Chunk, Grounding, Message, ProgressEvent
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
-from retrieval.search.questions import by_headings, by_model, pick, question_in, write
+from retrieval.search.questions import MadeQuestion, by_headings, by_model, pick, question_in, write
 
 TEXT = "The Marlow office opens at eight on weekdays and at ten on Saturdays, says the notice."
 
@@ -57,6 +57,8 @@ def test_chunks_are_picked_evenly_over_documents_and_the_same_each_time() -> Non
     assert {one.document for one in picked} == {"long", "short"}
     assert pick(chunks, 4) == picked == pick(chunks, 4, seed=0) != pick(chunks, 4, seed=1)
     assert len(pick(chunks, 1_000)) == 51
+    many = [chunk(f"document {n}", place) for n in range(5) for place in range(9)]
+    assert len(pick(many, 7)) == 7
 
 
 def test_a_chunk_of_sixty_characters_is_enough_to_ask_about() -> None:
@@ -146,9 +148,7 @@ def test_headings_that_only_one_document_has_are_what_one_looks_for() -> None:
         ]
     )
 
-    assert [(one.question, one.document, one.made_by) for one in made] == [
-        ("Opening hours", "a", "headings")
-    ]
+    assert made == [MadeQuestion("Opening hours", "a", "a-00000", "headings")]
 
 
 def test_what_is_written_is_what_an_evaluation_reads(

@@ -9,6 +9,7 @@ from adapt.errors import RecipeError
 from adapt.protocols import TextEmbedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
+from retrieval.index.filters import Filter
 from retrieval.search.evaluate import AskedQuestion, evaluate
 from retrieval.search.search import SearchResult, SearchSettings, rankings, run, search
 from tests.rerankers import make_reranker
@@ -65,6 +66,9 @@ def test_the_account_names_the_parts_that_ran(hotel: Collection) -> None:
     assert 0 < result.candidates <= 8
     assert all(one.scores.keys() == {"dense"} for one in result.passages)
     assert run(hotel.index, "zebra", settings=SearchSettings()).passages == ()
+    only = run(hotel.index, "key", settings=SearchSettings(), only=Filter(documents=("house.md",)))
+    assert only.ran == ("filter", "dense", "lexical", "distinct")
+    assert {one.chunk.document for one in only.passages} == {"house.md"}
 
 
 def test_passages_side_by_side_become_one_and_documents_keep_their_order(hotel: Collection) -> None:
@@ -237,3 +241,4 @@ def test_one_passage_that_fits_is_enough_for_a_search_and_each_must_fit_for_a_pr
 
     assert all(one.scores["dense"] >= bound or one.scores["coverage"] == 1 for one in strict)
     assert len(strict) < len(loose) == len(scores)
+    assert len(rankings(hotel.index, question, between)["fused"]) >= len(loose)
