@@ -11,11 +11,13 @@ from transformers import AutoModelForCausalLM
 
 from adapt.errors import CancelledError
 from adapt.evaluation.likelihood import answer_losses
+from adapt.registry.artifacts import sha256_file
 from adapt.workspace.folder import Workspace
 from finetune.runs.prepare import make_ready
 from finetune.runs.request import list_runs
 from finetune.runs.run import finetune, resume
 from finetune.settings import SftSettings
+from finetune.train.checkpoints import find_checkpoint
 from finetune.train.schedule import Clock
 from tests.finetune.conftest import WriteRows
 from tests.finetune.runs.test_run import FAST, request_of, same, stop_at, weights_of
@@ -127,3 +129,24 @@ def test_packed_rows_see_themselves_alone(any_folder: Path, colours: Path, tmp_p
     assert min(moved) > 1e-4
     for name, tensor in weights[False].items():
         assert torch.allclose(tensor, weights[True][name], atol=2e-4), name
+
+
+@pytest.mark.slow
+def test_a_resumed_run_counts_the_time_before_it_was_stopped(
+    tiny_folder: Path, colours: Path, workspace: Workspace
+) -> None:
+    request = request_of(colours, tiny_folder, FAST.model_copy(update={"epochs": 1}))
+    with pytest.raises(CancelledError):
+        finetune(request, workspace=workspace, progress=stop_at(2))
+    [run] = list_runs(workspace)
+    checkpoint = find_checkpoint(workspace.runs / run)
+    assert checkpoint is not None
+    progress, manifest = checkpoint / "progress.json", checkpoint / "manifest.json"
+    progress.write_text(json.dumps({"elapsed_seconds": 1000.0, "ended": False}))
+    hashes = json.loads(manifest.read_text()) | {progress.name: sha256_file(progress)}
+    manifest.write_text(json.dumps(hashes))
+
+    training = resume(run, workspace=workspace).card.metrics["training"]
+
+    assert isinstance(training, dict)
+    assert 1000 < float(str(training["seconds"])) < 1500
