@@ -200,3 +200,18 @@ def test_a_model_of_zeros_stands_at_a_right_angle_to_any_other() -> None:
 
     # sin(45°) of each, of which the first is nothing
     assert torch.allclose(base + merged, math.sqrt(0.5) * (base + second))
+
+
+@pytest.mark.parametrize(("second", "merged"), [(2.0, 1.25), (-1.0, 0.5)])
+def test_between_task_vectors_of_one_direction_the_arc_is_a_line(
+    second: float, merged: float
+) -> None:
+    delta = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
+
+    arc = nuslerp(
+        [delta, second * delta],
+        torch.ones_like(delta),
+        terms_of((0.75, 0.25), nuslerp_flatten=True),
+    )
+
+    assert arc.tolist() == pytest.approx([0.0, merged, 0.0])

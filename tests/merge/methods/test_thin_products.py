@@ -80,6 +80,7 @@ def test_singular_vectors_have_the_sign_of_their_largest_entry_and_rounding_is_n
     assert values.tolist() == pytest.approx([3.0, 2.0])
     assert torch.allclose(u, torch.eye(3, dtype=torch.float64)[:, :2])
     assert torch.allclose(v, torch.tensor([[-1.0, 0, 0], [0, 1, 0]], dtype=torch.float64))
+    assert svd(torch.diag(torch.tensor([1.0, 1e-13], dtype=torch.float64)))[1].tolist() == [1.0]
     # beside what cancelled to it, a direction may be rounding too
     assert svd(torch.eye(2, dtype=torch.float64), scale=1e13)[1].numel() == 0
     assert svd(torch.eye(2, dtype=torch.float64), scale=1e11)[1].numel() == 2
