@@ -56,6 +56,13 @@ def test_the_process_of_rank_zero_is_the_first(
     assert is_first() is first
 
 
+def test_a_process_without_a_rank_is_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+
+    assert is_first()
+
+
 def test_several_processes_are_refused_by_what_they_cannot_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
