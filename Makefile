@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest -n 2 --durations=15
 .DEFAULT_GOAL := help
-.PHONY: help install app quick test faults checks bench clean
+.PHONY: help install app quick test faults mutants checks bench clean
 
 help:
 	@echo "make app      set up and open the app on a demo workspace"
 	@echo "make quick    set up with the developers' tools, run the checks and the fast tests"
 	@echo "make test     every check, and every test except those of make faults"
 	@echo "make faults   the longest tests: kills, bombs, clusters, whole recipes, the demo"
+	@echo "make mutants  change the code in small ways and count what the tests notice; one folder: OF=feedback"
 	@echo "make install  set up only"
 	@echo "make bench    measure against trl+peft, mergekit, chroma; writes BENCHMARKS.md"
 	@echo "make clean    remove .venv and caches"
@@ -50,6 +51,9 @@ test: checks
 
 faults: $(VENV)/.installed-dev
 	$(PYTEST) -m "faults and not gpu"
+
+mutants: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.mutants $(OF)
 
 bench: $(VENV)/.installed-dev
 	HF_HUB_OFFLINE=1 $(BIN)/python -m tests.benchmarks

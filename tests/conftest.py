@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from adapt.models.runtime import ModelRuntime
 from adapt.registry.bases.find import Base, find_base
@@ -12,6 +13,8 @@ from tests.tiny import make_adapter, make_base
 from ui.environment import prepare
 
 prepare()
+settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+settings.load_profile("patient")
 
 
 @pytest.fixture

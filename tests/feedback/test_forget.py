@@ -79,3 +79,29 @@ def test_no_byte_of_it_stays_in_the_database_or_its_log(
     files = [one for one in Path(workspace.path).glob("adapt.db*") if one.is_file()]
     assert files
     assert all(b"zebra" not in one.read_bytes() for one in files)
+
+
+def test_every_turn_that_had_the_text_is_counted_and_others_stay_as_they_are(
+    store: FeedbackStore, database: Database
+) -> None:
+    session = store.new_session("ben")
+    again = Turn("again", session, "ben", "How much?", "Nine [1].", collection="papers")
+    apart = Turn("apart", session, "ben", "When?", "At nine.", collection="papers")
+    account = {"pieces": [piece("hours.md", "open at nine")], "messages": [{"role": "user"}]}
+    store.begin_turn(again, account=ACCOUNT)  # type: ignore[arg-type]
+    store.begin_turn(apart, account=account)  # type: ignore[arg-type]
+
+    assert withdraw_documents(database, "papers", ["rates.md"]) == 2
+
+    assert store.account("apart", user="ben") == account
+
+
+def test_a_name_may_hold_what_stands_before_a_page_number(
+    store: FeedbackStore, database: Database
+) -> None:
+    label = "notes, page 2.md, page 3"
+    turn = Turn("t", store.new_session("ben"), "ben", "How?", "So.", collection="papers")
+    store.begin_turn(turn, account={"pieces": [piece(label, "zebra")], "messages": []})  # type: ignore[dict-item]
+
+    assert withdraw_documents(database, "papers", ["notes"]) == 0
+    assert withdraw_documents(database, "papers", ["notes, page 2.md"]) == 1

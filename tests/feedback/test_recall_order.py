@@ -20,9 +20,13 @@ class Placed(HashEmbedder):
     """Puts a question at the cosine that its name has; what is asked lies at 1."""
 
     identity = "placed@1"
-    name = "placed"
+
+    def __init__(self, name: str = "placed") -> None:
+        self.name = name
+        self.embedded: list[str] = []
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        self.embedded += texts
         cosines = [COSINES.get(text.strip().casefold(), 1.0) for text in texts]
         return [[cosine, float(np.sqrt(1 - cosine**2))] for cosine in cosines]
 
@@ -42,12 +46,14 @@ def rated(store: FeedbackStore, question: str, *, turn: str = "", correction: st
     store.rate(turn, user="ana", rating=None if correction else 1, correction=correction or None)
 
 
-def recalled(store: FeedbackStore, **settings: float) -> list[tuple[Feedback, float]]:
+def recalled(
+    store: FeedbackStore, embedder: Placed | None = None, **settings: float
+) -> list[tuple[Feedback, float]]:
     return recall(
         "asked",
         user="ana",
         store=store,
-        embedder=Placed(),
+        embedder=embedder or Placed(),
         settings=RecallSettings.model_validate({"top_k": 9, "min_score": 0.5 - 1e-6, **settings}),
     )
 
@@ -90,3 +96,34 @@ def test_feedback_without_a_word_or_a_thumb_is_none(store: FeedbackStore) -> Non
     store.begin_turn(Turn("silent", session, "ana", "near", "yes"), account={})
 
     assert recalled(store) == []
+
+
+def test_each_question_is_embedded_once_for_each_embedder(store: FeedbackStore) -> None:
+    rated(store, "near")
+    recalled(store)
+    rated(store, "nearer")
+    again, other = Placed(), Placed()
+    other.identity = "other@1"  # type: ignore[misc]
+
+    recalled(store, again)
+    recalled(store, other)
+
+    assert again.embedded == ["nearer", "asked"]
+    assert other.embedded == ["nearer", "near", "asked"]
+
+
+def test_the_multilingual_embedder_has_a_border_of_its_own(store: FeedbackStore) -> None:
+    rated(store, "near")
+    rated(store, "at the border")
+
+    muse = recalled(store, Placed("muse"), muse_min_score=0.9)
+    english = recalled(store, muse_min_score=0.9)
+
+    assert [one.question for one, _ in muse] == ["near"]
+    assert [one.question for one, _ in english] == ["near", "at the border"]
+
+
+def test_what_lies_exactly_at_the_border_is_recalled(store: FeedbackStore) -> None:
+    rated(store, "asked")  # at cosine 1
+
+    assert [score for _, score in recalled(store, min_score=1.0)] == [1.0]

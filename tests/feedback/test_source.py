@@ -56,5 +56,6 @@ def test_only_a_correction_may_be_quoted_and_says_what_was_asked(workspace: Work
         ("a", "correction", "At nine.", "When does the office open?"),
         ("b", "rating", "", ""),
     ]
-    assert pieces[0].score == pytest.approx(1.0)
+    assert [p.score for p in pieces] == [1.0, 0.6667]
+    assert [p.text for p in pieces] == [describe(said) for said in reversed(store.feedback("ana"))]
     assert source.offer("When does the office open?", user="ben").pieces == ()

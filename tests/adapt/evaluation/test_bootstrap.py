@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from adapt.evaluation.bootstrap import bootstrap, paired
+from adapt.evaluation.bootstrap import Comparison, bootstrap, paired
 
 DRAW = np.random.default_rng(5)
 SKEWED = DRAW.exponential(1.0, 60).tolist()
@@ -63,3 +63,26 @@ def test_a_paired_comparison_is_the_interval_of_the_differences() -> None:
     assert (found.low, found.high) == bootstrap(differences, seed=2)
     assert found.better
     assert not paired(candidate, baseline).better
+
+
+def test_the_same_seed_draws_the_same_and_zero_is_the_default() -> None:
+    assert bootstrap(SKEWED) == bootstrap(SKEWED, seed=0) != bootstrap(SKEWED, seed=1)
+    assert paired(SKEWED, SKEWED[::-1]) == paired(SKEWED, SKEWED[::-1], seed=0)
+
+
+def test_an_interval_is_of_two_thousand_resamples() -> None:
+    expected = stats.bootstrap(
+        (SKEWED,), np.mean, n_resamples=2000, method="percentile", rng=np.random.default_rng(3)
+    ).confidence_interval
+
+    assert bootstrap(SKEWED, seed=3) == (expected.low, expected.high)
+
+
+def test_a_card_keeps_four_places_of_a_comparison() -> None:
+    assert Comparison(0.123456, 0.000049, 0.987654).as_metrics() == {
+        "difference": 0.1235,
+        "low": 0.0,
+        "high": 0.9877,
+        "better": True,
+    }
+    assert Comparison(0.1, 0.0, 0.2).as_metrics()["better"] is False

@@ -75,7 +75,7 @@ def test_the_last_two_checkpoints_are_kept_and_a_damaged_one_is_passed_over(tmp_
 def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
     folder = save_checkpoint(tmp_path, state_of(), TrainingProgress(1.0, ended=False))
 
-    with pytest.raises(WorkspaceError, match="another base or rank"):
+    with pytest.raises(WorkspaceError, match=f"{folder}: made for another base or rank"):
         load_parameters(folder, torch.nn.Linear(4, 2))
 
 

@@ -11,11 +11,14 @@ from transformers import AutoModelForCausalLM
 
 from adapt.errors import CancelledError
 from adapt.evaluation.likelihood import answer_losses
+from adapt.records import ProgressEvent
+from adapt.registry.artifacts import sha256_file
 from adapt.workspace.folder import Workspace
 from finetune.runs.prepare import make_ready
 from finetune.runs.request import list_runs
 from finetune.runs.run import finetune, resume
 from finetune.settings import SftSettings
+from finetune.train.checkpoints import find_checkpoint
 from finetune.train.schedule import Clock
 from tests.finetune.conftest import WriteRows
 from tests.finetune.runs.test_run import FAST, request_of, same, stop_at, weights_of
@@ -127,3 +130,62 @@ def test_packed_rows_see_themselves_alone(any_folder: Path, colours: Path, tmp_p
     assert min(moved) > 1e-4
     for name, tensor in weights[False].items():
         assert torch.allclose(tensor, weights[True][name], atol=2e-4), name
+
+
+@pytest.mark.slow
+def test_a_resumed_run_counts_the_time_before_it_was_stopped(
+    tiny_folder: Path, colours: Path, workspace: Workspace
+) -> None:
+    request = request_of(colours, tiny_folder, FAST.model_copy(update={"epochs": 1}))
+    with pytest.raises(CancelledError):
+        finetune(request, workspace=workspace, progress=stop_at(2))
+    [run] = list_runs(workspace)
+    checkpoint = find_checkpoint(workspace.runs / run)
+    assert checkpoint is not None
+    progress, manifest = checkpoint / "progress.json", checkpoint / "manifest.json"
+    progress.write_text(json.dumps({"elapsed_seconds": 1000.0, "ended": False}))
+    hashes = json.loads(manifest.read_text()) | {progress.name: sha256_file(progress)}
+    manifest.write_text(json.dumps(hashes))
+
+    training = resume(run, workspace=workspace).card.metrics["training"]
+
+    assert isinstance(training, dict)
+    assert 1000 < float(str(training["seconds"])) < 1500
+
+
+@pytest.mark.slow
+def test_a_run_within_its_minutes_does_all_of_its_steps(
+    tiny_folder: Path, colours: Path, workspace: Workspace
+) -> None:
+    settings = FAST.model_copy(update={"epochs": 1, "max_minutes": 10})
+    request = request_of(colours, tiny_folder, settings)
+    planned = make_ready(request, workspace=workspace).plan.steps
+
+    training = finetune(request, workspace=workspace).card.metrics["training"]
+
+    assert isinstance(training, dict)
+    assert training["steps"] == planned > 1
+
+
+@pytest.mark.slow
+def test_a_run_stopped_between_training_and_proof_goes_on_without_a_step(
+    tiny_folder: Path, colours: Path, tmp_path: Path
+) -> None:
+    request = request_of(colours, tiny_folder, FAST.model_copy(update={"epochs": 1}))
+    straight = finetune(request, workspace=Workspace(tmp_path / "whole"))
+    parts = Workspace(tmp_path / "parts")
+
+    def stop(event: ProgressEvent) -> None:
+        if event.stage == "prove":
+            raise KeyboardInterrupt
+
+    with pytest.raises(CancelledError):
+        finetune(request, workspace=parts, progress=stop)
+    stages: list[str] = []
+    finished = resume(
+        list_runs(parts)[0], workspace=parts, progress=lambda event: stages.append(event.stage)
+    )
+
+    assert "train" not in stages
+    assert same(weights_of(straight), weights_of(finished))
+    assert straight.card.metrics["loss_curve"] == finished.card.metrics["loss_curve"]

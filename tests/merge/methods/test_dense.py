@@ -190,3 +190,28 @@ def test_every_dense_method_has_its_function() -> None:
     named = {spec.name for spec in SPECS.values() if spec.space == "dense"}
 
     assert named == set(METHODS) == set(DENSE)
+
+
+def test_a_model_of_zeros_stands_at_a_right_angle_to_any_other() -> None:
+    (first, second), base = draw(2)
+    first = -base
+
+    merged = slerp([first, second], base, terms_of(t=0.5))
+
+    # sin(45°) of each, of which the first is nothing
+    assert torch.allclose(base + merged, math.sqrt(0.5) * (base + second))
+
+
+@pytest.mark.parametrize(("second", "merged"), [(2.0, 1.25), (-1.0, 0.5)])
+def test_between_task_vectors_of_one_direction_the_arc_is_a_line(
+    second: float, merged: float
+) -> None:
+    delta = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
+
+    arc = nuslerp(
+        [delta, second * delta],
+        torch.ones_like(delta),
+        terms_of((0.75, 0.25), nuslerp_flatten=True),
+    )
+
+    assert arc.tolist() == pytest.approx([0.0, merged, 0.0])

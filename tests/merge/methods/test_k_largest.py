@@ -59,3 +59,18 @@ def test_a_sample_that_misleads_costs_a_pass_and_not_exactness(share: float) -> 
 def test_sizes_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(ModelError, match="holds NaN"):
         kept_by(np.array([1.0, math.nan, math.nan], np.float32), [2], 2)
+
+
+def test_a_threshold_at_the_lower_end_of_the_bracket_takes_no_further_pass() -> None:
+    values = np.tile(np.array([0.0, 1.0], np.float32), 50_000)
+    blocks = np.split(values, 10)
+    passes = []
+
+    def sizes(number: int) -> Array:
+        passes.append(number)
+        return blocks[number]
+
+    cut = find_cuts(sizes, 10, total=values.size, counts=[50_007])[0]
+
+    assert (cut.threshold, cut.quota) == (0.0, 7)
+    assert len(passes) == 20  # one for the sample, one for the count

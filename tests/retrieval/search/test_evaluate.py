@@ -8,10 +8,12 @@ import pytest
 
 from adapt.errors import DataError, RecipeError
 from adapt.protocols import TextEmbedder
+from adapt.records import ProgressEvent
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
+from retrieval.index.filters import Filter
 from retrieval.index.version_index import Candidate
-from retrieval.search.evaluate import evaluate, judge, read_questions
+from retrieval.search.evaluate import PartQuality, Quality, evaluate, judge, read_questions
 from retrieval.search.search import SearchSettings, rank, search
 
 NAMES = ["a/hours.txt", "b/hours.txt", "leave.md"]
@@ -38,6 +40,52 @@ def test_a_chunk_may_be_what_is_relevant() -> None:
     found = judge(["x-1", "x-2"], lambda _: "x", {"x-2": 1.0})
 
     assert found["mrr@10"] == 0.5
+
+
+def test_a_ranking_without_anything_relevant_is_worth_nothing() -> None:
+    metrics = judge(["x-1"], lambda _: "x", {"y": 1.0})
+
+    assert set(metrics.values()) == {0.0}
+
+
+def test_what_stands_behind_the_tenth_place_counts_for_recall_alone() -> None:
+    chunks = [f"wrong{n}-0" for n in range(10)] + ["right-0"]
+
+    metrics = judge(chunks, lambda chunk: chunk.partition("-")[0], {"right": 1.0})
+
+    assert {name: value for name, value in metrics.items() if value} == {"recall@20": 1.0}
+    assert judge(chunks[1:], lambda chunk: chunk.partition("-")[0], {"right": 1.0}) == {
+        "ndcg@10": pytest.approx(1 / math.log2(11)),
+        "mrr@10": 0.1,
+        "recall@1": 0.0,
+        "recall@5": 0.0,
+        "recall@10": 1.0,
+        "recall@20": 1.0,
+    }
+
+
+def test_a_whole_name_goes_before_the_same_in_a_folder(tmp_path: Path) -> None:
+    names = [f"{n}.md" for n in range(9)]
+    file = write(tmp_path / "q.jsonl", *({"question": "?", "relevant": [name]} for name in names))
+
+    asked = read_questions(file, [*names, *(f"folder/{name}" for name in names)])
+
+    assert [one.relevant for one in asked] == [{name: 1.0} for name in names]
+
+
+def test_scripts_get_means_and_intervals_of_four_places() -> None:
+    worse, whole = ((0.123456, 0.654321), (0.323456, 0.854321))
+    parts = [PartQuality(name, {"ndcg@10": v}) for name, v in (("a", worse), ("b", whole))]
+
+    assert Quality(2, tuple(parts), 1).as_json() == {
+        "questions": 2,
+        "unanswerable": 1,
+        "parts": {
+            "a": {"ndcg@10": {"mean": 0.3889, "low": 0.1235, "high": 0.6543}},
+            "b": {"ndcg@10": {"mean": 0.5889, "low": 0.3235, "high": 0.8543}},
+        },
+        "gains": {"a": {"difference": 0.2, "low": 0.2, "high": 0.2, "better": True}},
+    }
 
 
 def test_documents_may_be_named_in_short_where_that_is_clear(tmp_path: Path) -> None:
@@ -81,6 +129,13 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str, said: str) -> None:
         read_questions(file, NAMES)
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    file = write(tmp_path / "q.jsonl", {"question": "¿?", "relevant": ["leave"]})
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+
+    assert [one.question for one in read_questions(file, NAMES)] == ["¿?"]
+
+
 def test_questions_without_an_answer_are_counted_and_left_out(tmp_path: Path) -> None:
     file = write(
         tmp_path / "q.jsonl",
@@ -93,9 +148,12 @@ def test_questions_without_an_answer_are_counted_and_left_out(tmp_path: Path) ->
         asked.append(question)
         return {"fused": [CHUNK]}
 
-    quality = evaluate(read_questions(file, NAMES), ask, lambda _: "leave.md")
+    told: list[ProgressEvent] = []
+    questions = read_questions(file, NAMES)
+    quality = evaluate(questions, ask, lambda _: "leave.md", progress=told.append)
 
     assert asked == ["holidays?"]
+    assert told == [ProgressEvent("ask", 0, 1), ProgressEvent("ask", 1, 1)]
     assert (quality.questions, quality.unanswerable) == (1, 1)
     assert quality.parts[0].mean("ndcg@10") == 1.0
     assert quality.as_json()["unanswerable"] == 1
@@ -104,8 +162,8 @@ def test_questions_without_an_answer_are_counted_and_left_out(tmp_path: Path) ->
 def test_a_file_that_is_no_text_or_missing_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "q.jsonl").write_bytes(b"\xff\xfe\x00")
 
-    for name in ("q.jsonl", "none.jsonl"):
-        with pytest.raises(DataError, match="cannot be read"):
+    for name, why in (("q.jsonl", "it is not UTF-8"), ("none.jsonl", "No such file")):
+        with pytest.raises(DataError, match=f"{name}: cannot be read .{why}"):
             read_questions(tmp_path / name, NAMES)
 
 
@@ -184,8 +242,10 @@ class Fixed:
 
     def __init__(self, *found: Candidate) -> None:
         self._found = list(found)
+        self.asked: dict[str, object] = {}
 
-    def candidates(self, *_: object, **__: object) -> list[Candidate]:
+    def candidates(self, question: str, **asked: object) -> list[Candidate]:
+        self.asked = {"question": question, **asked}
         return self._found
 
     def chunks(self, ids: object) -> dict[str, object]:
@@ -218,3 +278,27 @@ def test_candidates_with_equal_scores_stand_by_their_ids() -> None:
 
 def test_nothing_found_is_no_error() -> None:
     assert search(Fixed(), "q") == []
+
+
+def test_a_collection_is_asked_for_a_hundred_of_each_part_and_for_more_where_more_are_wanted() -> (
+    None
+):
+    index, only = Fixed(), Filter(documents=("a.txt",))
+
+    search(index, "q", top_k=7, settings=SearchSettings(lexical=False), only=only)
+    few = index.asked
+    rank(index, "q", 300, SearchSettings(dense=False))
+
+    assert few == {"question": "q", "dense": True, "lexical": False, "limit": 100, "only": only}
+    assert index.asked == {
+        "question": "q",
+        "dense": False,
+        "lexical": True,
+        "limit": 300,
+        "only": None,
+    }
+
+
+def test_a_search_for_no_passage_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="top_k must be at least 1"):
+        search(Fixed(), "q", top_k=0)

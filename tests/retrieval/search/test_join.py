@@ -50,6 +50,7 @@ def test_what_does_not_touch_stays_apart_and_in_order() -> None:
     given = [*found(3, 0), other, foreign]
 
     assert assemble(given, {}, join=True, expand=0) == given
+    assert assemble(found(2, 0), {}, join=True, expand=0) == found(2, 0)  # one is missing
     assert assemble(found(0, 1), {}, join=False, expand=0) == found(0, 1)
 
 
@@ -67,6 +68,7 @@ def test_neighbours_are_taken_in_as_far_as_the_page_goes() -> None:
     around = {**AROUND, foreign.chunk_id: foreign}
 
     assert neighbours(found(0), 1) == ["k-00000", "k-00001"]
+    assert neighbours(found(3, 2), 1) == ["k-00002", "k-00003", "k-00004", "k-00001"]
     assert assemble(found(1), AROUND, join=False, expand=1)[0].chunk.text == PAGE[:46]
     assert assemble(found(1), around, join=False, expand=2)[0].chunk.text == PAGE[9:]
     assert len(assemble(found(0, 3), AROUND, join=True, expand=1)) == 1

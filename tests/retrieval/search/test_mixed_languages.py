@@ -68,6 +68,27 @@ def test_the_answer_in_the_question_s_language_comes_before_what_is_merely_simil
     assert max(ranked, key=ranked.__getitem__) == "answer"
 
 
+def test_what_is_added_is_what_both_languages_can_be_compared_by() -> None:
+    ranked = scores(
+        english("own", 0.5, 0.3, 2.0, 0.2),
+        english("chance", 0.0, 0.2, 1.0, 0.1),
+        spanish("answer", 0.4),
+        spanish("other", 0.1),
+    )
+
+    # near, scaled: 0.75, 0, 1, 0.25; words: 1, 0.5, 0, 0; so fused by weight: 0.9, 0.3, 0.65, 0.1625
+    # added: 2 · similar + 1.2 · coverage + 0.4 · MiniLM's - 0.35 for its own: 0.69, 0.17, 0.8, 0.2; from the least on
+    most = 1 + 0.63
+    assert ranked == pytest.approx(
+        {
+            "own": (0.9 + 0.52) / most,
+            "chance": 0.3 / most,
+            "answer": (0.65 + 0.63) / most,
+            "other": (0.1625 + 0.03) / most,
+        }
+    )
+
+
 def test_equal_similarity_speaks_for_the_other_language() -> None:
     own = english("own", 0.0, 0.3, 0.0, 0.0)._replace(embedder="muse", dense=0.3)
     ranked = scores(own, spanish("translated", 0.3), english("far", 0.0, 0.0, 0.0, 0.0))

@@ -7,6 +7,7 @@ import pytest
 from adapt.protocols import TextEmbedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
+from retrieval.index.live_words import IN_TEXT
 from retrieval.index.version_index import Candidate
 from retrieval.search.rank import SearchSettings, _fitting
 
@@ -86,3 +87,39 @@ def test_what_is_named_is_kept_though_little_else_is_there() -> None:
     named = candidate(0.1, 2.0, 0.2, named=1.0)
 
     assert _fitting([(named, 0.5)], SearchSettings()) == [(named, 0.5)]
+
+
+def test_the_first_by_words_is_kept_however_small_its_score() -> None:
+    near, by_words = candidate(0.6, 0.1, 0.1), candidate(0.1, 0.5, 0.3)
+
+    assert _fitting([(near, 0.9), (by_words, 0.5)], SearchSettings()) == [
+        (near, 0.9),
+        (by_words, 0.5),
+    ]
+
+
+def test_a_loose_search_asks_whether_one_of_the_first_ten_fits() -> None:
+    loose = SearchSettings(strict=False)
+    far, near = (candidate(0.1, 1.0, 0.1), 0.2), (candidate(0.6, 1.0, 0.1), 0.1)
+
+    assert _fitting([*[far] * 10, near], loose) == []
+    assert _fitting([*[far] * 9, near], loose) == [*[far] * 9, near]
+    assert _fitting([*[far] * 10, near], SearchSettings()) == [far, near]
+
+
+@pytest.mark.parametrize(
+    ("dense", "coverage", "named", "fits"),
+    [
+        (0.2, 0.0, 0.0, True),
+        (0.19, 0.0, 0.0, False),
+        (0.0, 0.5, 0.0, True),
+        (0.0, 0.49, 0.0, False),
+        (0.0, 0.0, IN_TEXT, True),
+    ],
+)
+def test_a_passage_fits_from_each_border_on(
+    dense: float, coverage: float, named: float, fits: bool
+) -> None:
+    passage = candidate(dense, 1.0, coverage, named)
+
+    assert bool(_fitting([(passage, 0.5)], SearchSettings())) is fits

@@ -72,6 +72,15 @@ def test_what_changes_a_meaning_and_what_does_not(one: str, other: str, repeated
     assert is_repeat(one + rest, other + rest) is repeated
 
 
+@pytest.mark.parametrize(("shared", "repeated"), [(26, False), (27, True)])
+def test_nine_tenths_of_the_words_must_be_shared(shared: int, repeated: bool) -> None:
+    rest = " ".join(f"word{'x' * n}" for n in range(shared))
+
+    # beside them four words of one text and two of the other, "e-mail" being two: 2 · 27 of 60
+    assert is_repeat(f"{rest} e-mail e-mail", f"{rest} email email") is repeated
+    assert is_repeat(f"e-mail e-mail {rest}", f"email email {rest}") is repeated
+
+
 def test_what_was_left_out_hides_nothing_itself() -> None:
     seen = Seen(0.97)
 
@@ -89,5 +98,9 @@ def test_a_like_passage_stands_behind_a_new_one() -> None:
     assert spread(scores, vectors, weight=0.0, count=3) == [0, 1, 2]
     assert spread(scores, vectors, weight=0.7, count=3) == [0, 2, 1]
     assert spread(scores, vectors, weight=0.7, count=1) == [0, 1, 2]
+    assert spread([10.0, 9.0, 5.0], vectors, weight=0.3, count=3) == [0, 1, 2]
+    # scaled 1, 0.8 and 0; the last overtakes where 0.8 · (1 - w) - 0.99 · w < -0.6 · w
+    assert spread([10.0, 9.0, 5.0], vectors, weight=0.66, count=3) == [0, 1, 2]
+    assert spread([10.0, 9.0, 5.0], vectors, weight=0.68, count=3) == [0, 2, 1]
     assert spread([], [], weight=0.5, count=3) == []
     assert sorted(spread([0.2] * 3, vectors, weight=1.0, count=2)) == [0, 1, 2]

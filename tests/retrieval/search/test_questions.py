@@ -8,10 +8,10 @@ import pytest
 from adapt.embedding.hash_embedder import HashEmbedder
 from adapt.errors import AdaptError
 from adapt.protocols import TextGenerator
-from adapt.records import Chunk, Grounding, Message
+from adapt.records import Chunk, Grounding, Message, ProgressEvent
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
-from retrieval.search.questions import by_headings, by_model, pick, question_in, write
+from retrieval.search.questions import MadeQuestion, by_headings, by_model, pick, question_in, write
 
 TEXT = "The Marlow office opens at eight on weekdays and at ten on Saturdays, says the notice."
 
@@ -28,6 +28,7 @@ class Says:
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.prompts: list[str] = []
+        self.asked: list[tuple[str, int | None]] = []
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return sum(len(one.content.split()) for one in messages)
@@ -43,6 +44,7 @@ class Says:
         grounding: Grounding | None = None,
     ) -> str:
         self.prompts.append(messages[-1].content)
+        self.asked += [(message.role, max_new_tokens) for message in messages]
         return self.answers.pop(0)
 
 
@@ -53,13 +55,38 @@ def test_chunks_are_picked_evenly_over_documents_and_the_same_each_time() -> Non
 
     assert [one.document for one in picked].count("short") == 1
     assert {one.document for one in picked} == {"long", "short"}
-    assert pick(chunks, 4) == picked
+    assert pick(chunks, 4) == picked == pick(chunks, 4, seed=0) != pick(chunks, 4, seed=1)
     assert len(pick(chunks, 1_000)) == 51
+    many = [chunk(f"document {n}", place) for n in range(5) for place in range(9)]
+    assert len(pick(many, 7)) == 7
+
+
+def test_a_chunk_of_sixty_characters_is_enough_to_ask_about() -> None:
+    enough, less = (chunk(name, text="a" * length) for name, length in (("a", 60), ("b", 59)))
+
+    assert pick([enough, less], 2) == [enough]
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
+        ("Marlow?", ""),
+        ("The Marlow office?", "The Marlow office?"),
+        (f"Marlow {'office ' * 38}open?", f"Marlow {'office ' * 38}open?"),
+        (f"Marlow {'office ' * 39}open?", ""),
+        (
+            "When does the Marlow office open on Saturdays?",
+            "When does the Marlow office open on Saturdays?",
+        ),
+        (
+            "Is it that the Marlow office opens at eight?",
+            "Is it that the Marlow office opens at eight?",
+        ),
+        (
+            "Is it true of the Marlow office opens at eight on weekdays?",
+            "Is it true of the Marlow office opens at eight on weekdays?",
+        ),
+        ("Is it so: Marlow office opens at eight on weekdays and when?", ""),
         ("When does the Marlow office open?", "When does the Marlow office open?"),
         ('1. "When does the office open?" I hope this helps.', "When does the office open?"),
         ("The office opens at eight.", ""),
@@ -76,7 +103,8 @@ def test_a_model_asks_in_the_language_of_the_passage_and_is_named() -> None:
     spanish = Chunk("b-00000", "b", "r", "La oficina abre a las ocho.", language="es")
     model: TextGenerator = Says("When does the office open?", "¿Cuándo abre la oficina?")
 
-    made = by_model([chunk("a"), spanish], model, "team@1")
+    told: list[ProgressEvent] = []
+    made = by_model([chunk("a"), spanish], model, "team@1", progress=told.append)
 
     assert [one.question for one in made] == [
         "When does the office open?",
@@ -84,7 +112,25 @@ def test_a_model_asks_in_the_language_of_the_passage_and_is_named() -> None:
     ]
     assert {one.made_by for one in made} == {"model team@1"}
     assert isinstance(model, Says)
+    assert model.prompts[0].startswith("Write one short question")
+    assert model.prompts[0].endswith(f"\n\n{TEXT}")
     assert model.prompts[1].startswith("Escribe una sola pregunta")
+    assert model.asked == [("user", 60)] * 2
+    assert told == [
+        ProgressEvent("ask the model", done, 2, f"{done} questions") for done in range(3)
+    ]
+
+
+def test_of_a_passage_in_another_language_a_model_is_asked_in_english() -> None:
+    german = Chunk("c-00000", "c", "r", "Das Amt in Marlow ist offen.", language="de")
+    model = Says("When does Marlow open?", "When does Marlow open?")
+
+    made = by_model([german, chunk("a")], model, "team@1")
+
+    assert [(one.question, one.document, one.chunk_id) for one in made] == [
+        ("When does Marlow open?", "c", "c-00000")  # asked twice, kept once
+    ]
+    assert model.prompts[0].startswith("Write one short question")
 
 
 def test_a_model_that_makes_no_question_is_one_sentence() -> None:
@@ -102,9 +148,7 @@ def test_headings_that_only_one_document_has_are_what_one_looks_for() -> None:
         ]
     )
 
-    assert [(one.question, one.document, one.made_by) for one in made] == [
-        ("Opening hours", "a", "headings")
-    ]
+    assert made == [MadeQuestion("Opening hours", "a", "a-00000", "headings")]
 
 
 def test_what_is_written_is_what_an_evaluation_reads(

@@ -9,8 +9,9 @@ from adapt.errors import RecipeError
 from adapt.protocols import TextEmbedder
 from adapt.workspace.folder import Workspace
 from retrieval.collections.collection import Collection
+from retrieval.index.filters import Filter
 from retrieval.search.evaluate import AskedQuestion, evaluate
-from retrieval.search.search import SearchSettings, rankings, run, search
+from retrieval.search.search import SearchResult, SearchSettings, rankings, run, search
 from tests.rerankers import make_reranker
 
 SECTIONS = (
@@ -65,6 +66,9 @@ def test_the_account_names_the_parts_that_ran(hotel: Collection) -> None:
     assert 0 < result.candidates <= 8
     assert all(one.scores.keys() == {"dense"} for one in result.passages)
     assert run(hotel.index, "zebra", settings=SearchSettings()).passages == ()
+    only = run(hotel.index, "key", settings=SearchSettings(), only=Filter(documents=("house.md",)))
+    assert only.ran == ("filter", "dense", "lexical", "distinct")
+    assert {one.chunk.document for one in only.passages} == {"house.md"}
 
 
 def test_passages_side_by_side_become_one_and_documents_keep_their_order(hotel: Collection) -> None:
@@ -178,6 +182,32 @@ def test_what_is_measured_as_fused_is_the_order_of_a_search(hotel: Collection) -
         assert rankings(hotel.index, question, far)["fused"] == []
 
 
+def test_each_part_is_measured_in_its_own_order_whether_switched_on_or_not(
+    hotel: Collection,
+) -> None:
+    question = "money returned in the morning"
+    each = ALL.model_copy(update={"distinct": False, "top_k": 20, "min_coverage": 0.0})
+
+    ranked = rankings(hotel.index, question, SearchSettings())
+
+    for part, other in (("dense", "lexical"), ("lexical", "dense")):
+        alone = each.model_copy(update={other: False})
+        passages = search(hotel.index, question, settings=alone)
+        scored = {one.chunk.chunk_id: one.scores[part] for one in passages}
+        assert ranked[part] == sorted(
+            (i for i in scored if part == "dense" or scored[i]), key=lambda i: (-scored[i], i)
+        )
+        off = SearchSettings.model_validate({part: False})
+        assert rankings(hotel.index, question, off)[part] == ranked[part]
+
+
+def test_the_account_is_one_line_with_the_embedders_and_the_number_of_candidates() -> None:
+    result = SearchResult((), ("filter", "dense", "lexical"), 12, embedders=("minilm", "muse"))
+
+    assert result.account == "ran: filter, dense (minilm, muse), lexical; 12 candidates"
+    assert SearchResult((), ("dense",), 1).account == "ran: dense; 1 candidates"
+
+
 def test_settings_with_both_parts_off_are_refused_as_they_are_read(workspace: Workspace) -> None:
     (workspace.path / "adapt.toml").write_text("[search]\ndense = false\nlexical = false\n")
 
@@ -211,3 +241,4 @@ def test_one_passage_that_fits_is_enough_for_a_search_and_each_must_fit_for_a_pr
 
     assert all(one.scores["dense"] >= bound or one.scores["coverage"] == 1 for one in strict)
     assert len(strict) < len(loose) == len(scores)
+    assert len(rankings(hotel.index, question, between)["fused"]) >= len(loose)
