@@ -191,7 +191,7 @@ def test_parameters_and_limits_of_an_adapter_are_flags(
     assert (code, "lamda" in err) == (2, True)
 
 
-@pytest.mark.parametrize("word", ["analyze", "analise", "Check", "method", "runn"])
+@pytest.mark.parametrize("word", ["analyze", "analyses", "Check", "method"])
 def test_a_slip_of_a_command_is_no_model(word: str, run: Run, tmp_path: Path) -> None:  # noqa: F811
     code, _, err = run("merge", word, "--adapter", "a", "--adapter", "b")
 
