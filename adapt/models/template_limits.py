@@ -55,12 +55,20 @@ class _Watch:
                 self._thread = threading.Thread(target=self._run, name="templates", daemon=True)
                 self._thread.start()
             self._wake.set()
+        arrived = False
         try:
             yield
+        except TemplateTooLongError:
+            arrived = True
+            raise
         finally:
             with self._lock:
-                self._under_way.pop(thread, None)
-                _interrupt(thread, None)  # one that was sent and not taken yet
+                was_sent = self._under_way.pop(thread, None) is None
+            if was_sent and not arrived:
+                # taken here, so that it strikes nothing that comes later; it cannot be taken back: CPython 3.11 would look
+                # for it at every step from then on, and never end one that is traced
+                while True:
+                    time.sleep(0.001)
 
     def _run(self) -> None:
         while True:
@@ -71,7 +79,7 @@ class _Watch:
                 for thread, (began, before) in list(self._under_way.items()):
                     took = now - began
                     if took > SECONDS or (took > PACE_SECONDS and peak - before > GROWTH_BYTES):
-                        _interrupt(thread, TemplateTooLongError)
+                        _interrupt(thread)
                         del self._under_way[thread]
                 if not self._under_way:
                     self._wake.clear()
@@ -86,10 +94,10 @@ def _peak() -> int:
     return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _interrupt(thread: int, error: type[Exception] | None) -> None:
-    """Raise an error in a thread at its next step, or take back one that it has not reached."""
-    given = ctypes.py_object(error) if error else None
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), given)
+def _interrupt(thread: int) -> None:
+    """Raise `TemplateTooLongError` in a thread at its next step."""
+    error = ctypes.py_object(TemplateTooLongError)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), error)
 
 
 @contextmanager

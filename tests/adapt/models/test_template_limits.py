@@ -1,5 +1,6 @@
 """Chat templates that run for ever or fill the memory are refused within seconds; ordinary ones never notice."""
 
+import sys
 import threading
 import time
 
@@ -107,3 +108,17 @@ def test_what_ordinary_templates_do_is_let_through() -> None:
     )
 
     assert rendered(template) == "=" * 40 + "role    |   7a, ba/bx\n  y9 z "
+
+
+def test_a_rendering_ends_where_every_step_is_traced() -> None:
+    """As under coverage and debuggers."""
+    steps: list[str] = []
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, event, argument: steps.append(event))
+    try:
+        for _ in range(3):
+            rendered("{{ messages | length }}")
+    finally:
+        sys.setprofile(before)
+
+    assert len(steps) > 100
