@@ -346,13 +346,13 @@ def test_an_id_like_none_of_the_list_is_offered_nothing() -> None:
         (lambda f: (f / "model.safetensors").write_bytes(b"\x08"), "model.safetensors is damaged"),
         (lambda f: os.truncate(f / "model.safetensors", LARGE), "model.safetensors is damaged"),
         (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer"),
-        (lambda f: (f / "config.json").write_text("[]"), "config.json is no JSON object"),
-        (lambda f: (f / "config.json").write_text("{"), "config.json is no JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), "config.json: not a JSON object"),
+        (lambda f: (f / "config.json").write_text("{"), "config.json: not readable JSON"),
         (
             lambda f: (f / "model.safetensors.index.json").write_bytes(
                 index_of({"model-00001-of-00002.safetensors": ["lm_head.weight"]})
             ),
-            "model-00001-of-00002.safetensors, which model.safetensors.index.json names, is not in",
+            "model-00001-of-00002.safetensors, which its index names, is missing",
         ),
         (
             lambda f: (f / "model.safetensors.index.json").write_bytes(
@@ -364,7 +364,7 @@ def test_an_id_like_none_of_the_list_is_offered_nothing() -> None:
             lambda f: (f / "model.safetensors.index.json").write_bytes(
                 index_of({"../model.safetensors": ["lm_head.weight"]})
             ),
-            r"\.\./model.safetensors, which .* is not in",
+            r"names '\.\./model.safetensors', which is no file of this folder",
         ),
     ],
 )

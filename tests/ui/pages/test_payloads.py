@@ -78,6 +78,7 @@ def test_search_shows_documents_headings_and_passages(
 ) -> None:
     result = SearchResult(tuple(passages(texts())), ("dense",), len(texts()))
     monkeypatch.setattr("ui.actions.documents.search", lambda *_a, **_k: result)
+    Workspace(shell.workspace)
 
     assert_inert(shell, "search", "x", "--collection", "c")
 
@@ -276,7 +277,7 @@ def test_a_traceback_and_a_library_s_warning_are_shown_safely(tmp_path: Path) ->
     )
 
     ended = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "workspace")],
+        [sys.executable, "-c", script, str(Workspace(tmp_path / "workspace").path)],
         capture_output=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         check=False,

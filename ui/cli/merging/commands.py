@@ -1,6 +1,5 @@
 """`adapt merge`."""
 
-import sys
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ui.cli.groups import NamingGroup
-from ui.cli.merging.flags import pairs_of, parameters_of, search_of, tasks_of
+from ui.cli.merging.flags import ask_about_one, pairs_of, parameters_of, search_of, tasks_of
 from ui.cli.merging.output import analysis_text, mergekit_text, methods_table, report_text
 from ui.cli.output import Output, table
 
@@ -152,11 +151,7 @@ def by_flags(
         calibration=dict(pairs_of("--calibration", calibration)),
     )
     if len(adapter) == 1:
-        ctx.obj.say(
-            f"one adapter: {name} will be its base with {adapter[0]} in it, and nothing else"
-        )
-        if sys.stdin.isatty() and not yes:
-            typer.confirm("Go on?", abort=True, err=True)
+        ask_about_one(ctx.obj, name, adapter[0], yes=yes)
     settings = search_of(validation, search_minutes, search_trials)
     plan = _plan(test, validation, settings, joint, controls=controls).over(plan_of(recipe))
     _run(ctx.obj, recipe, form, plan, rank=rank, max_error=max_error)

@@ -1,5 +1,6 @@
 """What the flags of `adapt merge` mean: rows of domains, how long to search, parameters of a method."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from adapt.evaluation.tasks import Task
     from merge.methods.spec import Value
     from merge.search.outcome import SearchSettings
+    from ui.cli.output import Output
 
 
 def search_of(
@@ -61,3 +63,10 @@ def pairs_of(flag: str, given: Sequence[str] | None) -> list[tuple[str, str]]:
             raise typer.BadParameter(f"{flag} takes ADAPTER=FILE, not '{text}'")
         pairs.append((name, file))
     return pairs
+
+
+def ask_about_one(output: "Output", name: str, adapter: str, *, yes: bool) -> None:
+    """Say what a merge of one adapter is, and on a terminal ask whether it is wanted."""
+    output.say(f"one adapter: {name} will be its base with {adapter} in it, and nothing else")
+    if sys.stdin.isatty() and not yes:
+        typer.confirm("Go on?", abort=True, err=True)
