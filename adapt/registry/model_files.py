@@ -3,6 +3,7 @@
 A library that is handed a named pipe waits for ever, and one that is handed a million brackets ends with a traceback.
 """
 
+import contextlib
 import json
 import stat
 from collections.abc import Iterator
@@ -57,14 +58,26 @@ def read_object(path: Path) -> dict[str, object]:
         ModelError: the file is missing, not plain, over 256 MB, or holds no JSON object.
     """
     check_plain(path)
-    _check_depth(path)
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value = _parse(path)
+    except ValueError as error:
         raise ModelError(f"{path}: not readable JSON ({error})") from error
     if not isinstance(value, dict):
         raise ModelError(f"{path}: not a JSON object")
     return cast("dict[str, object]", value)
+
+
+def _parse(path: Path) -> object:
+    """Return what the JSON of a file holds; a `ValueError` where it is none."""
+    if path.stat().st_size > LARGEST_JSON:
+        raise ModelError(f"{path}: over {LARGEST_JSON:,} bytes, which no such file needs")
+    try:
+        value: object = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ModelError(f"{path}: nested too deeply to be read") from error
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    return value
 
 
 def check_model_folder(folder: Path) -> None:
@@ -78,22 +91,11 @@ def check_model_folder(folder: Path) -> None:
         for path in sorted(folder.glob(pattern)):
             check_plain(path)
             if path.suffix == ".json" and path.name not in UNREAD:
-                _check_depth(path)
+                with contextlib.suppress(ValueError):  # said by whoever needs the file
+                    _parse(path)
     if (folder / INDEX).is_file():
         indexed_files(folder)
     _check_layers(folder)
-
-
-def _check_depth(path: Path) -> None:
-    """Refuse JSON that no library can read to its end; what else is wrong with it, the one that needs it says."""
-    if path.stat().st_size > LARGEST_JSON:
-        raise ModelError(f"{path}: over {LARGEST_JSON:,} bytes, which no such file needs")
-    try:
-        json.loads(path.read_bytes())
-    except RecursionError as error:
-        raise ModelError(f"{path}: nested too deeply to be read") from error
-    except ValueError:
-        return
 
 
 def indexed_files(folder: Path) -> dict[str, set[str]]:
